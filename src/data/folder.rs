@@ -1,0 +1,298 @@
+//! Folders of PNG and JPEG images.
+//!
+//! Two passes: the first reads headers only, to settle the shape and complain early; the second
+//! decodes each image straight to its place, so only one full-size image a thread is in memory.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::{fs, thread};
+
+use image::metadata::Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, imageops::FilterType};
+use walkdir::WalkDir;
+
+use super::{ImageShape, Images, ReadOptions};
+use crate::error::{Error, Result};
+
+const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
+/// The longest side a JPEG can have; a larger `--size` is a slip of the finger.
+const MAX_SIDE: usize = 65_535;
+
+/// What the header of an image file says.
+struct Header {
+    size: (usize, usize),
+    coloured: bool,
+}
+
+/// Reads the images under `folder`, in the order of their paths. With a `train/` folder in it, only
+/// that and `test/` are read.
+///
+/// Images are turned upright as their EXIF data says and stretched to `--size` (not cropped),
+/// transparent pixels are blended with black, and 16 bits are reduced to 8.
+pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<(Images, Option<Images>)> {
+    check_options(options)?;
+    let (train, test) = find_splits(folder)?;
+    let all: Vec<&Path> = train.iter().chain(test.iter().flatten()).map(PathBuf::as_path).collect();
+    let headers = parallel_map(all.clone(), read_header)?;
+
+    let size = match options.size {
+        Some(size) => size,
+        None => common_size(&all, &headers)?,
+    };
+    let any_coloured = headers.iter().any(|header| header.coloured);
+    let channels = options.channels.unwrap_or(if any_coloured { 3 } else { 1 });
+    let shape = ImageShape { width: size.0, height: size.1, channels };
+    let train = decode_all(folder, &train, shape)?;
+    let test = test.map(|files| decode_all(folder, &files, shape)).transpose()?;
+    Ok((train, test))
+}
+
+fn check_options(options: &ReadOptions) -> Result<()> {
+    if let Some(channels) = options.channels
+        && !matches!(channels, 1 | 3)
+    {
+        return Err(Error::Usage(format!("--channels {channels}: must be 1 or 3")));
+    }
+    if let Some((width, height)) = options.size
+        && ![width, height].iter().all(|side| (1..=MAX_SIDE).contains(side))
+    {
+        return Err(Error::Usage(format!(
+            "--size {width}x{height}: both sides must lie between 1 and {MAX_SIDE}"
+        )));
+    }
+    Ok(())
+}
+
+/// The image files to train on and, where there is a test split, those to test on.
+fn find_splits(folder: &Path) -> Result<(Vec<PathBuf>, Option<Vec<PathBuf>>)> {
+    let (train, test) = (folder.join("train"), folder.join("test"));
+    match (train.is_dir(), test.is_dir()) {
+        (true, true) => Ok((find_split(&train)?, Some(find_split(&test)?))),
+        (true, false) => Ok((find_split(&train)?, None)),
+        (false, true) => Err(Error::data(
+            folder,
+            "has a folder test/ but no train/; add train/, or rename test/ to train on all images",
+        )),
+        (false, false) => match find_images(folder)? {
+            files if files.is_empty() => Err(Error::data(
+                folder,
+                "holds no dataset: looked for train-images-idx3-ubyte (also .gz) in it, and for \
+                 .png, .jpg and .jpeg files in it and its subfolders",
+            )),
+            files => Ok((files, None)),
+        },
+    }
+}
+
+fn find_split(folder: &Path) -> Result<Vec<PathBuf>> {
+    match find_images(folder)? {
+        files if files.is_empty() => Err(Error::data(
+            folder,
+            "holds no .png, .jpg or .jpeg file; put images into it or remove it",
+        )),
+        files => Ok(files),
+    }
+}
+
+fn find_images(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(|e| e.depth() == 0 || !is_hidden(e.path())) {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() && is_image(entry.path()) => {
+                files.push(entry.into_path());
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let path = error.path().unwrap_or(folder).to_owned();
+                let dangling =
+                    error.io_error().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+                // Editors leave dangling links behind as locks; they are no images.
+                if dangling && (is_hidden(&path) || !is_image(&path)) {
+                    continue;
+                }
+                return Err(match error.into_io_error() {
+                    Some(source) => Error::io("read", path)(source),
+                    None => Error::data(path, "links to a folder it lies in; remove the link"),
+                });
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+fn is_image(path: &Path) -> bool {
+    path.extension().is_some_and(|found| EXTENSIONS.iter().any(|e| found.eq_ignore_ascii_case(e)))
+}
+
+fn common_size(files: &[&Path], headers: &[Header]) -> Result<(usize, usize)> {
+    let (width, height) = headers[0].size;
+    match headers.iter().position(|header| header.size != (width, height)) {
+        None => Ok((width, height)),
+        Some(other) => Err(Error::data(
+            files[other],
+            format!(
+                "is {}x{} while {} is {width}x{height}; pass --size {width}x{height} to resize \
+                 all images to one size",
+                headers[other].size.0,
+                headers[other].size.1,
+                files[0].display()
+            ),
+        )),
+    }
+}
+
+fn read_header(path: &Path) -> Result<Header> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let mut decoder = open(path, &bytes)?;
+    let (width, height) = decoder.dimensions();
+    let (width, height) = match decoder.orientation() {
+        Ok(Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH) => (height, width),
+        _ => (width, height),
+    };
+    let coloured = decoder.color_type().has_color();
+    Ok(Header { size: (width as usize, height as usize), coloured })
+}
+
+fn decode_all(folder: &Path, files: &[PathBuf], shape: ImageShape) -> Result<Images> {
+    let mut pixels = Vec::new();
+    let length = [files.len(), shape.width, shape.height, shape.channels]
+        .into_iter()
+        .try_fold(1usize, usize::checked_mul)
+        .filter(|&length| pixels.try_reserve_exact(length).is_ok())
+        .ok_or_else(|| {
+            let message = format!(
+                "{} images of {shape} do not fit in memory; pass a smaller --size",
+                files.len()
+            );
+            Error::data(folder, message)
+        })?;
+    pixels.resize(length, 0);
+    let places = files.iter().zip(pixels.chunks_exact_mut(shape.pixels())).collect();
+    parallel_map(places, |(path, place)| decode(path, shape, place))?;
+    Ok(Images { shape, pixels })
+}
+
+/// Decodes the image at `path` into `place`, (channels, height, width).
+fn decode(path: &Path, shape: ImageShape, place: &mut [u8]) -> Result<()> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let mut decoder = open(path, &bytes)?;
+    let orientation = decoder.orientation();
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|e| undecodable(path, e))?;
+    if let Ok(orientation) = orientation {
+        image.apply_orientation(orientation);
+    }
+    let mut image = flatten(image);
+    if (image.width() as usize, image.height() as usize) != (shape.width, shape.height) {
+        // Triangle averages what it shrinks and cannot ring at edges.
+        let (width, height) = (shape.width as u32, shape.height as u32);
+        image = image.resize_exact(width, height, FilterType::Triangle);
+    }
+    let interleaved = match shape.channels {
+        1 => image.into_luma8().into_raw(),
+        _ => image.into_rgb8().into_raw(),
+    };
+    for (channel, plane) in place.chunks_exact_mut(shape.width * shape.height).enumerate() {
+        for (value, pixel) in plane.iter_mut().zip(interleaved.chunks_exact(shape.channels)) {
+            *value = pixel[channel];
+        }
+    }
+    Ok(())
+}
+
+/// Reads the header of `bytes`. The format goes by content, as misnamed files are common.
+fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + use<'a>> {
+    let reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(Error::io("read", path))?;
+    if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
+        return Err(Error::data(
+            path,
+            "is neither a PNG nor a JPEG file despite its name; convert it or take it out of the \
+             folder",
+        ));
+    }
+    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_whole(bytes) {
+        return Err(undecodable(path, "the JPEG data is truncated"));
+    }
+    let decoder = reader.into_decoder().map_err(|e| undecodable(path, e))?;
+    // The JPEG decoder does not check this limit by itself.
+    if Limits::default().reserve(decoder.total_bytes()).is_err() {
+        let (width, height) = decoder.dimensions();
+        return Err(undecodable(path, format!("{width}x{height} takes over 512 MiB")));
+    }
+    Ok(decoder)
+}
+
+fn undecodable(path: &Path, reason: impl std::fmt::Display) -> Error {
+    let reason = reason.to_string();
+    let reason = reason.trim().replace('\n', " ");
+    Error::data(
+        path,
+        format!("cannot be decoded ({reason}); replace it or take it out of the folder"),
+    )
+}
+
+/// Whether a JPEG goes on to its end marker: the decoder paints what is missing grey.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    let mut rest = &bytes[2..];
+    loop {
+        // Skips compressed data, with its escaped 0xff bytes and restart markers, and padding.
+        let marker = rest
+            .windows(2)
+            .position(|w| w[0] == 0xff && !matches!(w[1], 0x00 | 0x01 | 0xd0..=0xd7 | 0xff));
+        let Some(segment) = marker.map(|at| &rest[at + 1..]) else { return false };
+        match segment {
+            [0xd9, ..] => return true,
+            // A segment's length counts its own two bytes; data within, as thumbnails, is passed.
+            [_, high, low, ..] => {
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                rest = segment.get(1 + length..).unwrap_or_default();
+            }
+            _ => return false,
+        }
+    }
+}
+
+/// Blends a transparent image with black: what hides under alpha is arbitrary.
+fn flatten(image: DynamicImage) -> DynamicImage {
+    if !image.color().has_alpha() {
+        return image;
+    }
+    let mut rgba = image.into_rgba8();
+    for pixel in rgba.pixels_mut() {
+        let [values @ .., alpha] = &mut pixel.0;
+        for value in values {
+            *value = ((u16::from(*value) * u16::from(*alpha) + 127) / 255) as u8;
+        }
+    }
+    DynamicImage::ImageRgba8(rgba).into_rgb8().into()
+}
+
+/// Maps `items` on all cores, in order; on failure, the error of the first item that failed.
+fn parallel_map<I: Send, O: Send>(
+    items: Vec<I>,
+    work: impl Fn(I) -> Result<O> + Sync,
+) -> Result<Vec<O>> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(threads);
+    let mut items = items.into_iter();
+    thread::scope(|scope| {
+        let parts: Vec<_> = (0..threads)
+            .map(|_| {
+                let part: Vec<I> = items.by_ref().take(share).collect();
+                let work = &work;
+                scope.spawn(move || part.into_iter().map(work).collect::<Result<Vec<O>>>())
+            })
+            .collect();
+        let mut results = Vec::new();
+        for part in parts {
+            results.extend(part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(results)
+    })
+}

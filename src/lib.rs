@@ -1,0 +1,9 @@
+//! Variational autoencoders trained entirely in GPU compute shaders.
+#![warn(missing_docs)]
+
+pub mod data;
+pub mod error;
+mod files;
+
+pub use data::{Dataset, ImageShape, Images, ReadOptions};
+pub use error::{Error, Result};
