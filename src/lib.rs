@@ -4,6 +4,8 @@
 pub mod data;
 pub mod error;
 mod files;
+pub mod gpu;
 
 pub use data::{Dataset, ImageShape, Images, ReadOptions};
 pub use error::{Error, Result};
+pub use gpu::{AdapterOptions, Gpu};

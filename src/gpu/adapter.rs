@@ -1,0 +1,200 @@
+//! Finding, ranking and describing adapters.
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// A graphics API through which an adapter is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// Vulkan: Linux, Windows, Android.
+    Vulkan,
+    /// Metal: macOS, iOS.
+    Metal,
+    /// Direct3D 12: Windows.
+    Dx12,
+    /// OpenGL ES 3.1 with compute shaders.
+    Gl,
+}
+
+const BACKENDS: [(Backend, &str, wgpu::Backends, wgpu::Backend); 4] = [
+    (Backend::Vulkan, "vulkan", wgpu::Backends::VULKAN, wgpu::Backend::Vulkan),
+    (Backend::Metal, "metal", wgpu::Backends::METAL, wgpu::Backend::Metal),
+    (Backend::Dx12, "dx12", wgpu::Backends::DX12, wgpu::Backend::Dx12),
+    (Backend::Gl, "gl", wgpu::Backends::GL, wgpu::Backend::Gl),
+];
+
+/// Device types from the first to choose to the last.
+const KINDS: [(wgpu::DeviceType, &str); 5] = [
+    (wgpu::DeviceType::DiscreteGpu, "discrete"),
+    (wgpu::DeviceType::IntegratedGpu, "integrated"),
+    (wgpu::DeviceType::VirtualGpu, "virtual"),
+    (wgpu::DeviceType::Other, "other"),
+    (wgpu::DeviceType::Cpu, "software"),
+];
+
+/// Which adapter to open; the default is the best there is.
+#[derive(Clone, Debug, Default)]
+pub struct AdapterOptions {
+    /// Part of the adapter's name in any case, or its index as [`adapters`] lists them.
+    pub adapter: Option<String>,
+    /// Only adapters of this backend.
+    pub backend: Option<Backend>,
+}
+
+/// What an adapter is, and those of its limits and features that matter to this crate.
+#[derive(Clone, Debug, Serialize)]
+pub struct AdapterReport {
+    /// Position in the list, the best first.
+    pub index: usize,
+    /// The device's name.
+    pub name: String,
+    /// Driver and its version.
+    pub driver: String,
+    /// The API it is reached through.
+    pub backend: Backend,
+    /// `discrete`, `integrated`, `virtual`, `other` or `software`.
+    pub kind: &'static str,
+    /// Largest buffer in bytes.
+    pub max_buffer_bytes: u64,
+    /// Largest part of a buffer that a shader can see, in bytes.
+    pub max_binding_bytes: u64,
+    /// Workgroup memory in bytes.
+    pub max_workgroup_bytes: u32,
+    /// Invocations in a workgroup.
+    pub max_workgroup_invocations: u32,
+    /// Storage buffers in a shader.
+    pub max_storage_buffers: u32,
+    /// Invocations in a subgroup, smallest and largest.
+    pub subgroup_sizes: [u32; 2],
+    /// Whether shaders may use subgroup operations.
+    pub subgroups: bool,
+    /// Whether shaders may use 16-bit floats.
+    pub f16: bool,
+    /// Whether the GPU's time can be measured.
+    pub timestamps: bool,
+    /// Whether compiled pipelines can be kept.
+    pub pipeline_cache: bool,
+}
+
+impl AdapterReport {
+    /// Whether its shaders run on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.kind == "software"
+    }
+}
+
+/// The adapters that can run compute shaders, the best first; those of OpenGL only where it is
+/// asked for or there are no others.
+pub fn adapters(options: &AdapterOptions) -> Vec<AdapterReport> {
+    enumerate(options.backend).into_iter().map(|(_, report)| report).collect()
+}
+
+fn enumerate(backend: Option<Backend>) -> Vec<(wgpu::Adapter, AdapterReport)> {
+    let bits = |of: &dyn Fn(Backend) -> bool| {
+        BACKENDS
+            .iter()
+            .filter(|row| of(row.0))
+            .fold(wgpu::Backends::empty(), |all, row| all | row.2)
+    };
+    if let Some(backend) = backend {
+        return enumerate_in(bits(&|b| b == backend));
+    }
+    // The same device through OpenGL is slower, and its library chatters: only for want of others.
+    let found = enumerate_in(bits(&|b| b != Backend::Gl));
+    if found.is_empty() { enumerate_in(bits(&|b| b == Backend::Gl)) } else { found }
+}
+
+fn enumerate_in(backends: wgpu::Backends) -> Vec<(wgpu::Adapter, AdapterReport)> {
+    // No flags but those of the environment (WGPU_VALIDATION=1), in every build profile.
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        flags: wgpu::InstanceFlags::empty().with_env(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let mut found: Vec<_> = pollster::block_on(instance.enumerate_adapters(backends))
+        .into_iter()
+        .filter(|adapter| {
+            let flags = adapter.get_downlevel_capabilities().flags;
+            flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+                && adapter.limits().max_storage_buffers_per_shader_stage >= 8
+        })
+        .filter_map(|adapter| report(&adapter).map(|report| (adapter, report)))
+        .collect();
+    let rank = |report: &AdapterReport| {
+        let kind = KINDS.iter().position(|k| k.1 == report.kind);
+        let backend = BACKENDS.iter().position(|b| b.0 == report.backend);
+        (kind, backend)
+    };
+    found.sort_by_key(|(_, report)| rank(report));
+    for (index, (_, report)) in found.iter_mut().enumerate() {
+        report.index = index;
+    }
+    found
+}
+
+fn report(adapter: &wgpu::Adapter) -> Option<AdapterReport> {
+    let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
+    Some(AdapterReport {
+        index: 0,
+        name: info.name,
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+        backend: BACKENDS.iter().find(|row| row.3 == info.backend)?.0,
+        kind: KINDS.iter().find(|row| row.0 == info.device_type)?.1,
+        max_buffer_bytes: limits.max_buffer_size,
+        max_binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+        max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
+        max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+        max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
+        subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
+        subgroups: features.contains(wgpu::Features::SUBGROUP),
+        f16: features.contains(wgpu::Features::SHADER_F16),
+        timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+        pipeline_cache: features.contains(wgpu::Features::PIPELINE_CACHE),
+    })
+}
+
+pub(super) fn choose(options: &AdapterOptions) -> Result<(wgpu::Adapter, AdapterReport)> {
+    let mut found = enumerate(options.backend);
+    if found.is_empty() {
+        return Err(Error::NoAdapter(no_adapter(options.backend)));
+    }
+    let Some(wanted) = &options.adapter else { return Ok(found.swap_remove(0)) };
+    let position = match wanted.parse::<usize>() {
+        Ok(index) => (index < found.len()).then_some(index),
+        Err(_) => {
+            let wanted = wanted.to_lowercase();
+            found.iter().position(|(_, report)| report.name.to_lowercase().contains(&wanted))
+        }
+    };
+    match position {
+        Some(position) => Ok(found.swap_remove(position)),
+        None => {
+            let names: Vec<_> =
+                found.iter().map(|(_, r)| format!("{} {}", r.index, r.name)).collect();
+            Err(Error::NoAdapter(format!(
+                "--adapter {wanted}: no such adapter; there are: {}",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+fn no_adapter(backend: Option<Backend>) -> String {
+    let compiled = wgpu::Instance::enabled_backend_features();
+    let looked_for: Vec<_> = BACKENDS
+        .iter()
+        .filter(|row| compiled.contains(row.2) && backend.is_none_or(|b| b == row.0))
+        .map(|row| row.1)
+        .collect();
+    let looked_for = match looked_for.as_slice() {
+        [] => "none of its backends exists on this system".to_string(),
+        names => format!("looked for {}", names.join(", ")),
+    };
+    format!(
+        "no GPU adapter found ({looked_for}): install the GPU's driver, or a software adapter \
+         (Debian and Ubuntu: apt-get install mesa-vulkan-drivers; Fedora: dnf install \
+         mesa-vulkan-drivers; Arch: pacman -S vulkan-swrast)"
+    )
+}

@@ -1,0 +1,120 @@
+//! Shader modules and compute pipelines, their bindings read from the WGSL itself.
+
+use naga::valid::{Capabilities, GlobalUse, ValidationFlags, Validator};
+
+/// One WGSL source: the text of `shaders/NAME.wgsl` behind the shared files it uses.
+pub struct Shader {
+    /// The file's stem, and the op's name.
+    pub name: &'static str,
+    /// The complete WGSL text.
+    pub source: &'static str,
+}
+
+/// A parsed and uploaded [`Shader`].
+pub struct Module {
+    shader: &'static str,
+    naga: naga::Module,
+    info: naga::valid::ModuleInfo,
+    module: wgpu::ShaderModule,
+}
+
+/// What a shader's global variable asks to be bound to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Binding {
+    pub name: String,
+    pub index: u32,
+    pub kind: BindingKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BindingKind {
+    /// The `Params` struct, with its size in bytes.
+    Uniform(u32),
+    /// A storage buffer, and whether the kernel writes it.
+    Storage { written: bool },
+}
+
+/// A compute pipeline and what it binds.
+pub struct Kernel {
+    pub(super) name: String,
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) bindings: Vec<Binding>,
+    /// Invocations in a workgroup along x, y and z.
+    pub workgroup_size: [u32; 3],
+}
+
+impl Module {
+    /// Parses and validates; panics on faulty WGSL, which is a bug of this crate.
+    pub fn new(device: &wgpu::Device, shader: &Shader) -> Self {
+        let Shader { name, source } = shader;
+        let naga = naga::front::wgsl::parse_str(source)
+            .unwrap_or_else(|e| panic!("shaders/{name}.wgsl: {}", e.emit_to_string(source)));
+        let info = Validator::new(ValidationFlags::all(), Capabilities::all())
+            .validate(&naga)
+            .unwrap_or_else(|e| panic!("shaders/{name}.wgsl: {}", e.emit_to_string(source)));
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(shader.name),
+            source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(naga.clone())),
+        };
+        // SAFETY: the kernels bound their own indices and loops; tests/ops checks each at sizes
+        // that do not fill its workgroups.
+        let module = unsafe {
+            device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+        };
+        Self { shader: shader.name, naga, info, module }
+    }
+}
+
+impl Kernel {
+    /// Compiles `entry` of `module`; panics if there is none, which is a bug of this crate.
+    pub fn new(
+        device: &wgpu::Device,
+        module: &Module,
+        entry: &str,
+        constants: &[(&'static str, f64)],
+    ) -> Self {
+        let name = format!("{}.{entry}", module.shader);
+        let index = module
+            .naga
+            .entry_points
+            .iter()
+            .position(|e| e.name == entry)
+            .unwrap_or_else(|| panic!("{name}: no such entry point"));
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&name),
+            layout: None,
+            module: &module.module,
+            entry_point: Some(entry),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants,
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        });
+        Self {
+            pipeline,
+            bindings: bindings(&module.naga, module.info.get_entry_point(index)),
+            workgroup_size: module.naga.entry_points[index].workgroup_size,
+            name,
+        }
+    }
+}
+
+/// The resources that an entry point uses, by the names the WGSL gives them.
+fn bindings(module: &naga::Module, info: &naga::valid::FunctionInfo) -> Vec<Binding> {
+    let mut bindings = Vec::new();
+    for (handle, variable) in module.global_variables.iter() {
+        let usage = info[handle];
+        let (Some(binding), false) = (&variable.binding, usage.is_empty()) else { continue };
+        let kind = match variable.space {
+            naga::AddressSpace::Uniform => {
+                let size = module.types[variable.ty].inner.size(module.to_ctx());
+                BindingKind::Uniform(size)
+            }
+            _ => BindingKind::Storage { written: usage.contains(GlobalUse::WRITE) },
+        };
+        let name = variable.name.clone().unwrap_or_default();
+        bindings.push(Binding { name, index: binding.binding, kind });
+    }
+    bindings
+}
