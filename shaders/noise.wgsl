@@ -1,0 +1,21 @@
+// Standard normal noise, a pure function of seed, stream, step and index.
+struct Params { count: u32, seed_low: u32, seed_high: u32, stream: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> state: State;
+@group(0) @binding(2) var<storage, read_write> epsilon: array<f32>;
+
+// Each invocation fills four elements from one draw.
+@compute @workgroup_size(64)
+fn normal(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let counter = vec4(i, state.step, params.stream, 0u);
+    let values = normals(threefry(counter, vec4(params.seed_low, params.seed_high, 0u, STREAM_NOISE)));
+    for (var j = 0u; j < 4u && 4u * i + j < params.count; j++) {
+        epsilon[4u * i + j] = values[j];
+    }
+}

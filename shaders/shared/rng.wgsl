@@ -1,0 +1,61 @@
+// Threefry-4x32-20 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a pure
+// function of counter and key, with additions, rotations and exclusive ors only.
+
+// Streams keep draws for different purposes apart: the fourth word of every key.
+const STREAM_NOISE: u32 = 0u;
+const STREAM_SHUFFLE: u32 = 1u;
+
+fn rotate(x: vec2<u32>, by: vec2<u32>) -> vec2<u32> {
+    return (x << by) | (x >> (32u - by));
+}
+
+// Mixes words (0, 1) and (2, 3).
+fn mix_straight(x: vec4<u32>, by: vec2<u32>) -> vec4<u32> {
+    let sum = x.xz + x.yw;
+    let turned = rotate(x.yw, by) ^ sum;
+    return vec4(sum.x, turned.x, sum.y, turned.y);
+}
+
+// Mixes words (0, 3) and (2, 1).
+fn mix_crossed(x: vec4<u32>, by: vec2<u32>) -> vec4<u32> {
+    let sum = x.xz + x.wy;
+    let turned = rotate(x.wy, by) ^ sum;
+    return vec4(sum.x, turned.y, sum.y, turned.x);
+}
+
+fn threefry(counter: vec4<u32>, key: vec4<u32>) -> vec4<u32> {
+    // The five words of the key schedule, turned by one at each injection.
+    var head = key;
+    var last = 0x1BD11BDAu ^ key.x ^ key.y ^ key.z ^ key.w;
+    var x = counter + head;
+    for (var injection = 1u; injection <= 5u; injection++) {
+        if (injection & 1u) == 1u {
+            x = mix_straight(x, vec2(10u, 26u));
+            x = mix_crossed(x, vec2(11u, 21u));
+            x = mix_straight(x, vec2(13u, 27u));
+            x = mix_crossed(x, vec2(23u, 5u));
+        } else {
+            x = mix_straight(x, vec2(6u, 20u));
+            x = mix_crossed(x, vec2(17u, 11u));
+            x = mix_straight(x, vec2(25u, 10u));
+            x = mix_crossed(x, vec2(18u, 20u));
+        }
+        let first = head.x;
+        head = vec4(head.yzw, last);
+        last = first;
+        x += head + vec4(0u, 0u, 0u, injection);
+    }
+    return x;
+}
+
+// Four standard normals from four random words (Box and Muller 1958).
+fn normals(words: vec4<u32>) -> vec4<f32> {
+    // In (0, 1]: half a unit above zero, so that the logarithm is finite. The outer max holds for
+    // adapters whose log(1) is not quite zero.
+    let u = vec4<f32>(words) * 0x1p-32f + 0x1p-33f;
+    let radius = sqrt(max(-2.0 * log(u.xz), vec2(0.0)));
+    let angle = 6.2831853 * u.yw;
+    let a = radius.x * vec2(cos(angle.x), sin(angle.x));
+    let b = radius.y * vec2(cos(angle.y), sin(angle.y));
+    return vec4(a, b);
+}

@@ -1,0 +1,11 @@
+// What a training or evaluation loop keeps on the GPU between steps: see ops::State.
+struct State {
+    step: u32,          // steps taken since the beginning
+    epoch: u32,         // epochs finished
+    row: u32,           // images of this epoch already used
+    images: u32,        // images in an epoch
+    learning_rate: f32,
+    kl_weight: f32,     // beta
+    recon: f32,         // sum over this epoch's images so far, over `images`, in nats
+    kl: f32,            // likewise
+}

@@ -1,0 +1,61 @@
+//! The Adam optimizer (Kingma and Ba 2014), to PyTorch's digits.
+
+use bytemuck::{NoUninit, Zeroable};
+
+use super::shader;
+use crate::gpu::{Plan, Shader, Tensor};
+
+/// `shaders/adam.wgsl`.
+pub const SHADER: Shader = shader!("adam", "index", "state", "math");
+
+/// Decay rate of the first moment.
+pub const BETA1: f64 = 0.9;
+/// Decay rate of the second moment.
+pub const BETA2: f64 = 0.999;
+/// Added to the root of the second moment.
+pub const EPSILON: f64 = 1e-8;
+
+#[repr(C)]
+#[derive(Clone, Copy, NoUninit, Zeroable)]
+struct Params {
+    count: u32,
+    epsilon: f32,
+    beta2: f32,
+    one_minus_beta1: f32,
+    one_minus_beta2: f32,
+    log_beta1: f32,
+    log_beta2: f32,
+    pad: u32,
+}
+
+/// One step on `parameter` from its `gradient`, updating the moments `mean` and `square`; all of
+/// one length. Reads the step count and the learning rate from `state`.
+pub fn step(
+    plan: &mut Plan,
+    label: &str,
+    state: &Tensor,
+    gradient: &Tensor,
+    parameter: &Tensor,
+    mean: &Tensor,
+    square: &Tensor,
+) {
+    let kernel = plan.gpu().kernel(&SHADER, "step", &[]);
+    let params = Params {
+        count: parameter.len() as u32,
+        epsilon: EPSILON as f32,
+        beta2: BETA2 as f32,
+        one_minus_beta1: (1.0 - BETA1) as f32,
+        one_minus_beta2: (1.0 - BETA2) as f32,
+        log_beta1: BETA1.ln() as f32,
+        log_beta2: BETA2.ln() as f32,
+        pad: 0,
+    };
+    let tensors = [
+        ("state", state),
+        ("gradient", gradient),
+        ("parameter", parameter),
+        ("mean", mean),
+        ("square", square),
+    ];
+    plan.record_elements(kernel, label, &params, &tensors, parameter.len());
+}

@@ -1,0 +1,104 @@
+//! One file per shader, of the same stem: each wrapper records its dispatches into a [`Plan`].
+//!
+//! Shapes are written as (rows, columns), row-major; a batch's images are its rows.
+//!
+//! [`Plan`]: crate::gpu::Plan
+
+pub mod activation;
+pub mod adam;
+pub mod gather;
+pub mod latent;
+pub mod likelihood;
+pub mod matmul;
+pub mod noise;
+pub mod report;
+pub mod shuffle;
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::error::Result;
+use crate::gpu::{Gpu, Shader, Tensor};
+
+/// A [`Shader`] from `shaders/$name.wgsl` and the shared files it uses.
+macro_rules! shader {
+    ($name:literal $(, $shared:literal)*) => {
+        $crate::gpu::Shader {
+            name: $name,
+            source: concat!(
+                $(include_str!(concat!("../../shaders/shared/", $shared, ".wgsl")), "\n",)*
+                include_str!(concat!("../../shaders/", $name, ".wgsl"))
+            ),
+        }
+    };
+}
+use shader;
+
+/// Every shader there is.
+pub const SHADERS: [&Shader; 9] = [
+    &activation::SHADER,
+    &adam::SHADER,
+    &gather::SHADER,
+    &latent::SHADER,
+    &likelihood::SHADER,
+    &matmul::SHADER,
+    &noise::SHADER,
+    &report::SHADER,
+    &shuffle::SHADER,
+];
+
+/// Counters, schedules and running sums that live on the GPU between steps; the host writes them
+/// before an epoch and reads them after it. As `State` in `shaders/shared/state.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+pub struct State {
+    /// Steps taken since the beginning.
+    pub step: u32,
+    /// Epochs finished.
+    pub epoch: u32,
+    /// Images of the current epoch already used.
+    pub row: u32,
+    /// Images in an epoch.
+    pub images: u32,
+    /// Step size of the optimizer.
+    pub learning_rate: f32,
+    /// Weight β of the KL divergence.
+    pub kl_weight: f32,
+    /// Reconstruction loss summed over this epoch's images so far, over `images`, in nats.
+    pub recon: f32,
+    /// KL divergence, likewise.
+    pub kl: f32,
+}
+
+impl State {
+    const WORDS: usize = size_of::<Self>() / 4;
+
+    /// A tensor that holds one state, zeroed.
+    pub fn tensor(gpu: &Gpu, label: &str) -> Tensor {
+        Tensor::zeros(gpu, label, &[Self::WORDS])
+    }
+
+    /// Uploads it.
+    pub fn write(&self, gpu: &Gpu, tensor: &Tensor) {
+        tensor.write(gpu, bytemuck::cast_slice::<Self, u32>(&[*self]));
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`] if the adapter has refused anything so far, or is lost.
+    pub fn read(gpu: &Gpu, tensor: &Tensor) -> Result<Self> {
+        Ok(bytemuck::pod_read_unaligned(bytemuck::cast_slice(&tensor.read::<u32>(gpu)?)))
+    }
+}
+
+/// Position of `name` in `names`, as the shaders' `KIND` constants count. Panics if there is none:
+/// configurations are checked before anything is recorded.
+fn kind(names: &[&str], name: &str) -> f64 {
+    let position = names.iter().position(|n| *n == name);
+    position.unwrap_or_else(|| panic!("{name}: not one of {names:?}")) as f64
+}
+
+fn halves(seed: u64) -> [u32; 2] {
+    [seed as u32, (seed >> 32) as u32]
+}

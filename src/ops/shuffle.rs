@@ -1,0 +1,23 @@
+//! A fresh permutation of the dataset for each epoch.
+
+use super::{halves, shader};
+use crate::gpu::{Plan, Shader, Tensor};
+
+/// `shaders/shuffle.wgsl`.
+pub const SHADER: Shader = shader!("shuffle", "index", "state", "rng");
+
+/// Fills `order` (count) with a permutation of 0..count: a pure function of `seed` and the epoch
+/// in `state`. count is at most 2³⁰.
+pub fn permutation(plan: &mut Plan, label: &str, seed: u64, state: &Tensor, order: &Tensor) {
+    let kernel = plan.gpu().kernel(&SHADER, "permutation", &[]);
+    let [low, high] = halves(seed);
+    let params = [order.len() as u32, low, high, half_bits(order.len())];
+    let tensors = [("state", state), ("order", order)];
+    plan.record_elements(kernel, label, &params, &tensors, order.len());
+}
+
+/// Half the bits of the Feistel network: the least with 4^half_bits >= count, and at least one.
+fn half_bits(count: usize) -> u32 {
+    let bits = usize::BITS - count.saturating_sub(1).leading_zeros();
+    bits.div_ceil(2).max(1)
+}
