@@ -5,6 +5,7 @@ pub mod data;
 pub mod error;
 mod files;
 pub mod gpu;
+pub mod nn;
 pub mod ops;
 
 pub use data::{Dataset, ImageShape, Images, ReadOptions};
