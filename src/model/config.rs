@@ -1,0 +1,218 @@
+//! Configuration: what to build, how to train it, on what.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Dataset, ReadOptions};
+use crate::error::{Error, Result};
+use crate::ops::{activation, likelihood};
+
+/// Everything needed to train a model again. In TOML, `[model]`, `[train]` and `[data]`; keys that
+/// are left out take the values of the preset `mlp`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The network and its objective.
+    pub model: ModelConfig,
+    /// The loop.
+    pub train: TrainConfig,
+    /// The dataset.
+    pub data: DataConfig,
+}
+
+/// A fully connected encoder and decoder, and the objective.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Widths of the encoder's hidden layers.
+    pub encoder: Vec<usize>,
+    /// Number of latent variables.
+    pub latent: usize,
+    /// Widths of the decoder's hidden layers.
+    pub decoder: Vec<usize>,
+    /// After every hidden layer: one of [`activation::NAMES`].
+    pub activation: String,
+    /// One of [`likelihood::NAMES`].
+    pub likelihood: String,
+    /// After the decoder's last layer: `none`, or one of [`activation::NAMES`]; for the Bernoulli
+    /// likelihood, which takes logits, `none`.
+    pub output_activation: String,
+    /// Weight β of the KL divergence.
+    pub kl_weight: f64,
+}
+
+/// The training loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the dataset.
+    pub epochs: u32,
+    /// Images in a step; the last of an epoch may have fewer.
+    pub batch_size: usize,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// Of the initial weights, the shuffle, the noise and the held-out images; below 2⁶³, which is
+    /// what TOML can hold.
+    pub seed: u64,
+}
+
+/// The dataset and how to read it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// `digits` for the built-in dataset, or a folder.
+    pub path: PathBuf,
+    /// Resize images to (width, height).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<(usize, usize)>,
+    /// Convert images to 1 or 3 channels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
+    /// Fraction of the training images to hold out as the test split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            encoder: vec![400],
+            latent: 20,
+            decoder: vec![400],
+            activation: "relu".into(),
+            likelihood: "bernoulli".into(),
+            output_activation: "none".into(),
+            kl_weight: 1.0,
+        }
+    }
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self { epochs: 10, batch_size: 128, learning_rate: 1e-3, seed: 1 }
+    }
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { path: "digits".into(), size: None, channels: None, validation: None }
+    }
+}
+
+impl Config {
+    /// Reads and checks a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it cannot be read, [`Error::Usage`] naming file, line and key when it
+    /// is not a configuration.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Parses and checks TOML; `name` stands for its file in messages.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming file, line and key.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        let config: Self = toml::from_str(text).map_err(|e| {
+            let line = e.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+            Error::Usage(format!("{name}:{line}: {}", e.message().replace('\n', " ")))
+        })?;
+        config.check().map_err(|e| Error::Usage(format!("{name}: {e}")))?;
+        Ok(config)
+    }
+
+    /// The same as TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a configuration can be written as TOML")
+    }
+
+    /// Fails on a value that cannot be.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming the key.
+    pub fn check(&self) -> Result<()> {
+        let TrainConfig { epochs, batch_size, learning_rate, seed } = self.train;
+        require(epochs > 0, "epochs = 0", "must be at least 1")?;
+        require(batch_size > 0, "batch_size = 0", "must be at least 1")?;
+        require(
+            learning_rate.is_finite() && learning_rate > 0.0,
+            &format!("learning_rate = {learning_rate}"),
+            "must be a positive number, as in 1e-3",
+        )?;
+        require(
+            i64::try_from(seed).is_ok(),
+            &format!("seed = {seed}"),
+            "must be below 9223372036854775808",
+        )?;
+        self.model.check()
+    }
+}
+
+impl DataConfig {
+    /// How to read it.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions { size: self.size, channels: self.channels }
+    }
+
+    /// Reads the dataset, without holding anything out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dataset::read`].
+    pub fn read(&self) -> Result<Dataset> {
+        if !self.is_builtin() {
+            return Dataset::read(&self.path, &self.options());
+        }
+        let flags = [("--size", self.size.is_some()), ("--channels", self.channels.is_some())];
+        for (flag, given) in flags {
+            require(!given, flag, "is for image folders, not for the built-in digits")?;
+        }
+        Ok(Dataset::digits())
+    }
+
+    /// Whether it is the dataset that the program makes itself.
+    pub fn is_builtin(&self) -> bool {
+        self.path == Path::new("digits")
+    }
+}
+
+impl ModelConfig {
+    fn check(&self) -> Result<()> {
+        require(self.latent > 0, "latent = 0", "must be at least 1")?;
+        for (key, widths) in [("encoder", &self.encoder), ("decoder", &self.decoder)] {
+            let what = format!("{key} = {widths:?}");
+            require(widths.iter().all(|w| *w > 0), &what, "a layer must have at least 1 unit")?;
+        }
+        one_of("activation", &self.activation, &activation::NAMES)?;
+        one_of("likelihood", &self.likelihood, &likelihood::NAMES)?;
+        if self.output_activation != "none" {
+            one_of("output_activation", &self.output_activation, &activation::NAMES)?;
+            require(
+                self.likelihood != "bernoulli",
+                &format!("output_activation = \"{}\"", self.output_activation),
+                "the bernoulli likelihood takes logits: use \"none\"",
+            )?;
+        }
+        require(
+            self.kl_weight.is_finite() && self.kl_weight >= 0.0,
+            &format!("kl_weight = {}", self.kl_weight),
+            "must be a number from 0 up",
+        )
+    }
+}
+
+fn require(holds: bool, what: &str, message: &str) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::Usage(format!("{what}: {message}"))) }
+}
+
+fn one_of(key: &str, value: &str, names: &[&str]) -> Result<()> {
+    let message = format!("must be one of {}", names.join(", "));
+    require(names.contains(&value), &format!("{key} = \"{value}\""), &message)
+}

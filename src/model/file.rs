@@ -1,0 +1,184 @@
+//! Safetensors files with a configuration in their metadata: models and checkpoints.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use serde::{Deserialize, Serialize};
+
+use super::{Config, ModelConfig, TrainConfig, Vae};
+use crate::data::ImageShape;
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::nn::{Layout, Parameters};
+
+/// What a file says of the model in it, as JSON under the metadata key `config`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// The network and its objective.
+    pub model: ModelConfig,
+    /// Shape of its images.
+    pub image: ImageShape,
+    /// How it was trained.
+    pub train: TrainConfig,
+}
+
+/// Named tensors of 32-bit values and the [`Header`] they belong to.
+pub struct TensorFile {
+    path: PathBuf,
+    /// What the metadata says.
+    pub header: Header,
+    tensors: HashMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
+}
+
+impl TensorFile {
+    /// An empty file that is to be written to `path`.
+    pub fn new(path: impl AsRef<Path>, header: Header) -> Self {
+        Self { path: path.as_ref().to_owned(), header, tensors: HashMap::new() }
+    }
+
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it cannot be read, [`Error::Run`] when it is cut short, is none of this
+    /// program's, or describes an impossible model.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let damaged = |e: &dyn std::fmt::Display| {
+            Error::run(path, format!("is cut short or no safetensors file ({e})"))
+        };
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e))?;
+        let config = metadata.metadata().as_ref().and_then(|m| m.get("config"));
+        let config = config.ok_or_else(|| {
+            Error::run(path, "was not written by vae-gpu: its metadata has no `config`")
+        })?;
+        let header: Header = serde_json::from_str(config)
+            .map_err(|e| Error::run(path, format!("has a `config` of another kind ({e})")))?;
+        let whole = Config {
+            model: header.model.clone(),
+            train: header.train.clone(),
+            ..Config::default()
+        };
+        whole.check().map_err(|e| Error::run(path, format!("has an impossible config: {e}")))?;
+        let views = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e))?;
+        let own = |view: TensorView| (view.dtype(), view.shape().to_vec(), view.data().to_vec());
+        let tensors = views.tensors().into_iter().map(|(n, v)| (n, own(v))).collect();
+        Ok(Self { path: path.to_owned(), header, tensors })
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn write(&self) -> Result<()> {
+        let views = self.tensors.iter().map(|(name, (dtype, shape, bytes))| {
+            let view = TensorView::new(*dtype, shape.clone(), bytes);
+            (name, view.expect("the bytes of a tensor fill its shape"))
+        });
+        let config = serde_json::to_string(&self.header).expect("a header can be written as JSON");
+        // One key only: the order of several is not fixed, and equal models make equal files.
+        let metadata = HashMap::from([("config".to_string(), config)]);
+        let bytes = serialize(views, Some(metadata)).expect("tensors of known size serialize");
+        crate::files::write(&self.path, &bytes)
+    }
+
+    /// Adds every parameter, named `prefix` and its own name.
+    pub fn insert_parameters(&mut self, prefix: &str, layout: &Layout, values: &[Vec<f32>]) {
+        for (spec, values) in layout.specs().zip(values) {
+            let bytes = bytemuck::cast_slice(values).to_vec();
+            let name = format!("{prefix}{}", spec.name);
+            self.tensors.insert(name, (Dtype::F32, spec.shape.clone(), bytes));
+        }
+    }
+
+    /// Copies every parameter onto the adapter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] when one is missing or of another shape.
+    pub fn load_parameters(&self, gpu: &Gpu, prefix: &str, into: &Parameters) -> Result<()> {
+        let mut values = Vec::new();
+        for spec in into.layout().specs() {
+            let name = format!("{prefix}{}", spec.name);
+            let bytes = self.tensor(&name, Dtype::F32, &spec.shape)?;
+            values.push(bytemuck::pod_collect_to_vec::<u8, f32>(bytes));
+        }
+        into.write(gpu, &values);
+        Ok(())
+    }
+
+    /// Adds words that are no parameters.
+    pub fn insert_words(&mut self, name: &str, words: &[u32]) {
+        let bytes = bytemuck::cast_slice(words).to_vec();
+        self.tensors.insert(name.to_string(), (Dtype::U32, vec![words.len()], bytes));
+    }
+
+    /// The `count` words called `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] when they are missing or of another number.
+    pub fn words(&self, name: &str, count: usize) -> Result<Vec<u32>> {
+        Ok(bytemuck::pod_collect_to_vec(self.tensor(name, Dtype::U32, &[count])?))
+    }
+
+    fn tensor(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&[u8]> {
+        match self.tensors.get(name) {
+            Some((d, s, bytes)) if *d == dtype && s == shape => Ok(bytes),
+            Some((d, s, _)) => {
+                let message = format!("{name} is {d:?} {s:?}, and should be {dtype:?} {shape:?}");
+                Err(Error::run(&self.path, message))
+            }
+            None => Err(Error::run(&self.path, format!("has no tensor {name}"))),
+        }
+    }
+}
+
+impl Vae {
+    /// Reads a model from a `model.safetensors`, or from the run folder that holds one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] or [`Error::Run`] when there is none or it is damaged, [`Error::Gpu`] when it
+    /// does not fit the adapter.
+    pub fn load(gpu: &Gpu, path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let file = TensorFile::read(model_path(path)?)?;
+        let vae = Self::uninitialised(gpu, &file.header.model, file.header.image)?;
+        file.load_parameters(gpu, "", vae.parameters())?;
+        Ok(vae)
+    }
+
+    /// Writes the model as a safetensors file in PyTorch's layout, whole or not at all; `train`
+    /// goes into its metadata.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it cannot be written, [`Error::Gpu`] when the adapter was lost.
+    pub fn save(&self, path: impl AsRef<Path>, train: &TrainConfig) -> Result<()> {
+        let mut file = TensorFile::new(path, self.header(train));
+        let values = self.parameters().read(&self.gpu)?;
+        file.insert_parameters("", self.parameters().layout(), &values);
+        file.write()
+    }
+
+    /// What a file says of this model.
+    pub fn header(&self, train: &TrainConfig) -> Header {
+        Header { model: self.config().clone(), image: self.shape(), train: train.clone() }
+    }
+}
+
+/// The model file of a run folder, or `path` itself where it is a file.
+fn model_path(path: &Path) -> Result<PathBuf> {
+    if !path.exists() {
+        return Err(Error::run(path, "does not exist; give a run folder or a model.safetensors"));
+    }
+    let file = if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() };
+    match file.exists() {
+        true => Ok(file),
+        false => Err(Error::run(path, "is no run folder: it holds no model.safetensors")),
+    }
+}

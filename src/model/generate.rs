@@ -1,0 +1,91 @@
+//! Pictures from a model: samples of the prior, and reconstructions.
+
+use super::Vae;
+use crate::data::Images;
+use crate::error::{Error, Result};
+use crate::gpu::{Plan, Tensor};
+use crate::ops::noise::Stream;
+use crate::ops::{State, noise};
+
+/// Images decoded at once, so that any number fits the adapter.
+const BATCH: usize = 256;
+
+impl Vae {
+    /// `count` new images: the mean of the likelihood for draws from the prior, of seed 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vae::sample_seeded`].
+    pub fn sample(&self, count: usize) -> Result<Images> {
+        self.sample_seeded(count, 0)
+    }
+
+    /// As [`Vae::sample`], with draws that are a function of `seed`. Image i is the same whatever
+    /// the count.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gpu`] if the adapter fails.
+    pub fn sample_seeded(&self, count: usize, seed: u64) -> Result<Images> {
+        let gpu = &self.gpu;
+        let state = State::tensor(gpu, "state");
+        let mut plan = Plan::new(gpu);
+        let z = Tensor::zeros(gpu, "z", &[BATCH, self.config().latent]);
+        noise::normal(&mut plan, "prior", seed, Stream::Sample, &state, &z);
+        let mean = self.decode(&mut plan, &z);
+        let mut pixels = Vec::new();
+        for step in 0..count.div_ceil(BATCH) {
+            State { step: step as u32, ..State::default() }.write(gpu, &state);
+            plan.run();
+            pixels.extend(quantise(&mean.read(gpu)?));
+        }
+        pixels.truncate(count * self.shape().pixels());
+        Ok(Images { shape: self.shape(), pixels })
+    }
+
+    /// What the model makes of `images`: encoded to the mean of the posterior, without noise, and
+    /// decoded to the mean of the likelihood.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when the images are not of the model's shape, [`Error::Gpu`] if the
+    /// adapter fails.
+    pub fn reconstruct(&self, images: &Images) -> Result<Images> {
+        self.check_shape(images)?;
+        let gpu = &self.gpu;
+        let mut pixels = Vec::new();
+        for batch in images.pixels.chunks(BATCH * self.shape().pixels()) {
+            let rows = batch.len() / self.shape().pixels();
+            let values: Vec<f32> = batch.iter().map(|&p| f32::from(p) / 255.0).collect();
+            let x = Tensor::new(gpu, "x", &[rows, self.shape().pixels()], &values);
+            let epsilon = Tensor::zeros(gpu, "epsilon", &[rows, self.config().latent]);
+            let mut plan = Plan::new(gpu);
+            let forward = self.forward(&mut plan, &x, &epsilon);
+            let mean = self.likelihood_mean(&mut plan, forward.output());
+            plan.run();
+            pixels.extend(quantise(&mean.read(gpu)?));
+        }
+        Ok(Images { shape: self.shape(), pixels })
+    }
+
+    /// Fails unless `images` have the model's shape.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming both shapes.
+    pub fn check_shape(&self, images: &Images) -> Result<()> {
+        if images.shape == self.shape() {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "the model takes images of {} (width x height x channels), and --data has {}",
+            self.shape(),
+            images.shape
+        )))
+    }
+}
+
+/// Values in [0, 1] as bytes; those beyond are clamped.
+fn quantise(values: &[f32]) -> impl Iterator<Item = u8> {
+    values.iter().map(|v| (v * 255.0).round() as u8)
+}

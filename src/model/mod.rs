@@ -1,0 +1,12 @@
+//! Models: configuration, presets, the variational autoencoder and its file.
+
+mod config;
+mod file;
+mod generate;
+mod preset;
+mod vae;
+
+pub use config::{Config, DataConfig, ModelConfig, TrainConfig};
+pub use file::{Header, TensorFile};
+pub use preset::Preset;
+pub use vae::{Forward, Vae};

@@ -1,0 +1,12 @@
+//! The training loop, evaluation, and the folder that a run leaves behind.
+
+mod evaluate;
+mod metrics;
+mod plot;
+mod run;
+mod trainer;
+
+pub use evaluate::{Evaluator, Noise};
+pub use metrics::{EpochReport, Losses};
+pub use run::{COLUMNS, RunFolder, reconstructions};
+pub use trainer::{Progress, TrainOptions, Trainer};

@@ -1,0 +1,199 @@
+//! The folder that a run leaves behind.
+
+use std::path::{Path, PathBuf};
+
+use super::{EpochReport, Trainer, plot};
+use crate::data::{Dataset, Images};
+use crate::error::{Error, Result};
+use crate::model::{Config, Vae};
+
+/// A folder with `model.safetensors`, `config.toml`, `metrics.jsonl`, `samples.png`,
+/// `reconstructions.png`, `loss.svg` and `checkpoint.safetensors`.
+pub struct RunFolder {
+    path: PathBuf,
+    reports: Vec<EpochReport>,
+}
+
+const CONFIG: &str = "config.toml";
+const METRICS: &str = "metrics.jsonl";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const MODEL: &str = "model.safetensors";
+const SAMPLES: &str = "samples.png";
+const RECONSTRUCTIONS: &str = "reconstructions.png";
+const LOSS: &str = "loss.svg";
+const FILES: [&str; 7] = [CONFIG, METRICS, CHECKPOINT, MODEL, SAMPLES, RECONSTRUCTIONS, LOSS];
+
+/// Images in a row of a run's pictures.
+pub const COLUMNS: usize = 10;
+/// Images in `samples.png`.
+const COUNT: usize = 100;
+
+impl RunFolder {
+    /// Fails where [`RunFolder::create`] would, and touches nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] when the folder has something in it and `overwrite` is off, or something
+    /// that is not of a run.
+    pub fn check(path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
+        let path = path.as_ref();
+        if path.exists() && !path.is_dir() {
+            return Err(Error::run(path, "is in the way: it is a file, and --out names a folder"));
+        }
+        let Ok(entries) = std::fs::read_dir(path) else { return Ok(()) };
+        let names: Vec<_> = entries.flatten().map(|e| e.file_name()).collect();
+        let foreign = names.iter().any(|n| !FILES.iter().any(|f| n == f));
+        if names.is_empty() || overwrite && !foreign {
+            return Ok(());
+        }
+        Err(Error::run(
+            path,
+            match foreign {
+                false => "is there already; --resume it, --overwrite it or choose another --out",
+                true => "is not empty and holds more than a run; choose another --out",
+            },
+        ))
+    }
+
+    /// Makes the folder and its parents and saves the untrained run in it, so that a folder that
+    /// cannot be written is known before time is spent. An older run in it is replaced where
+    /// `overwrite` says so. What cannot be created whole leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunFolder::check`] and [`RunFolder::save`].
+    pub fn create(
+        path: impl AsRef<Path>,
+        trainer: &Trainer,
+        data: &Dataset,
+        overwrite: bool,
+    ) -> Result<Self> {
+        let path = path.as_ref();
+        Self::check(path, overwrite)?;
+        let existed = path.exists();
+        std::fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        let run = Self { path: path.to_owned(), reports: Vec::new() };
+        match run.save(trainer, data) {
+            Ok(()) => Ok(run),
+            Err(e) => {
+                if !existed {
+                    // The first error is the one to tell.
+                    let _ = std::fs::remove_dir_all(path);
+                }
+                Err(e)
+            }
+        }
+    }
+
+    /// Opens the folder of a run that is to go on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] when it is no run folder or its metrics are damaged.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if !path.exists() {
+            return Err(Error::run(path, "does not exist; --resume takes a run folder"));
+        }
+        if !path.join(CONFIG).is_file() {
+            return Err(Error::run(path, "is no run folder: it holds no config.toml"));
+        }
+        if !path.join(CHECKPOINT).is_file() {
+            return Err(Error::run(path, "holds no checkpoint.safetensors to resume from"));
+        }
+        let metrics = path.join(METRICS);
+        let text = match std::fs::read_to_string(&metrics) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+            read => read.map_err(Error::io("read", &metrics))?,
+        };
+        let parse = |(i, line): (usize, &str)| {
+            serde_json::from_str(line)
+                .map_err(|e| Error::run(&metrics, format!("line {} is damaged ({e})", i + 1)))
+        };
+        let reports = text.lines().enumerate().map(parse).collect::<Result<_>>()?;
+        Ok(Self { path: path.to_owned(), reports })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the run was configured as.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] when there is no configuration, or a damaged one.
+    pub fn config(path: impl AsRef<Path>) -> Result<Config> {
+        let path = path.as_ref();
+        if !path.is_dir() {
+            return Err(Error::run(path, "is no run folder"));
+        }
+        let file = path.join(CONFIG);
+        if !file.is_file() {
+            return Err(Error::run(path, "is no run folder: it holds no config.toml"));
+        }
+        Config::read(&file).map_err(|e| match e {
+            Error::Usage(message) => Error::run(path, format!("damaged configuration: {message}")),
+            other => other,
+        })
+    }
+
+    /// The checkpoint's path.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join(CHECKPOINT)
+    }
+
+    /// Adds an epoch's line to the metrics, in place of any of the same or a later epoch: a part
+    /// of an epoch is followed by the whole.
+    pub fn push(&mut self, report: EpochReport) {
+        self.reports.retain(|r| r.epoch < report.epoch);
+        self.reports.push(report);
+    }
+
+    /// Writes every file of the run as training stands. Each appears whole or not at all; the
+    /// checkpoint, which is the largest and the most precious, comes first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when a file cannot be written, [`Error::Gpu`] when the adapter was lost.
+    pub fn save(&self, trainer: &Trainer, data: &Dataset) -> Result<()> {
+        trainer.save_checkpoint(self.checkpoint())?;
+        let config = trainer.config();
+        crate::files::write(&self.path.join(CONFIG), config.to_toml().as_bytes())?;
+        let line = |r| serde_json::to_string(r).expect("a report can be written as JSON") + "\n";
+        let metrics: String = self.reports.iter().map(line).collect();
+        crate::files::write(&self.path.join(METRICS), metrics.as_bytes())?;
+        let svg = plot::loss_curve(&self.reports);
+        crate::files::write(&self.path.join(LOSS), svg.as_bytes())?;
+        let model = trainer.model();
+        model.save(self.path.join(MODEL), &config.train)?;
+        model.sample(COUNT)?.save_grid(self.path.join(SAMPLES), COLUMNS)?;
+        let images = data.test.as_ref().unwrap_or(&data.train);
+        reconstructions(model, images, COUNT / 2)?
+            .save_grid(self.path.join(RECONSTRUCTIONS), COLUMNS)
+    }
+}
+
+/// The first `count` of `images` and what `model` makes of them, for a grid of ten columns: a row
+/// of originals above the row of their reconstructions.
+///
+/// # Errors
+///
+/// As [`Vae::reconstruct`].
+pub fn reconstructions(model: &Vae, images: &Images, count: usize) -> Result<Images> {
+    let originals: Vec<usize> = (0..count.min(images.len())).collect();
+    let originals = images.select(&originals);
+    let made = model.reconstruct(&originals)?;
+    let size = images.shape.pixels();
+    let row = COLUMNS * size;
+    let mut pixels = Vec::new();
+    for (original, made) in originals.pixels.chunks(row).zip(made.pixels.chunks(row)) {
+        for half in [original, made] {
+            pixels.extend_from_slice(half);
+            // A last row that is not full is filled up with black, to keep the pairs in line.
+            pixels.resize(pixels.len().next_multiple_of(row), 0);
+        }
+    }
+    Ok(Images { shape: images.shape, pixels })
+}

@@ -1,0 +1,323 @@
+//! The training loop. Inside an epoch nothing is uploaded and nothing is read back.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::evaluate::{Split, batches};
+use super::{EpochReport, Evaluator, Losses, Noise};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Plan, Tensor};
+use crate::model::{Config, TensorFile, TrainConfig, Vae};
+use crate::nn::Parameters;
+use crate::ops::noise::Stream;
+use crate::ops::{State, adam, gather, noise, report, shuffle};
+
+/// What may be set for one call of training, and is not part of a [`Config`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrainOptions {
+    /// Stop once this many steps have been taken since the beginning.
+    pub max_steps: Option<u32>,
+    /// Steps in a submission; without it, as many as take about a tenth of a second.
+    pub steps_per_submission: Option<usize>,
+}
+
+/// Where training stands, for a progress bar.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The current epoch, counted from 1.
+    pub epoch: u32,
+    /// Steps of this epoch that are done.
+    pub step: usize,
+    /// Steps in an epoch.
+    pub steps: usize,
+}
+
+/// Trains a [`Vae`] with Adam on the training split of a dataset.
+pub struct Trainer {
+    gpu: Gpu,
+    config: Config,
+    options: TrainOptions,
+    vae: Vae,
+    moments: [Parameters; 2],
+    state: Tensor,
+    host: State,
+    shuffle: Plan,
+    /// Plans for a full batch and for the last, smaller one, with how often each runs in an epoch.
+    steps: Vec<(Plan, usize)>,
+    evaluator: Option<Evaluator>,
+}
+
+impl Trainer {
+    /// Puts a new model, initialised from the configuration's seed, and the dataset on the adapter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when the configuration cannot be or the batch is larger than the data,
+    /// [`Error::Gpu`] when something does not fit the adapter.
+    pub fn new(gpu: &Gpu, config: &Config, data: &Dataset, options: TrainOptions) -> Result<Self> {
+        config.check()?;
+        let TrainConfig { batch_size, learning_rate, seed, .. } = config.train;
+        let images = data.train.len();
+        if batch_size > images {
+            return Err(Error::Usage(format!(
+                "--batch-size {batch_size}: the dataset {} has only {images} training images",
+                data.name
+            )));
+        }
+        let widest = batch_size.saturating_mul(widest_layer(config, data));
+        gpu.check_fits("a batch", 4 * widest as u64, "use a smaller --batch-size")?;
+
+        let vae = Vae::new(gpu, &config.model, data.shape(), seed)?;
+        let zeros = |label: &str| Parameters::zeros(gpu, label, vae.parameters().layout());
+        let (gradients, moments) = (zeros("gradients"), [zeros("mean"), zeros("square")]);
+        let state = State::tensor(gpu, "state");
+        let split = Split::upload(gpu, &data.train)?;
+
+        let mut shuffle = Plan::new(gpu);
+        shuffle::permutation(&mut shuffle, "epoch", seed, &state, &split.order);
+        let record = |rows: usize| {
+            let mut plan = Plan::new(gpu);
+            let x = Tensor::zeros(gpu, "x", &[rows, vae.shape().pixels()]);
+            let epsilon = Tensor::zeros(gpu, "epsilon", &[rows, config.model.latent]);
+            gather::batch(&mut plan, "input", &state, &split.images, &split.order, &x);
+            noise::normal(&mut plan, "input", seed, Stream::Train, &state, &epsilon);
+            let forward = vae.forward(&mut plan, &x, &epsilon);
+            vae.backward(&mut plan, &state, &forward, &gradients);
+            let own = [&gradients, vae.parameters(), &moments[0], &moments[1]];
+            let [gradient, parameter, mean, square] = own.map(Parameters::arena);
+            adam::step(&mut plan, "step", &state, gradient, parameter, mean, square);
+            report::accumulate(&mut plan, "step", &forward.recon, &forward.kl, &state);
+            plan
+        };
+        let steps = batches(split.count, batch_size)
+            .into_iter()
+            .map(|(rows, times)| (record(rows), times))
+            .collect();
+        let test = data.test.as_ref();
+        let evaluator = test
+            .map(|test| Evaluator::new(&vae, gpu, test, batch_size, Noise::Seeded(seed)))
+            .transpose()?;
+        gpu.check()?;
+        let host = State {
+            images: split.count as u32,
+            learning_rate: learning_rate as f32,
+            kl_weight: config.model.kl_weight as f32,
+            ..State::default()
+        };
+        Ok(Self {
+            gpu: gpu.clone(),
+            config: config.clone(),
+            options,
+            vae,
+            moments,
+            state,
+            host,
+            shuffle,
+            steps,
+            evaluator,
+        })
+    }
+
+    /// As [`Trainer::new`], from where the checkpoint at `path` stands: what follows has the bits
+    /// of an uninterrupted run on the same adapter.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trainer::new`]; [`Error::Io`] or [`Error::Run`] when there is no checkpoint, it is
+    /// damaged, or it belongs to another model, dataset or batch size.
+    pub fn resume(
+        gpu: &Gpu,
+        config: &Config,
+        data: &Dataset,
+        options: TrainOptions,
+        path: impl AsRef<Path>,
+    ) -> Result<Self> {
+        let path = path.as_ref();
+        let file = TensorFile::read(path)?;
+        let mut trainer = Self::new(gpu, config, data, options)?;
+        // Only the length of training may change between the parts of a run.
+        let mut expected = trainer.vae.header(&config.train);
+        expected.train.epochs = file.header.train.epochs;
+        let words: Vec<u32> = file.words("state", size_of::<State>() / 4)?;
+        let saved: State = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words));
+        if file.header != expected || saved.images != trainer.host.images {
+            let message = "belongs to another model, dataset or training configuration";
+            return Err(Error::run(path, message));
+        }
+        let [mean, square] = &trainer.moments;
+        let parts =
+            [("parameter.", trainer.vae.parameters()), ("mean.", mean), ("square.", square)];
+        for (prefix, into) in parts {
+            file.load_parameters(gpu, prefix, into)?;
+        }
+        trainer.host = saved;
+        Ok(trainer)
+    }
+
+    /// Writes everything that [`Trainer::resume`] needs, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it cannot be written, [`Error::Gpu`] when the adapter was lost.
+    pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
+        let mut file = TensorFile::new(path, self.vae.header(&self.config.train));
+        let [mean, square] = &self.moments;
+        let parts = [("parameter.", self.vae.parameters()), ("mean.", mean), ("square.", square)];
+        for (prefix, from) in parts {
+            file.insert_parameters(prefix, from.layout(), &from.read(&self.gpu)?);
+        }
+        file.insert_words("state", bytemuck::cast_slice(&[self.host]));
+        file.write()
+    }
+
+    /// The model, as trained so far.
+    pub fn model(&self) -> &Vae {
+        &self.vae
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Counters after the last epoch or part of one.
+    pub fn state(&self) -> &State {
+        &self.host
+    }
+
+    /// Labels of the dispatches of a full step, in order.
+    pub fn dispatches(&self) -> impl Iterator<Item = &str> {
+        self.steps[0].0.labels()
+    }
+
+    /// Steps in an epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.steps.iter().map(|(_, times)| times).sum()
+    }
+
+    /// Whether every epoch or step asked for is done.
+    pub fn is_finished(&self) -> bool {
+        self.host.epoch >= self.config.train.epochs
+            || self.options.max_steps.is_some_and(|max| self.host.step >= max)
+    }
+
+    /// The remaining epochs, each trained as the iterator reaches it.
+    pub fn epochs(&mut self) -> impl Iterator<Item = Result<EpochReport>> {
+        std::iter::from_fn(|| self.epoch(|_| ControlFlow::Continue(())).transpose())
+    }
+
+    /// Trains to the end of the current epoch and evaluates on the test split, if there is one;
+    /// nothing once training is finished. Stops early, with a report of the images used so far,
+    /// at the step that the options name, or when `progress`, which is called every few steps,
+    /// breaks; then it does not evaluate.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gpu`] if the adapter fails.
+    pub fn epoch(
+        &mut self,
+        progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Option<EpochReport>> {
+        if self.is_finished() {
+            return Ok(None);
+        }
+        let first_row = self.host.row;
+        self.host.write(&self.gpu, &self.state);
+        self.gpu.check()?;
+        let begun = Instant::now();
+        self.submit_steps(progress)?;
+        self.host = State::read(&self.gpu, &self.state)?;
+        let seconds = begun.elapsed().as_secs_f64();
+
+        let State { epoch, step, row, images, recon, kl, .. } = self.host;
+        // The sums are over all images of an epoch; a part of one has used only `row` of them.
+        let used = f64::from(images) / f64::from(row.max(1));
+        let kl_weight = self.config.model.kl_weight;
+        let train = Losses::new(f64::from(recon) * used, f64::from(kl) * used, kl_weight);
+        let complete = row == images;
+        if complete {
+            self.host = State { epoch: epoch + 1, row: 0, recon: 0.0, kl: 0.0, ..self.host };
+        }
+        // Who interrupts wants to go.
+        let evaluator = self.evaluator.as_ref().filter(|_| complete || self.is_finished());
+        let validation = evaluator.map(Evaluator::run).transpose()?;
+        Ok(Some(EpochReport {
+            epoch: epoch + 1,
+            step,
+            seconds,
+            train_loss: train.loss,
+            train_recon: train.recon,
+            train_kl: train.kl,
+            val_loss: validation.map(|v| v.loss),
+            val_recon: validation.map(|v| v.recon),
+            val_kl: validation.map(|v| v.kl),
+            images_per_second: f64::from(row - first_row) / seconds,
+            complete,
+        }))
+    }
+
+    /// Submits the rest of the epoch, a few steps at a time and at most two submissions ahead of
+    /// the adapter; the shuffle goes with the first.
+    fn submit_steps(&self, mut progress: impl FnMut(Progress) -> ControlFlow<()>) -> Result<()> {
+        let steps = self.steps_per_epoch();
+        let first = (self.host.row as usize).div_ceil(self.config.train.batch_size);
+        let allowed = self.options.max_steps.map(|max| (max - self.host.step) as usize);
+        let last = allowed.map_or(steps, |allowed| steps.min(first + allowed));
+        let epoch = self.host.epoch + 1;
+
+        let mut size = self.options.steps_per_submission.unwrap_or(1).max(1);
+        let mut next = first;
+        let mut in_flight = VecDeque::new();
+        let mut finished_at = Instant::now();
+        while next < last || !in_flight.is_empty() {
+            if next < last {
+                let end = last.min(next + size);
+                let submission = self.gpu.submit(|pass| {
+                    if next == first {
+                        self.shuffle.encode(pass);
+                    }
+                    (next..end).for_each(|step| self.plan(step).encode(pass));
+                });
+                in_flight.push_back((submission, end, end - next));
+                next = end;
+            }
+            if in_flight.len() < 2 && next < last {
+                continue;
+            }
+            let Some((submission, step, count)) = in_flight.pop_front() else { break };
+            self.gpu.wait(submission)?;
+            let now = Instant::now();
+            if self.options.steps_per_submission.is_none() {
+                size = next_size(size, (now - finished_at) / count as u32);
+            }
+            finished_at = now;
+            if progress(Progress { epoch, step, steps }).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan for step `step` of an epoch.
+    fn plan(&self, step: usize) -> &Plan {
+        let full = self.steps[0].1;
+        &self.steps[usize::from(step >= full)].0
+    }
+}
+
+/// Steps for the next submission: about a tenth of a second, so that a bar moves, Ctrl-C is quick
+/// and no watchdog bites, and growing at most fourfold at a time.
+fn next_size(size: usize, step: Duration) -> usize {
+    let wanted = Duration::from_millis(100).as_nanos() / step.as_nanos().max(1);
+    (wanted as usize).clamp(1, (4 * size).min(1024))
+}
+
+/// Values per image in the model's largest layer.
+fn widest_layer(config: &Config, data: &Dataset) -> usize {
+    let model = &config.model;
+    let hidden = model.encoder.iter().chain(&model.decoder).copied();
+    hidden.chain([data.shape().pixels(), 2 * model.latent]).max().unwrap_or(1)
+}
