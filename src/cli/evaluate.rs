@@ -1,0 +1,102 @@
+//! `vae-gpu evaluate`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use vae_gpu::model::TensorFile;
+use vae_gpu::train::RunFolder;
+use vae_gpu::{Config, Error, Evaluator, Images, Noise, Result, Vae};
+
+use super::{AdapterArgs, size};
+
+#[derive(Args)]
+pub struct EvaluateArgs {
+    #[command(flatten)]
+    split: SplitArgs,
+    /// Take z at the posterior's mean, without noise
+    #[arg(long)]
+    mean: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A trained model and the images to try it on.
+#[derive(Args)]
+pub struct SplitArgs {
+    /// Run folder, or a model.safetensors
+    pub run: PathBuf,
+    /// Dataset: digits, an IDX folder as MNIST's, or a folder of PNG/JPEG
+    /// images; by default the one that the run was trained on
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Resize the images of a folder
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    size: Option<(usize, usize)>,
+    /// Convert the images of a folder to 1 (grey) or 3 channels
+    #[arg(long, value_name = "1|3")]
+    channels: Option<usize>,
+}
+
+/// The images of a test split.
+pub struct Split {
+    pub images: Images,
+    name: &'static str,
+    config: Config,
+}
+
+impl SplitArgs {
+    /// The test split, or the images that the run held out, or else all there are.
+    pub fn read(&self) -> Result<Split> {
+        let mut config = match (self.run.is_dir(), &self.data) {
+            (true, _) => RunFolder::config(&self.run)?,
+            (false, _) if !self.run.exists() => RunFolder::config(&self.run)?,
+            (false, Some(_)) => {
+                let train = TensorFile::read(&self.run)?.header.train;
+                Config { train, ..Config::default() }
+            }
+            (false, None) => {
+                let message = "--data: needed with a model file, which does not say it";
+                return Err(Error::Usage(message.into()));
+            }
+        };
+        if let Some(path) = &self.data {
+            config.data.path = path.clone();
+        }
+        config.data.size = self.size.or(config.data.size);
+        config.data.channels = self.channels.or(config.data.channels);
+        let mut data = config.data.read()?;
+        if let (None, Some(fraction)) = (&data.test, config.data.validation) {
+            data = data.hold_out(fraction, config.train.seed)?;
+        }
+        let (images, name) = match data.test {
+            Some(test) => (test, "test split"),
+            None => (data.train, "all images, for want of a test split"),
+        };
+        Ok(Split { images, name, config })
+    }
+}
+
+pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
+    let split = args.split.read()?;
+    let gpu = adapter.open()?;
+    let model = Vae::load(&gpu, &args.split.run)?;
+    let train = &split.config.train;
+    let noise = if args.mean { Noise::Mean } else { Noise::Seeded(train.seed) };
+    let losses = Evaluator::new(&model, &gpu, &split.images, train.batch_size, noise)?.run()?;
+    let (count, weight) = (split.images.len(), model.config().kl_weight);
+    if args.json {
+        let (loss, recon, kl) = (losses.loss, losses.recon, losses.kl);
+        println!(
+            "{}",
+            serde_json::json!({ "images": count, "loss": loss, "recon": recon, "kl": kl })
+        );
+    } else {
+        println!("images  {count:>10}  {}", split.name);
+        println!("loss    {:>10.4}  nats per image = recon + {weight} kl", losses.loss);
+        println!("recon   {:>10.4}", losses.recon);
+        println!("kl      {:>10.4}", losses.kl);
+    }
+    Ok(ExitCode::SUCCESS)
+}

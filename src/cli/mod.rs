@@ -1,0 +1,136 @@
+//! The command line: one file a subcommand. The only place that prints.
+
+mod devices;
+mod evaluate;
+mod presets;
+mod reconstruct;
+mod sample;
+mod train;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use vae_gpu::gpu::Backend;
+use vae_gpu::{AdapterOptions, Error, Gpu, Result};
+
+/// Exit code of a program that stopped on Ctrl-C: 128 and the signal's number.
+const INTERRUPTED: u8 = 130;
+
+/// Train variational autoencoders entirely in GPU compute shaders.
+#[derive(Parser)]
+#[command(version, max_term_width = 80, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    adapter: AdapterArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a model; without flags, the preset mlp on built-in digits
+    Train(train::TrainArgs),
+    /// Draw new images from a trained model
+    Sample(sample::SampleArgs),
+    /// Show images of a dataset above what the model makes of them
+    Reconstruct(reconstruct::ReconstructArgs),
+    /// Print the losses on the test split, in nats per image
+    Evaluate(evaluate::EvaluateArgs),
+    /// List the adapters that can be used, the default first
+    Devices(devices::DevicesArgs),
+    /// List the presets, or print one as a TOML file to start from
+    Presets(presets::PresetsArgs),
+}
+
+#[derive(Args)]
+struct AdapterArgs {
+    /// Adapter to use: part of its name, or its index in `vae-gpu devices`
+    #[arg(long, global = true, value_name = "NAME|INDEX", help_heading = "Adapter")]
+    adapter: Option<String>,
+    /// Use only adapters of this backend
+    #[arg(long, global = true, help_heading = "Adapter")]
+    backend: Option<BackendArg>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BackendArg {
+    Vulkan,
+    Metal,
+    Dx12,
+    Gl,
+}
+
+impl AdapterArgs {
+    fn options(&self) -> AdapterOptions {
+        let backend = self.backend.map(|backend| match backend {
+            BackendArg::Vulkan => Backend::Vulkan,
+            BackendArg::Metal => Backend::Metal,
+            BackendArg::Dx12 => Backend::Dx12,
+            BackendArg::Gl => Backend::Gl,
+        });
+        AdapterOptions { adapter: self.adapter.clone(), backend }
+    }
+
+    fn open(&self) -> Result<Gpu> {
+        Gpu::with_options(&self.options())
+    }
+}
+
+/// Parses the command line, runs it, and says what went wrong in one line.
+pub fn run() -> ExitCode {
+    // Silent unless RUST_LOG asks: what a user should know comes as an error.
+    env_logger::Builder::new().filter_level(log::LevelFilter::Off).parse_default_env().init();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e),
+    };
+    let outcome = match cli.command {
+        Command::Train(args) => train::run(&args, &cli.adapter),
+        Command::Sample(args) => sample::run(&args, &cli.adapter),
+        Command::Reconstruct(args) => reconstruct::run(&args, &cli.adapter),
+        Command::Evaluate(args) => evaluate::run(&args, &cli.adapter),
+        Command::Devices(args) => devices::run(&args, &cli.adapter),
+        Command::Presets(args) => presets::run(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(error.exit_code())
+    })
+}
+
+/// Prints help where it was asked for, and otherwise the first paragraph of clap's error as a line.
+fn usage(error: &clap::Error) -> ExitCode {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if asked || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    }
+    let text = error.render().to_string();
+    let paragraph: Vec<_> = text.lines().take_while(|l| !l.is_empty()).map(str::trim).collect();
+    eprintln!("{} (--help shows the usage)", paragraph.join(" "));
+    ExitCode::from(2)
+}
+
+/// `WxH` as (width, height).
+fn size(text: &str) -> std::result::Result<(usize, usize), String> {
+    let sides = text.split_once('x').map(|(w, h)| (w.parse(), h.parse()));
+    match sides {
+        Some((Ok(width), Ok(height))) => Ok((width, height)),
+        _ => Err("must be WIDTHxHEIGHT, as in 28x28".into()),
+    }
+}
+
+/// Fails unless `out` names a PNG file.
+fn check_png(out: &Path) -> Result<()> {
+    match out.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
+        true => Ok(()),
+        false => Err(Error::Usage(format!("--out {}: must end in .png", out.display()))),
+    }
+}
+
+/// Prints where a picture went.
+fn wrote(out: &PathBuf) {
+    println!("wrote {}", out.display());
+}

@@ -1,0 +1,24 @@
+//! `vae-gpu presets`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use vae_gpu::{Preset, Result};
+
+#[derive(Args)]
+pub struct PresetsArgs {
+    /// Print this one as TOML
+    name: Option<String>,
+}
+
+pub fn run(args: &PresetsArgs) -> Result<ExitCode> {
+    match &args.name {
+        Some(name) => print!("{}", name.parse::<Preset>()?.toml()),
+        None => {
+            for preset in Preset::ALL {
+                println!("{:<9} {}", preset.name(), preset.summary());
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

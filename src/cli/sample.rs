@@ -1,0 +1,32 @@
+//! `vae-gpu sample`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use vae_gpu::{Result, Vae};
+
+use super::{AdapterArgs, check_png, wrote};
+
+#[derive(Args)]
+pub struct SampleArgs {
+    /// Run folder, or a model.safetensors
+    run: PathBuf,
+    /// Images to draw
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    count: u32,
+    /// Other draws for every seed
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// PNG file to write
+    #[arg(long, value_name = "FILE", default_value = "samples.png")]
+    out: PathBuf,
+}
+
+pub fn run(args: &SampleArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
+    check_png(&args.out)?;
+    let model = Vae::load(&adapter.open()?, &args.run)?;
+    model.sample_seeded(args.count as usize, args.seed)?.save_png(&args.out)?;
+    wrote(&args.out);
+    Ok(ExitCode::SUCCESS)
+}

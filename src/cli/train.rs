@@ -1,0 +1,253 @@
+//! `vae-gpu train`.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use vae_gpu::gpu::AdapterReport;
+use vae_gpu::train::{Progress, RunFolder};
+use vae_gpu::{Config, Dataset, Error, Preset, Result, TrainOptions, Trainer};
+
+use super::{AdapterArgs, INTERRUPTED, size};
+
+/// A run is saved after an epoch if the last time is longer ago than this.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
+
+#[derive(Args)]
+pub struct TrainArgs {
+    /// Dataset: digits, an IDX folder as MNIST's, or a folder of PNG/JPEG images
+    /// [default: digits]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Start from a preset; `vae-gpu presets` lists them [default: mlp]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "resume"])]
+    preset: Option<String>,
+    /// Start from a TOML file
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    config: Option<PathBuf>,
+    /// Go on with the run in this folder
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = [
+            "batch_size", "lr", "seed", "validation", "size", "channels", "out", "overwrite",
+        ]
+    )]
+    resume: Option<PathBuf>,
+    /// Train until this many epochs are done
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// Stop after this many steps, whatever the epochs
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..))]
+    max_steps: Option<u32>,
+    /// Images in a step
+    #[arg(long, value_name = "IMAGES")]
+    batch_size: Option<usize>,
+    /// Adam's step size
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Seed of weights, shuffle and noise
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Hold out this fraction of the training images as the test split
+    #[arg(long, value_name = "FRACTION")]
+    validation: Option<f64>,
+    /// Resize the images of a folder
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    size: Option<(usize, usize)>,
+    /// Convert the images of a folder to 1 (grey) or 3 channels
+    #[arg(long, value_name = "1|3")]
+    channels: Option<usize>,
+    /// Folder for the results [default: runs/PRESET-DATASET, numbered if taken]
+    #[arg(long, value_name = "RUN")]
+    out: Option<PathBuf>,
+    /// Replace the run that --out holds
+    #[arg(long, requires = "out")]
+    overwrite: bool,
+}
+
+impl TrainArgs {
+    /// The configuration that the flags start from, with their values in it.
+    fn config(&self) -> Result<Config> {
+        let mut config = match (&self.resume, &self.config, &self.preset) {
+            (Some(run), _, _) => RunFolder::config(run)?,
+            (None, Some(file), _) => Config::read(file)?,
+            (None, None, Some(name)) => name.parse::<Preset>()?.config(),
+            (None, None, None) => Preset::Mlp.config(),
+        };
+        fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
+            if let Some(flag) = flag {
+                value.clone_from(flag);
+            }
+        }
+        set(&mut config.train.epochs, &self.epochs);
+        set(&mut config.train.batch_size, &self.batch_size);
+        set(&mut config.train.learning_rate, &self.lr);
+        set(&mut config.train.seed, &self.seed);
+        set(&mut config.data.path, &self.data);
+        config.data.validation = self.validation.or(config.data.validation);
+        config.data.size = self.size.or(config.data.size);
+        config.data.channels = self.channels.or(config.data.channels);
+        config.check()?;
+        if !config.data.is_builtin() {
+            // So that the run can be resumed from another folder.
+            let path = &config.data.path;
+            config.data.path = path.canonicalize().map_err(Error::io("read the dataset", path))?;
+        }
+        Ok(config)
+    }
+
+    /// `--out`, or a folder under `runs` that is not taken.
+    fn out(&self, data: &Dataset) -> PathBuf {
+        if let Some(out) = &self.out {
+            return out.clone();
+        }
+        let stem = self.config.as_deref().and_then(Path::file_stem);
+        let stem = stem.map(|s| s.to_string_lossy().into_owned()).or(self.preset.clone());
+        let name = format!("{}-{}", stem.as_deref().unwrap_or("mlp"), data.name);
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        let mut folders = std::iter::once(name.clone()).chain(numbered);
+        let free = folders.find_map(|f| {
+            let path = Path::new("runs").join(f);
+            (!path.exists()).then_some(path)
+        });
+        free.expect("some number is free")
+    }
+}
+
+pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
+    let config = args.config()?;
+    if let Some(out) = &args.out {
+        RunFolder::check(out, args.overwrite)?;
+    }
+    let resumed = args.resume.as_ref().map(RunFolder::open).transpose()?;
+    let mut data = config.data.read()?;
+    if let Some(fraction) = config.data.validation {
+        data = data.hold_out(fraction, config.train.seed)?;
+    }
+    let gpu = adapter.open()?;
+    let options = TrainOptions { max_steps: args.max_steps, ..TrainOptions::default() };
+    let (mut trainer, mut run) = match resumed {
+        Some(run) => {
+            let checkpoint = run.checkpoint();
+            (Trainer::resume(&gpu, &config, &data, options, checkpoint)?, run)
+        }
+        None => {
+            let trainer = Trainer::new(&gpu, &config, &data, options)?;
+            let run = RunFolder::create(args.out(&data), &trainer, &data, args.overwrite)?;
+            (trainer, run)
+        }
+    };
+    introduce(gpu.report(), &data, &trainer, &run);
+    if trainer.is_finished() {
+        println!(
+            "nothing to do: {} epochs, {} steps are done; ask for more with --epochs",
+            trainer.state().epoch,
+            trainer.state().step
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let interrupted = watch_for_interrupt();
+    train(&mut trainer, &mut run, &data, &interrupted)
+}
+
+fn train(
+    trainer: &mut Trainer,
+    run: &mut RunFolder,
+    data: &Dataset,
+    interrupted: &AtomicBool,
+) -> Result<ExitCode> {
+    let epochs = trainer.config().train.epochs;
+    let mut saved = Instant::now();
+    loop {
+        let bar = bar(epochs, trainer.steps_per_epoch());
+        let report = trainer.epoch(|progress: Progress| {
+            bar.set_message(progress.epoch.to_string());
+            bar.set_position(progress.step as u64);
+            match interrupted.load(Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        bar.finish_and_clear();
+        let Some(report) = report? else { break };
+        if report.complete || trainer.is_finished() {
+            println!("{report}");
+            run.push(report);
+        }
+        let stop = interrupted.load(Relaxed);
+        if stop || trainer.is_finished() || saved.elapsed() >= SAVE_EVERY {
+            run.save(trainer, data)?;
+            saved = Instant::now();
+        }
+        if stop && !trainer.is_finished() {
+            println!("stopped after step {}; to go on:", trainer.state().step);
+            println!("  vae-gpu train --resume {}", run.path().display());
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    }
+    conclude(run.path());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run: &RunFolder) {
+    let parameters: usize =
+        trainer.model().parameters().layout().specs().map(|spec| spec.len()).sum();
+    println!("adapter  {} ({})", adapter.name, adapter.kind);
+    let test = data.test.as_ref().map_or("no".into(), |test| test.len().to_string());
+    println!(
+        "data     {}: {} images to train on, {test} to test, {}",
+        data.name,
+        data.train.len(),
+        data.shape()
+    );
+    println!("model    {parameters} parameters");
+    println!("run      {}", run.path().display());
+    if trainer.state().step > 0 {
+        println!("resumed  after step {}", trainer.state().step);
+    }
+}
+
+fn conclude(path: &Path) {
+    println!();
+    for (file, what) in [
+        ("samples.png", "new images, drawn from the prior"),
+        ("reconstructions.png", "test images, each row above its reconstruction"),
+        ("loss.svg", "the loss curves"),
+        ("model.safetensors", "the weights, as PyTorch lays them out"),
+    ] {
+        println!("{:<44} {what}", path.join(file).display());
+    }
+    println!("\nmore images: vae-gpu sample {} --count 64 --seed 7", path.display());
+}
+
+/// A bar on standard error; none where that is no terminal.
+fn bar(epochs: u32, steps: usize) -> ProgressBar {
+    let template =
+        format!("epoch {{msg:>3}}/{epochs} {{bar:30}} {{pos}}/{{len}} steps, {{eta}} left");
+    let style = ProgressStyle::with_template(&template).expect("the template is valid");
+    let bar = ProgressBar::new(steps as u64).with_style(style);
+    bar.set_message("");
+    bar
+}
+
+/// A flag that Ctrl-C raises; a second Ctrl-C ends the program at once.
+fn watch_for_interrupt() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raised = flag.clone();
+    let handler = move || {
+        if raised.swap(true, Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+        eprintln!("\nstopping after this step, then saving; Ctrl-C again to quit at once");
+    };
+    if let Err(e) = ctrlc::set_handler(handler) {
+        log::warn!("Ctrl-C will end the program at once: {e}");
+    }
+    flag
+}
