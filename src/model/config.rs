@@ -185,10 +185,12 @@ impl DataConfig {
 
 impl ModelConfig {
     fn check(&self) -> Result<()> {
-        require(self.latent > 0, "latent = 0", "must be at least 1")?;
+        let latent = format!("latent = {}", self.latent);
+        require(UNITS.contains(&self.latent), &latent, "must be 1 to 16777216")?;
         for (key, widths) in [("encoder", &self.encoder), ("decoder", &self.decoder)] {
             let what = format!("{key} = {widths:?}");
-            require(widths.iter().all(|w| *w > 0), &what, "a layer must have at least 1 unit")?;
+            let fit = widths.iter().all(|w| UNITS.contains(w));
+            require(fit, &what, "a layer must have 1 to 16777216 units")?;
         }
         one_of("activation", &self.activation, &activation::NAMES)?;
         one_of("likelihood", &self.likelihood, &likelihood::NAMES)?;
@@ -207,6 +209,9 @@ impl ModelConfig {
         )
     }
 }
+
+/// Units that a layer may have: no adapter holds more, and products of two stay within 64 bits.
+const UNITS: std::ops::RangeInclusive<usize> = 1..=1 << 24;
 
 fn require(holds: bool, what: &str, message: &str) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::Usage(format!("{what}: {message}"))) }

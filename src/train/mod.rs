@@ -1,12 +1,15 @@
 //! The training loop, evaluation, and the folder that a run leaves behind.
 
+mod checkpoint;
 mod evaluate;
 mod metrics;
 mod plot;
 mod run;
+mod step;
 mod trainer;
 
 pub use evaluate::{Evaluator, Noise};
 pub use metrics::{EpochReport, Losses};
 pub use run::{COLUMNS, RunFolder, reconstructions};
+pub use step::TrainStep;
 pub use trainer::{Progress, TrainOptions, Trainer};

@@ -2,18 +2,16 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::evaluate::{Split, batches};
-use super::{EpochReport, Evaluator, Losses, Noise};
+use super::{EpochReport, Evaluator, Losses, Noise, TrainStep};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Plan, Tensor};
-use crate::model::{Config, TensorFile, TrainConfig, Vae};
-use crate::nn::Parameters;
+use crate::model::{Config, TrainConfig, Vae};
 use crate::ops::noise::Stream;
-use crate::ops::{State, adam, gather, noise, report, shuffle};
+use crate::ops::{State, gather, noise, shuffle};
 
 /// What may be set for one call of training, and is not part of a [`Config`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,13 +35,12 @@ pub struct Progress {
 
 /// Trains a [`Vae`] with Adam on the training split of a dataset.
 pub struct Trainer {
-    gpu: Gpu,
+    pub(super) gpu: Gpu,
     config: Config,
     options: TrainOptions,
     vae: Vae,
-    moments: [Parameters; 2],
-    state: Tensor,
-    host: State,
+    pub(super) step: TrainStep,
+    pub(super) host: State,
     shuffle: Plan,
     /// Plans for a full batch and for the last, smaller one, with how often each runs in an epoch.
     steps: Vec<(Plan, usize)>,
@@ -68,28 +65,26 @@ impl Trainer {
             )));
         }
         let widest = batch_size.saturating_mul(widest_layer(config, data));
-        gpu.check_fits("a batch", 4 * widest as u64, "use a smaller --batch-size")?;
+        gpu.check_fits(
+            "a batch",
+            4u64.saturating_mul(widest as u64),
+            "use a smaller --batch-size",
+        )?;
 
         let vae = Vae::new(gpu, &config.model, data.shape(), seed)?;
-        let zeros = |label: &str| Parameters::zeros(gpu, label, vae.parameters().layout());
-        let (gradients, moments) = (zeros("gradients"), [zeros("mean"), zeros("square")]);
-        let state = State::tensor(gpu, "state");
+        let step = TrainStep::new(gpu, &vae);
+        let state = &step.state;
         let split = Split::upload(gpu, &data.train)?;
 
         let mut shuffle = Plan::new(gpu);
-        shuffle::permutation(&mut shuffle, "epoch", seed, &state, &split.order);
+        shuffle::permutation(&mut shuffle, "epoch", seed, state, &split.order);
         let record = |rows: usize| {
             let mut plan = Plan::new(gpu);
             let x = Tensor::zeros(gpu, "x", &[rows, vae.shape().pixels()]);
             let epsilon = Tensor::zeros(gpu, "epsilon", &[rows, config.model.latent]);
-            gather::batch(&mut plan, "input", &state, &split.images, &split.order, &x);
-            noise::normal(&mut plan, "input", seed, Stream::Train, &state, &epsilon);
-            let forward = vae.forward(&mut plan, &x, &epsilon);
-            vae.backward(&mut plan, &state, &forward, &gradients);
-            let own = [&gradients, vae.parameters(), &moments[0], &moments[1]];
-            let [gradient, parameter, mean, square] = own.map(Parameters::arena);
-            adam::step(&mut plan, "step", &state, gradient, parameter, mean, square);
-            report::accumulate(&mut plan, "step", &forward.recon, &forward.kl, &state);
+            gather::batch(&mut plan, "input", state, &split.images, &split.order, &x);
+            noise::normal(&mut plan, "input", seed, Stream::Train, state, &epsilon);
+            step.record(&mut plan, &vae, &x, &epsilon);
             plan
         };
         let steps = batches(split.count, batch_size)
@@ -112,65 +107,12 @@ impl Trainer {
             config: config.clone(),
             options,
             vae,
-            moments,
-            state,
+            step,
             host,
             shuffle,
             steps,
             evaluator,
         })
-    }
-
-    /// As [`Trainer::new`], from where the checkpoint at `path` stands: what follows has the bits
-    /// of an uninterrupted run on the same adapter.
-    ///
-    /// # Errors
-    ///
-    /// As [`Trainer::new`]; [`Error::Io`] or [`Error::Run`] when there is no checkpoint, it is
-    /// damaged, or it belongs to another model, dataset or batch size.
-    pub fn resume(
-        gpu: &Gpu,
-        config: &Config,
-        data: &Dataset,
-        options: TrainOptions,
-        path: impl AsRef<Path>,
-    ) -> Result<Self> {
-        let path = path.as_ref();
-        let file = TensorFile::read(path)?;
-        let mut trainer = Self::new(gpu, config, data, options)?;
-        // Only the length of training may change between the parts of a run.
-        let mut expected = trainer.vae.header(&config.train);
-        expected.train.epochs = file.header.train.epochs;
-        let words: Vec<u32> = file.words("state", size_of::<State>() / 4)?;
-        let saved: State = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words));
-        if file.header != expected || saved.images != trainer.host.images {
-            let message = "belongs to another model, dataset or training configuration";
-            return Err(Error::run(path, message));
-        }
-        let [mean, square] = &trainer.moments;
-        let parts =
-            [("parameter.", trainer.vae.parameters()), ("mean.", mean), ("square.", square)];
-        for (prefix, into) in parts {
-            file.load_parameters(gpu, prefix, into)?;
-        }
-        trainer.host = saved;
-        Ok(trainer)
-    }
-
-    /// Writes everything that [`Trainer::resume`] needs, whole or not at all.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] when it cannot be written, [`Error::Gpu`] when the adapter was lost.
-    pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
-        let mut file = TensorFile::new(path, self.vae.header(&self.config.train));
-        let [mean, square] = &self.moments;
-        let parts = [("parameter.", self.vae.parameters()), ("mean.", mean), ("square.", square)];
-        for (prefix, from) in parts {
-            file.insert_parameters(prefix, from.layout(), &from.read(&self.gpu)?);
-        }
-        file.insert_words("state", bytemuck::cast_slice(&[self.host]));
-        file.write()
     }
 
     /// The model, as trained so far.
@@ -225,11 +167,11 @@ impl Trainer {
             return Ok(None);
         }
         let first_row = self.host.row;
-        self.host.write(&self.gpu, &self.state);
+        self.host.write(&self.gpu, &self.step.state);
         self.gpu.check()?;
         let begun = Instant::now();
         self.submit_steps(progress)?;
-        self.host = State::read(&self.gpu, &self.state)?;
+        self.host = State::read(&self.gpu, &self.step.state)?;
         let seconds = begun.elapsed().as_secs_f64();
 
         let State { epoch, step, row, images, recon, kl, .. } = self.host;

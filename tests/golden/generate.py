@@ -1,0 +1,159 @@
+"""Write the golden traces: a few training steps of small VAEs in PyTorch.
+
+Run `python tests/golden/generate.py`; the files are written beside this script.
+README.md describes what they hold.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
+
+HERE = Path(__file__).parent
+
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softplus": nn.Softplus,
+}
+
+MLP = {
+    "pixels": 63,
+    "hidden": [33],
+    "decoder_hidden": [33],
+    "latent": 5,
+    "activation": "relu",
+    "output_activation": None,
+    "likelihood": "bernoulli",
+    "kl_weight": 1.0,
+    "learning_rate": 1e-3,
+    "batch": 29,
+    "steps": 10,
+}
+
+GAUSSIAN = {
+    "pixels": 64,
+    "hidden": [40, 24],
+    "decoder_hidden": [24, 40],
+    "latent": 2,
+    "activation": "tanh",
+    "output_activation": "sigmoid",
+    "likelihood": "gaussian",
+    "kl_weight": 0.5,
+    "learning_rate": 3e-3,
+    "batch": 32,
+    "steps": 10,
+}
+
+
+class VAE(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        activation = ACTIVATIONS[config["activation"]]
+
+        def hidden_layers(sizes):
+            pairs = zip(sizes, sizes[1:])
+            return [layer for i, o in pairs for layer in (nn.Linear(i, o), activation())]
+
+        encoder_sizes = [config["pixels"], *config["hidden"]]
+        decoder_sizes = [config["latent"], *config["decoder_hidden"]]
+        self.encoder = nn.Sequential(*hidden_layers(encoder_sizes))
+        self.latent = nn.Linear(encoder_sizes[-1], 2 * config["latent"])
+        self.decoder = nn.Sequential(*hidden_layers(decoder_sizes))
+        self.decoder.append(nn.Linear(decoder_sizes[-1], config["pixels"]))
+        if config["output_activation"]:
+            self.decoder.append(ACTIVATIONS[config["output_activation"]]())
+
+    def forward(self, x, noise):
+        mean, log_variance = self.latent(self.encoder(x)).chunk(2, dim=1)
+        z = mean + torch.exp(0.5 * log_variance) * noise
+        return self.decoder(z), mean, log_variance
+
+
+def losses(config, x, output, mean, log_variance):
+    """Reconstruction loss and KL divergence: sums over an image, means over the batch."""
+    if config["likelihood"] == "bernoulli":
+        recon = F.binary_cross_entropy_with_logits(output, x, reduction="sum")
+    else:
+        recon = F.mse_loss(output, x, reduction="sum")
+    kl = 0.5 * torch.sum(mean**2 + log_variance.exp() - log_variance - 1)
+    return recon / len(x), kl / len(x)
+
+
+def smooth_images(count, height, width):
+    """Random 3x3 images enlarged to the given size, as bytes."""
+    coarse = torch.rand(count, 1, 3, 3) * 1.4 - 0.2
+    images = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=True)
+    return (images.clamp(0, 1) * 255).round().to(torch.uint8).flatten(1)
+
+
+def copies(prefix, tensors):
+    return {f"{prefix}.{name}": tensor.detach().clone() for name, tensor in tensors}
+
+
+def training_trace(config, height, width, seed):
+    torch.manual_seed(seed)
+    steps, batch = config["steps"], config["batch"]
+    batches = smooth_images(steps * batch, height, width).reshape(steps, batch, -1)
+    noise = torch.randn(steps, batch, config["latent"])
+    model = VAE(config)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config["learning_rate"])
+
+    trace = {"batches": batches, "noise": noise, **copies("initial", model.named_parameters())}
+    history = []
+    for step in range(steps):
+        x = batches[step].float() / 255
+        recon, kl = losses(config, x, *model(x, noise[step]))
+        loss = recon + config["kl_weight"] * kl
+        optimizer.zero_grad()
+        loss.backward()
+        if step == 0:
+            trace |= copies("gradient", ((n, p.grad) for n, p in model.named_parameters()))
+        optimizer.step()
+        history.append(torch.stack([loss, recon, kl]).detach())
+    trace |= copies("final", model.named_parameters())
+    for name, values in zip(("loss", "recon", "kl"), torch.stack(history, dim=1)):
+        trace[name] = values.clone()
+    return trace
+
+
+def activation_table():
+    """Every activation and its gradient, computed in float64 from float32 inputs."""
+    torch.manual_seed(0)
+    grid = 30 * (torch.arange(-124, 125, dtype=torch.float64) / 124) ** 3  # dense near zero
+    extra = torch.tensor([1e-4, 0.5, 50, 100], dtype=torch.float64)
+    inputs = torch.cat([grid, extra, -extra]).sort().values.float()
+
+    table = {}
+    for name, activation in ACTIVATIONS.items():
+        x = inputs.double().requires_grad_()
+        dy = torch.randn(len(inputs))
+        y = activation()(x)
+        y.backward(dy.double())
+        for key, tensor in {"x": inputs, "y": y, "dy": dy, "dx": x.grad}.items():
+            table[f"{name}.{key}"] = tensor.detach().float().clone()
+    return table
+
+
+def save(name, config, tensors):
+    # One metadata entry only: safetensors does not keep the order of several.
+    save_file(tensors, HERE / f"{name}.safetensors", metadata={"config": json.dumps(config)})
+
+
+def main():
+    torch.set_num_threads(1)
+    save("mlp", MLP, training_trace(MLP, height=7, width=9, seed=1))
+    save("gaussian", GAUSSIAN, training_trace(GAUSSIAN, height=8, width=8, seed=2))
+    save("activations", {"activations": list(ACTIVATIONS)}, activation_table())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+//! Ten steps of training against PyTorch's, tensor by tensor: see README.md beside this file.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use serde::Deserialize;
+use vae_gpu::gpu::{Plan, Tensor};
+use vae_gpu::model::ModelConfig;
+use vae_gpu::nn::Parameters;
+use vae_gpu::ops::State;
+use vae_gpu::train::TrainStep;
+use vae_gpu::{Gpu, ImageShape, Vae};
+
+#[derive(Deserialize)]
+struct TraceConfig {
+    pixels: usize,
+    hidden: Vec<usize>,
+    decoder_hidden: Vec<usize>,
+    latent: usize,
+    activation: String,
+    output_activation: Option<String>,
+    likelihood: String,
+    kl_weight: f64,
+    learning_rate: f64,
+    batch: usize,
+    steps: usize,
+}
+
+/// A file of this folder.
+struct Trace {
+    bytes: Vec<u8>,
+    config: TraceConfig,
+}
+
+impl Trace {
+    fn read(name: &str) -> Self {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        let bytes = std::fs::read(file).unwrap();
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+        let config = &metadata.metadata().as_ref().unwrap()["config"];
+        let config = serde_json::from_str(config).unwrap();
+        Self { bytes, config }
+    }
+
+    fn raw(&self, name: &str) -> Vec<u8> {
+        SafeTensors::deserialize(&self.bytes).unwrap().tensor(name).unwrap().data().to_vec()
+    }
+
+    /// Tensors are of 32-bit floats, but for the losses of some, which are of 64.
+    fn floats(&self, name: &str) -> Vec<f64> {
+        let file = SafeTensors::deserialize(&self.bytes).unwrap();
+        let tensor = file.tensor(name).unwrap();
+        match tensor.dtype() {
+            safetensors::Dtype::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())
+                .into_iter()
+                .map(f64::from)
+                .collect(),
+            safetensors::Dtype::F64 => bytemuck::pod_collect_to_vec(tensor.data()),
+            other => panic!("{name} is {other:?}"),
+        }
+    }
+
+    /// The tensors called `prefix` and a parameter's name, in the layout's order.
+    fn parameters(&self, prefix: &str, like: &Parameters) -> Vec<Vec<f32>> {
+        let floats = |name: String| self.floats(&name).into_iter().map(|v| v as f32).collect();
+        like.layout().specs().map(|spec| floats(format!("{prefix}.{}", spec.name))).collect()
+    }
+
+    fn model(&self, gpu: &Gpu) -> Vae {
+        let config = &self.config;
+        let model = ModelConfig {
+            encoder: config.hidden.clone(),
+            latent: config.latent,
+            decoder: config.decoder_hidden.clone(),
+            activation: config.activation.clone(),
+            likelihood: config.likelihood.clone(),
+            output_activation: config.output_activation.clone().unwrap_or("none".into()),
+            kl_weight: config.kl_weight,
+        };
+        let shape = ImageShape { width: config.pixels, height: 1, channels: 1 };
+        Vae::new(gpu, &model, shape, 0).unwrap()
+    }
+}
+
+/// ‖a − b‖ / ‖b‖
+fn relative_norm(a: &[f32], b: &[f32]) -> f64 {
+    let square = |v: f64| v * v;
+    let difference: f64 = a.iter().zip(b).map(|(a, b)| square(f64::from(a - b))).sum();
+    let norm: f64 = b.iter().map(|b| square(f64::from(*b))).sum();
+    (difference / norm).sqrt()
+}
+
+fn check(name: &str) {
+    let Some(gpu) = common::gpu() else { return };
+    let trace = Trace::read(name);
+    let TraceConfig { batch, pixels, latent, steps, .. } = trace.config;
+    let vae = trace.model(&gpu);
+    vae.parameters().write(&gpu, &trace.parameters("initial", vae.parameters()));
+
+    let x = Tensor::zeros(&gpu, "x", &[batch, pixels]);
+    let epsilon = Tensor::zeros(&gpu, "epsilon", &[batch, latent]);
+    let step = TrainStep::new(&gpu, &vae);
+    let mut plan = Plan::new(&gpu);
+    step.record(&mut plan, &vae, &x, &epsilon);
+
+    let (batches, noise) = (trace.raw("batches"), trace.floats("noise"));
+    let expected = ["loss", "recon", "kl"].map(|name| trace.floats(name));
+    let mut state = State {
+        images: batch as u32,
+        learning_rate: trace.config.learning_rate as f32,
+        kl_weight: trace.config.kl_weight as f32,
+        ..State::default()
+    };
+    for i in 0..steps {
+        let bytes = &batches[i * batch * pixels..][..batch * pixels];
+        let floats: Vec<f32> = bytes.iter().map(|b| f32::from(*b) / 255.0).collect();
+        x.write(&gpu, &floats);
+        let floats = noise[i * batch * latent..][..batch * latent].iter().map(|v| *v as f32);
+        epsilon.write(&gpu, &floats.collect::<Vec<f32>>());
+        (state.recon, state.kl) = (0.0, 0.0);
+        state.write(&gpu, &step.state);
+        plan.run();
+        state = State::read(&gpu, &step.state).unwrap();
+
+        let (recon, kl) = (f64::from(state.recon), f64::from(state.kl));
+        let losses = [recon + trace.config.kl_weight * kl, recon, kl];
+        for (what, (loss, expected)) in
+            ["loss", "recon", "kl"].iter().zip(losses.iter().zip(&expected))
+        {
+            let error = (loss / expected[i] - 1.0).abs();
+            assert!(error < 1e-5, "{name}: {what} of step {i}: {loss}, not {}", expected[i]);
+        }
+        if i == 0 {
+            let gradients = step.gradients.read(&gpu).unwrap();
+            let expected = trace.parameters("gradient", &step.gradients);
+            let specs = step.gradients.layout().specs();
+            for ((spec, gradient), expected) in specs.zip(&gradients).zip(&expected) {
+                let error = relative_norm(gradient, expected);
+                assert!(error < 1e-4, "{name}: gradient of {}: off by {error:e}", spec.name);
+            }
+        }
+    }
+    assert_eq!(state.step, steps as u32);
+    let parameters = vae.parameters().read(&gpu).unwrap();
+    let expected = trace.parameters("final", vae.parameters());
+    let specs = vae.parameters().layout().specs();
+    for ((spec, values), expected) in specs.zip(&parameters).zip(&expected) {
+        let error = values.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(error < 1e-4, "{name}: {} after {steps} steps: off by {error:e}", spec.name);
+        let error = relative_norm(values, expected);
+        assert!(error < 1e-4, "{name}: {} after {steps} steps: off by {error:e}", spec.name);
+    }
+}
+
+#[test]
+fn bernoulli_relu_trace_is_pytorchs() {
+    check("mlp.safetensors");
+}
+
+#[test]
+fn gaussian_tanh_deep_trace_is_pytorchs() {
+    check("gaussian.safetensors");
+}

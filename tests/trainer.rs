@@ -1,0 +1,208 @@
+//! The training loop: what it costs the host, and what it promises to the bit.
+
+mod common;
+
+use std::ops::ControlFlow;
+
+use vae_gpu::ops::State;
+use vae_gpu::{Config, Dataset, Evaluator, Gpu, ImageShape, Images, Noise, TrainOptions, Trainer};
+
+/// 8×8 blobs at random places: enough to learn, small enough to be quick.
+fn images(count: usize) -> Images {
+    let shape = ImageShape { width: 8, height: 8, channels: 1 };
+    let blob = |i: usize| {
+        let (cx, cy) = ((i * 7 % 64) as i32 / 8, (i * 13 % 64) as i32 % 8);
+        (0..64).map(move |p| {
+            let distance = (p / 8 - cx).pow(2) + (p % 8 - cy).pow(2);
+            (255 / (1 + distance)) as u8
+        })
+    };
+    Images { shape, pixels: (0..count).flat_map(blob).collect() }
+}
+
+fn data() -> Dataset {
+    Dataset { name: "blobs".into(), train: images(203), test: Some(images(37)) }
+}
+
+fn config(epochs: u32) -> Config {
+    let mut config = Config::default();
+    config.model.encoder = vec![24];
+    config.model.decoder = vec![17];
+    config.model.latent = 3;
+    config.train.batch_size = 20;
+    config.train.epochs = epochs;
+    config.train.learning_rate = 1e-2;
+    config
+}
+
+fn trainer(gpu: &Gpu, config: &Config, options: TrainOptions) -> Trainer {
+    Trainer::new(gpu, config, &data(), options).unwrap()
+}
+
+fn weights(gpu: &Gpu, trainer: &Trainer) -> Vec<Vec<f32>> {
+    trainer.model().parameters().read(gpu).unwrap()
+}
+
+#[test]
+fn an_epoch_takes_few_submissions_one_upload_and_one_read_back() {
+    let Some(gpu) = common::gpu() else { return };
+    let mut data = data();
+    data.test = None;
+    let options = TrainOptions { steps_per_submission: Some(4), ..Default::default() };
+    let mut trainer = Trainer::new(&gpu, &config(3), &data, options).unwrap();
+    assert_eq!(trainer.steps_per_epoch(), 11, "ten batches of 20 and one of 3");
+    for epoch in 0..3 {
+        let before = gpu.traffic();
+        trainer.epoch(|_| ControlFlow::Continue(())).unwrap().unwrap();
+        let after = gpu.traffic();
+        // Three for eleven steps, four at a time, and one for the read-back.
+        assert_eq!(after.submissions - before.submissions, 3 + 1, "epoch {epoch}");
+        assert_eq!(after.uploads - before.uploads, 1, "the state, before the first step");
+        assert_eq!(after.readbacks - before.readbacks, 1, "the report, after the last step");
+    }
+}
+
+#[test]
+fn training_learns_and_reports_the_mean_over_all_images() {
+    let Some(gpu) = common::gpu() else { return };
+    let mut trainer = trainer(&gpu, &config(6), TrainOptions::default());
+    let reports: Vec<_> = trainer.epochs().map(Result::unwrap).collect();
+    assert_eq!(reports.len(), 6);
+    assert_eq!(reports.iter().map(|r| r.epoch).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(reports[5].step, 66);
+    assert!(reports[5].train_loss < 0.7 * reports[0].train_loss, "{reports:#?}");
+    assert!(reports[5].val_loss < reports[0].val_loss);
+    assert!(reports.iter().all(|r| r.complete && r.images_per_second > 0.0));
+
+    // With a step size too small to move anything, an epoch's mean is that of an evaluation of
+    // the training split, but for the noise; the smaller last batch must not weigh as a full one.
+    let mut still = config(1);
+    still.train.learning_rate = 1e-30;
+    still.model.kl_weight = 3.0;
+    let mut trainer = self::trainer(&gpu, &still, TrainOptions::default());
+    let report = trainer.epochs().next().unwrap().unwrap();
+    let evaluator = Evaluator::new(trainer.model(), &gpu, &images(203), 50, Noise::Seeded(5));
+    let whole = evaluator.unwrap().run().unwrap();
+    assert!((report.train_kl / whole.kl - 1.0).abs() < 1e-5, "{report:?} {whole:?}");
+    assert!((report.train_recon / whole.recon - 1.0).abs() < 1e-2, "{report:?} {whole:?}");
+    assert!((report.train_loss - report.train_recon - 3.0 * report.train_kl).abs() < 1e-9);
+}
+
+#[test]
+fn one_seed_gives_the_same_bits_however_the_steps_are_submitted() {
+    let Some(gpu) = common::gpu() else { return };
+    let run = |seed: u64, steps: Option<usize>| {
+        let mut config = config(2);
+        config.train.seed = seed;
+        let options = TrainOptions { steps_per_submission: steps, ..Default::default() };
+        let mut trainer = trainer(&gpu, &config, options);
+        let losses: Vec<_> = trainer.epochs().map(|r| r.unwrap().val_loss.unwrap()).collect();
+        (weights(&gpu, &trainer), losses)
+    };
+    let first = run(1, None);
+    assert_eq!(first, run(1, Some(1)));
+    assert_eq!(first, run(1, Some(100)));
+    assert_ne!(first.0, run(2, None).0);
+}
+
+#[test]
+fn a_resumed_run_has_the_bits_of_an_uninterrupted_one() {
+    let Some(gpu) = common::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint.safetensors");
+    let mut whole = trainer(&gpu, &config(4), TrainOptions::default());
+    let reports: Vec<_> = whole.epochs().map(Result::unwrap).collect();
+
+    // At the end of an epoch, within one, and within one right before its smaller last batch.
+    for stop in [22, 27, 32] {
+        let options = TrainOptions { max_steps: Some(stop), ..Default::default() };
+        let mut part = trainer(&gpu, &config(4), options);
+        let stopped = part.epochs().map(Result::unwrap).last().unwrap();
+        assert_eq!((stopped.step, stopped.complete), (stop, stop == 22));
+        part.save_checkpoint(&checkpoint).unwrap();
+
+        let options = TrainOptions::default();
+        let mut rest = Trainer::resume(&gpu, &config(4), &data(), options, &checkpoint).unwrap();
+        let resumed: Vec<_> = rest.epochs().map(Result::unwrap).collect();
+        assert_eq!(weights(&gpu, &rest), weights(&gpu, &whole), "stopped at {stop}");
+        assert_eq!(rest.state(), whole.state());
+        for (a, b) in resumed.iter().rev().zip(reports.iter().rev()) {
+            assert_eq!((a.epoch, a.train_loss, a.val_loss), (b.epoch, b.train_loss, b.val_loss));
+        }
+    }
+}
+
+#[test]
+fn breaking_stops_within_the_epoch_and_keeps_what_was_done() {
+    let Some(gpu) = common::gpu() else { return };
+    let options = TrainOptions { steps_per_submission: Some(2), ..Default::default() };
+    let mut trainer = trainer(&gpu, &config(1), options);
+    let report = trainer.epoch(|_| ControlFlow::Break(())).unwrap().unwrap();
+    // The first submission is seen to finish, and the second is in flight.
+    assert_eq!((report.step, report.complete), (4, false));
+    assert_eq!(report.val_loss, None, "who interrupts wants to go");
+    let rest = trainer.epochs().next().unwrap().unwrap();
+    assert_eq!((rest.step, rest.complete), (11, true));
+    assert!(trainer.is_finished());
+}
+
+#[test]
+fn an_evaluation_repeats_itself_and_without_noise_does_not_depend_on_the_batch() {
+    let Some(gpu) = common::gpu() else { return };
+    let trainer = trainer(&gpu, &config(1), TrainOptions::default());
+    let run = |batch, noise| {
+        let evaluator = Evaluator::new(trainer.model(), &gpu, &images(203), batch, noise);
+        evaluator.unwrap().run().unwrap()
+    };
+    assert_eq!(run(20, Noise::Seeded(1)), run(20, Noise::Seeded(1)));
+    assert_ne!(run(20, Noise::Seeded(1)), run(20, Noise::Seeded(2)));
+    let mean = run(20, Noise::Mean);
+    for batch in [1, 7, 203, 1000] {
+        let other = run(batch, Noise::Mean);
+        assert!((other.loss / mean.loss - 1.0).abs() < 1e-6, "{batch}: {other:?} {mean:?}");
+    }
+}
+
+#[test]
+fn images_of_any_kind_give_finite_losses() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = ImageShape { width: 5, height: 3, channels: 3 };
+    let names = [("bernoulli", "none"), ("gaussian", "none"), ("gaussian", "sigmoid")];
+    for (likelihood, output_activation) in names {
+        for byte in [0, 128, 255] {
+            let train = Images { shape, pixels: vec![byte; 21 * shape.pixels()] };
+            let data = Dataset { name: "flat".into(), train, test: None };
+            let mut config = config(2);
+            config.model.likelihood = likelihood.into();
+            config.model.output_activation = output_activation.into();
+            let mut trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default()).unwrap();
+            for report in trainer.epochs() {
+                assert!(report.unwrap().train_loss.is_finite(), "{likelihood}, pixels of {byte}");
+            }
+        }
+    }
+}
+
+#[test]
+fn models_without_hidden_layers_train() {
+    let Some(gpu) = common::gpu() else { return };
+    let mut config = config(3);
+    config.model.encoder.clear();
+    config.model.decoder.clear();
+    let mut trainer = trainer(&gpu, &config, TrainOptions::default());
+    let before = weights(&gpu, &trainer);
+    let losses: Vec<_> = trainer.epochs().map(|r| r.unwrap().train_loss).collect();
+    assert!(losses[2] < losses[0], "{losses:?}");
+    for (before, after) in before.iter().zip(weights(&gpu, &trainer)) {
+        assert_ne!(*before, after);
+    }
+}
+
+#[test]
+fn the_state_on_the_adapter_is_the_structs() {
+    let Some(gpu) = common::gpu() else { return };
+    let tensor = State::tensor(&gpu, "state");
+    let state = State { step: 1, epoch: 2, row: 3, images: 4, kl: 0.5, ..State::default() };
+    state.write(&gpu, &tensor);
+    assert_eq!(State::read(&gpu, &tensor).unwrap(), state);
+}
