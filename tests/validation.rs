@@ -35,7 +35,7 @@ fn twenty_steps_leave_the_validation_layer_silent() {
     let backend = gpu.report().backend;
     let absent = MESSAGES.lock().unwrap().iter().any(|m| m.contains("unable to find layer"));
     if absent || backend != vae_gpu::gpu::Backend::Vulkan {
-        eprintln!("SKIPPED: no Vulkan validation layer (Debian: vulkan-validationlayers)");
+        common::skip("no Vulkan validation layer (Debian: vulkan-validationlayers)");
         return;
     }
 

@@ -39,8 +39,8 @@ pub struct Kernel {
     pub(super) name: String,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) bindings: Vec<Binding>,
-    /// Invocations in a workgroup along x, y and z.
-    pub workgroup_size: [u32; 3],
+    /// Invocations in a workgroup along x, y and z; none where an `override` sets them.
+    pub workgroup_size: Option<[u32; 3]>,
 }
 
 impl Module {
@@ -80,6 +80,7 @@ impl Kernel {
             .iter()
             .position(|e| e.name == entry)
             .unwrap_or_else(|| panic!("{name}: no such entry point"));
+        let point = &module.naga.entry_points[index];
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(&name),
             layout: None,
@@ -94,7 +95,10 @@ impl Kernel {
         Self {
             pipeline,
             bindings: bindings(&module.naga, module.info.get_entry_point(index)),
-            workgroup_size: module.naga.entry_points[index].workgroup_size,
+            workgroup_size: point
+                .workgroup_size_overrides
+                .is_none()
+                .then_some(point.workgroup_size),
             name,
         }
     }

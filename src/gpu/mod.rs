@@ -25,7 +25,7 @@ struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
     modules: Mutex<HashMap<&'static str, Arc<Module>>>,
-    kernels: Mutex<HashMap<String, Arc<Kernel>>>,
+    kernels: Mutex<HashMap<(&'static str, String), Arc<Kernel>>>,
     failure: Arc<Mutex<Option<String>>>,
     traffic: [AtomicU64; 3],
 }
@@ -134,13 +134,13 @@ impl Gpu {
         entry: &str,
         constants: &[(&'static str, f64)],
     ) -> Arc<Kernel> {
-        let key = format!("{}.{entry}{constants:?}", shader.name);
+        let key = (shader.source, format!("{entry}{constants:?}"));
         if let Some(kernel) = self.0.kernels.lock().unwrap().get(&key) {
             return kernel.clone();
         }
         let mut modules = self.0.modules.lock().unwrap();
         let module = modules
-            .entry(shader.name)
+            .entry(shader.source)
             .or_insert_with(|| Arc::new(Module::new(&self.0.device, shader)))
             .clone();
         drop(modules);

@@ -62,7 +62,8 @@ impl Plan {
         tensors: &[(&str, &Tensor)],
         elements: usize,
     ) {
-        let groups = elements.div_ceil(kernel.workgroup_size[0] as usize);
+        let size = kernel.workgroup_size.expect("a workgroup size that no override sets");
+        let groups = elements.div_ceil(size[0] as usize);
         self.record_flat(kernel, label, params, tensors, groups);
     }
 

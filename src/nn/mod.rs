@@ -24,6 +24,7 @@ pub trait Layer: Send + Sync {
 
     /// Records the gradients of the parameters from dy (batch, outputs), and returns dx
     /// (batch, inputs) where `needs_dx`. `x` is what `forward` was given.
+    #[expect(clippy::too_many_arguments, reason = "a struct of them would be as long, twice")]
     fn backward(
         &self,
         plan: &mut Plan,

@@ -1,16 +1,37 @@
 //! What several test programs need.
+#![allow(dead_code, reason = "each program takes what it needs")]
+
+use std::io::Write;
+use std::path::PathBuf;
 
 use vae_gpu::{Error, Gpu};
 
-/// The default adapter; without one the test is skipped, and says so, or fails where
+/// Says that the calling test is skipped, past libtest, which captures what `eprintln` writes.
+pub fn skip(why: impl std::fmt::Display) {
+    let thread = std::thread::current();
+    let line = format!("SKIPPED: {}: {why}\n", thread.name().unwrap_or("a test"));
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Opens the default adapter; without one the test is skipped, or fails where
 /// VAE_GPU_REQUIRE_ADAPTER is set, as it is in CI.
 pub fn gpu() -> Option<Gpu> {
     match Gpu::new() {
         Ok(gpu) => Some(gpu),
-        Err(Error::NoAdapter(message)) if std::env::var_os("VAE_GPU_REQUIRE_ADAPTER").is_none() => {
-            eprintln!("SKIPPED: {message}");
+        Err(Error::NoAdapter(why)) if std::env::var_os("VAE_GPU_REQUIRE_ADAPTER").is_none() => {
+            skip(why);
             None
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+/// The folder `name` of real data that lies beside the repository, not in it.
+pub fn real_data(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(name);
+    if !path.is_dir() {
+        skip(format_args!("{} is not there", path.display()));
+        return None;
+    }
+    Some(path)
 }

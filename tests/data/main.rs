@@ -1,5 +1,7 @@
 //! Datasets as a user meets them: IDX and image folders, good and broken.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod decoding;
 mod folder;
 mod hold_out;

@@ -1,24 +1,10 @@
 //! Real datasets, where they are at hand.
 
-use std::path::{Path, PathBuf};
-
 use super::*;
-
-const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
-
-/// The folder `name` of the shared data, which is no part of the repository.
-fn shared(name: &str) -> Option<PathBuf> {
-    let path = Path::new(SHARED).join(name);
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: {} is not there, so the test on real {name} did not run", path.display());
-    None
-}
 
 #[test]
 fn real_mnist_is_read() {
-    let Some(path) = shared("mnist") else { return };
+    let Some(path) = common::real_data("mnist") else { return };
     let data = Dataset::open(path).unwrap();
     let test = data.test.as_ref().unwrap();
     assert_eq!((data.name.as_str(), data.shape()), ("mnist", shape(28, 28, 1)));
@@ -31,7 +17,7 @@ fn real_mnist_is_read() {
 
 #[test]
 fn real_cifar_is_read() {
-    let Some(path) = shared("cifar10-jpeg") else { return };
+    let Some(path) = common::real_data("cifar10-jpeg") else { return };
     let data = Dataset::open(path).unwrap();
     let test = data.test.as_ref().unwrap();
     assert_eq!(data.shape(), shape(32, 32, 3));

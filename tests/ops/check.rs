@@ -1,0 +1,149 @@
+//! What the cases share: the adapter, tensors among poison, and comparisons.
+
+use std::sync::OnceLock;
+
+use bytemuck::NoUninit;
+use rand::RngExt;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use vae_gpu::gpu::{Gpu, Plan, Tensor};
+
+use super::common;
+
+/// Fills whatever a kernel should write but has not, and what it should neither read nor write: NaN
+/// as a float, far out of range as an index.
+pub const POISON: u32 = 0x7FC0_DEAD;
+
+/// Poisoned elements before and behind a tensor.
+const MARGIN: usize = Tensor::ALIGNMENT;
+
+/// The adapter that all tests share; without one the test is skipped.
+pub fn gpu() -> Option<&'static Gpu> {
+    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
+    let gpu = GPU.get_or_init(common::gpu).as_ref();
+    if gpu.is_none() {
+        common::skip("no adapter");
+    }
+    gpu
+}
+
+/// Records a plan and submits it once.
+pub fn run(gpu: &Gpu, record: impl FnOnce(&mut Plan)) {
+    let mut plan = Plan::new(gpu);
+    record(&mut plan);
+    plan.run();
+}
+
+/// A tensor with poison on both sides.
+pub struct Guarded {
+    arena: Tensor,
+    /// What to bind.
+    pub tensor: Tensor,
+    len: usize,
+}
+
+impl Guarded {
+    /// Binds exactly `shape`, as the model does.
+    pub fn new(gpu: &Gpu, shape: &[usize]) -> Self {
+        Self::with_spare(gpu, shape, 0)
+    }
+
+    /// Binds more rows than `shape` has. Many adapters let a shader see nothing past a binding's end,
+    /// checks or no checks, and an overrun shows on them only within the binding.
+    pub fn roomy(gpu: &Gpu, shape: &[usize]) -> Self {
+        let columns: usize = shape[1..].iter().product();
+        Self::with_spare(gpu, shape, MARGIN.div_ceil(columns))
+    }
+
+    fn with_spare(gpu: &Gpu, shape: &[usize], spare: usize) -> Self {
+        let len = shape.iter().product();
+        let mut bound = shape.to_vec();
+        bound[0] += spare;
+        let words = MARGIN + bound.iter().product::<usize>() + MARGIN;
+        let arena = Tensor::new(gpu, "arena", &[words], &vec![POISON; words]);
+        Self { tensor: arena.view(MARGIN, &bound), arena, len }
+    }
+
+    /// Writes all of `shape`, and nothing of the spare rows.
+    pub fn fill<T: NoUninit>(self, gpu: &Gpu, values: &[T]) -> Self {
+        self.arena.view(MARGIN, &[self.len]).write(gpu, values);
+        self
+    }
+
+    /// Reads it back; panics if anything around it has changed.
+    pub fn words(&self, gpu: &Gpu) -> Vec<u32> {
+        let words: Vec<u32> = self.arena.read(gpu).unwrap();
+        let (before, rest) = words.split_at(MARGIN);
+        let (inside, behind) = rest.split_at(self.len);
+        let overrun = |margin: &[u32]| margin.iter().position(|&word| word != POISON);
+        assert_eq!(overrun(before), None, "written before the tensor");
+        assert_eq!(overrun(behind), None, "written behind the tensor's {} elements", self.len);
+        inside.to_vec()
+    }
+
+    /// As [`Guarded::words`], but floats.
+    pub fn floats(&self, gpu: &Gpu) -> Vec<f32> {
+        self.words(gpu).into_iter().map(f32::from_bits).collect()
+    }
+}
+
+/// A tensor of `values` with poison on both sides.
+pub fn input<T: NoUninit>(gpu: &Gpu, shape: &[usize], values: &[T]) -> Tensor {
+    Guarded::new(gpu, shape).fill(gpu, values).tensor
+}
+
+/// A tensor of `values` whose binding goes on with poisoned rows: see [`Guarded::roomy`].
+pub fn roomy_input<T: NoUninit>(gpu: &Gpu, shape: &[usize], values: &[T]) -> Tensor {
+    Guarded::roomy(gpu, shape).fill(gpu, values).tensor
+}
+
+/// Uniform numbers from `range`.
+pub fn random(seed: u64, len: usize, range: std::ops::Range<f32>) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..len).map(|_| rng.random_range(range.clone())).collect()
+}
+
+/// The same numbers in 64 bits.
+pub fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
+}
+
+/// Panics unless |got − want| <= `tolerance` · |want| in the Euclidean norm.
+pub fn assert_norm(what: &str, got: &[f32], want: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), want.len(), "{what}: length");
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let difference = norm(&mut got.iter().zip(want).map(|(&g, w)| f64::from(g) - w));
+    let error = difference / norm(&mut want.iter().copied()).max(f64::MIN_POSITIVE);
+    assert!(error <= tolerance, "{what}: relative error {error:.3e} in norm");
+}
+
+/// Panics unless |got − want| <= `relative` · |want| + `absolute` in every element.
+pub fn assert_each(what: &str, got: &[f32], want: &[f64], relative: f64, absolute: f64) {
+    let tolerances: Vec<_> = want.iter().map(|w| relative * w.abs() + absolute).collect();
+    assert_within(what, got, want, &tolerances);
+}
+
+/// Panics unless |got − want| <= tolerance in every element.
+pub fn assert_within(what: &str, got: &[f32], want: &[f64], tolerances: &[f64]) {
+    assert_eq!(got.len(), want.len(), "{what}: length");
+    for (i, ((&g, &w), &tolerance)) in got.iter().zip(want).zip(tolerances).enumerate() {
+        let error = (f64::from(g) - w).abs();
+        assert!(error <= tolerance, "{what}[{i}]: got {g:e}, want {w:e} within {tolerance:e}");
+    }
+}
+
+/// Panics unless `gradient` is the derivative of `f` at `x`, by central differences in f64: with a
+/// step of 1e-5 their error is about 1e-10 of the values that `f` adds up.
+pub fn assert_gradient(what: &str, f: impl Fn(&[f64]) -> f64, x: &[f64], gradient: &[f64]) {
+    let step = 1e-5;
+    let mut at = x.to_vec();
+    for i in 0..x.len() {
+        at[i] = x[i] + step;
+        let above = f(&at);
+        at[i] = x[i] - step;
+        let below = f(&at);
+        at[i] = x[i];
+        let difference = (above - below) / (2.0 * step);
+        let error = (difference - gradient[i]).abs() / (1.0 + difference.abs());
+        assert!(error < 1e-7, "{what}[{i}]: {} is not {difference}", gradient[i]);
+    }
+}

@@ -1,0 +1,85 @@
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use vae_gpu::gpu::{Gpu, Tensor};
+use vae_gpu::ops::{State, gather};
+
+use crate::check::{self, Guarded};
+
+struct Dataset {
+    pixels: usize,
+    bytes: Vec<u8>,
+    order: Vec<u32>,
+}
+
+impl Dataset {
+    fn new(count: usize, pixels: usize) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let bytes = (0..count * pixels).map(|_| rng.random()).collect();
+        let mut order: Vec<_> = (0..count as u32).collect();
+        order.shuffle(&mut rng);
+        Self { pixels, bytes, order }
+    }
+
+    /// The state at `row`, the packed images and the order.
+    fn upload(&self, gpu: &Gpu, row: usize) -> [Tensor; 3] {
+        let state = State::tensor(gpu, "state");
+        State { row: row as u32, step: 3, epoch: 5, ..State::default() }.write(gpu, &state);
+        let mut bytes = self.bytes.clone();
+        bytes.resize(bytes.len().next_multiple_of(4), 0xAB);
+        let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
+        let images = check::input(gpu, &[words.len()], &words);
+        [state, images, check::input(gpu, &[self.order.len()], &self.order)]
+    }
+
+    fn batch(&self, row: usize, rows: usize) -> Vec<f64> {
+        let images = self.order[row..row + rows].iter().map(|&image| image as usize);
+        images
+            .flat_map(|image| &self.bytes[image * self.pixels..][..self.pixels])
+            .map(|&byte| f64::from(byte) / 255.0)
+            .collect()
+    }
+}
+
+/// Images in the dataset, pixels, first row and rows of the batch.
+const CASES: [[usize; 4]; 8] = [
+    [1, 1, 0, 1],
+    [7, 1, 2, 5],
+    [63, 63, 0, 63],
+    [9, 257, 4, 5],
+    [11, 1757, 7, 4],
+    [257, 4, 250, 7],
+    [1757, 2, 0, 1757],
+    [130, 784, 128, 2],
+];
+
+#[test]
+pub fn batch() {
+    let Some(gpu) = check::gpu() else { return };
+    for [count, pixels, row, rows] in CASES {
+        let dataset = Dataset::new(count, pixels);
+        let [state, images, order] = dataset.upload(gpu, row);
+        let x = Guarded::new(gpu, &[rows, pixels]);
+        check::run(gpu, |plan| gather::batch(plan, "test", &state, &images, &order, &x.tensor));
+        let what = format!("rows {row}.. of {count} x {pixels}");
+        // A division may be wrong by 2.5 units in the last place; zero stays zero.
+        check::assert_each(&what, &x.floats(gpu), &dataset.batch(row, rows), 3e-7, 0.0);
+    }
+}
+
+/// The number of rows, not the bindings or the grid, ends the work.
+#[test]
+fn surplus_invocations_do_nothing() {
+    let Some(gpu) = check::gpu() else { return };
+    let (rows, pixels) = (3, 63);
+    let dataset = Dataset::new(10, pixels);
+    let [state, images, order] = dataset.upload(gpu, 1);
+    let x = Guarded::roomy(gpu, &[rows, pixels]);
+    check::run(gpu, |plan| {
+        let tensors = [("state", &state), ("images", &images), ("order", &order), ("x", &x.tensor)];
+        let params = [rows as u32, pixels as u32, 0, 0];
+        let kernel = gpu.kernel(&gather::SHADER, "batch", &[]);
+        plan.record_flat(kernel, "test", &params, &tensors, 4);
+    });
+    check::assert_each("x", &x.floats(gpu), &dataset.batch(1, rows), 3e-7, 0.0);
+}

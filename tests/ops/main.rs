@@ -1,0 +1,51 @@
+//! Every kernel on the adapter against a plain f64 oracle on the CPU.
+//!
+//! The oracles are written from the definitions, in the most obvious way, and are themselves checked
+//! by central differences. Sizes are awkward on purpose: the kernels run without bounds checks.
+
+mod activation;
+mod adam;
+mod check;
+#[path = "../common/mod.rs"]
+mod common;
+mod erf;
+mod gather;
+mod latent;
+mod likelihood;
+mod matmul;
+mod noise;
+mod report;
+mod shuffle;
+mod threefry;
+
+use std::collections::BTreeSet;
+
+use vae_gpu::ops;
+
+/// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
+const CASES: [(&str, fn()); 13] = [
+    ("activation.forward", activation::forward),
+    ("activation.backward", activation::backward),
+    ("adam.step", adam::step),
+    ("gather.batch", gather::batch),
+    ("latent.forward", latent::forward),
+    ("latent.backward", latent::backward),
+    ("likelihood.loss", likelihood::loss),
+    ("matmul.forward", matmul::forward),
+    ("matmul.backward_input", matmul::backward_input),
+    ("matmul.backward_weight", matmul::backward_weight),
+    ("noise.normal", noise::normal),
+    ("report.accumulate", report::accumulate),
+    ("shuffle.permutation", shuffle::permutation),
+];
+
+#[test]
+fn every_entry_point_has_an_oracle() {
+    let mut entries = BTreeSet::new();
+    for shader in ops::SHADERS {
+        let module = naga::front::wgsl::parse_str(shader.source).unwrap();
+        entries.extend(module.entry_points.iter().map(|e| format!("{}.{}", shader.name, e.name)));
+    }
+    let cases: BTreeSet<_> = CASES.iter().map(|(name, _)| name.to_string()).collect();
+    assert_eq!(entries, cases, "entry points (left) and cases of tests/ops (right) differ");
+}

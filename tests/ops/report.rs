@@ -1,0 +1,86 @@
+use vae_gpu::gpu::{Gpu, Plan};
+use vae_gpu::ops::{State, report};
+
+use crate::check::{self, Guarded};
+
+/// Every field different, to show which are left alone.
+const BEFORE: State = State {
+    step: 11,
+    epoch: 12,
+    row: 13,
+    images: 5000,
+    learning_rate: 0.015,
+    kl_weight: 0.016,
+    recon: 0.25,
+    kl: 0.125,
+};
+
+/// A state among poison.
+fn upload(gpu: &Gpu, state: &State) -> Guarded {
+    let words: [u32; 8] = bytemuck::cast(*state);
+    Guarded::roomy(gpu, &[8]).fill(gpu, &words)
+}
+
+fn read(gpu: &Gpu, state: &Guarded) -> State {
+    bytemuck::pod_read_unaligned(bytemuck::cast_slice(&state.words(gpu)))
+}
+
+fn mean(before: f32, values: &[f32], images: u32) -> f64 {
+    f64::from(before) + check::wide(values).iter().sum::<f64>() / f64::from(images)
+}
+
+#[test]
+pub fn accumulate() {
+    let Some(gpu) = check::gpu() else { return };
+    for rows in [1, 63, 64, 65, 257, 1757] {
+        let recon = check::random(1, rows, 50.0..600.0);
+        let kl = check::random(2, rows, 1.0..40.0);
+        let state = upload(gpu, &BEFORE);
+        // The wrapper takes the number of rows from recon, so only kl's binding can be longer.
+        let on_recon = check::input(gpu, &[rows], &recon);
+        let on_kl = check::roomy_input(gpu, &[rows], &kl);
+        check::run(gpu, |plan| {
+            report::accumulate(plan, "test", &on_recon, &on_kl, &state.tensor);
+        });
+        let after = read(gpu, &state);
+        let sums = [after.recon, after.kl];
+        let want = [mean(BEFORE.recon, &recon, 5000), mean(BEFORE.kl, &kl, 5000)];
+        check::assert_each(&format!("{rows} rows"), &sums, &want, 1e-6, 0.0);
+        let want = State {
+            step: BEFORE.step + 1,
+            row: BEFORE.row + rows as u32,
+            recon: after.recon,
+            kl: after.kl,
+            ..BEFORE
+        };
+        assert_eq!(after, want, "{rows} rows");
+    }
+}
+
+/// An epoch of 60,000 images whose losses are so large that their sum, and that of a large batch,
+/// unlike their mean, is past the 32-bit floats.
+#[test]
+fn an_epoch_of_huge_losses_has_a_finite_mean() {
+    let Some(gpu) = check::gpu() else { return };
+    let images = 60_000;
+    for batch in [128, 4096] {
+        let recon = check::random(3, batch, 500.0..600.0);
+        let kl = check::random(4, batch, 4.5e35..6.5e35);
+        let state = upload(gpu, &State { images, ..State::default() });
+        let mut plan = Plan::new(gpu);
+        let mut want = [0.0; 2];
+        for first in (0..images).step_by(batch) {
+            let rows = batch.min((images - first) as usize);
+            let [on_recon, on_kl] = [&recon, &kl].map(|v| check::input(gpu, &[rows], &v[..rows]));
+            report::accumulate(&mut plan, "test", &on_recon, &on_kl, &state.tensor);
+            want[0] += mean(0.0, &recon[..rows], images);
+            want[1] += mean(0.0, &kl[..rows], images);
+        }
+        plan.run();
+        let after = read(gpu, &state);
+        // Up to 469 additions, each rounded to 2⁻²⁴ of the sum so far, at worst all one way.
+        check::assert_each("means", &[after.recon, after.kl], &want, 2e-5, 0.0);
+        let steps = images.div_ceil(batch as u32);
+        assert_eq!([after.step, after.row, after.epoch], [steps, images, 0]);
+    }
+}

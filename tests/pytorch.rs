@@ -1,0 +1,66 @@
+//! The weights file in PyTorch, through the documented script.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use vae_gpu::{Dataset, Images};
+
+/// Writes `images` as an IDX file (LeCun's format, magic 0x803).
+fn write_idx(path: &Path, images: &Images) {
+    let words = [0x803, images.len(), images.shape.height, images.shape.width];
+    let mut bytes: Vec<u8> = words.iter().flat_map(|w| (*w as u32).to_be_bytes()).collect();
+    bytes.extend(&images.pixels);
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {error}");
+    output
+}
+
+#[test]
+fn pytorch_computes_the_loss_that_evaluate_prints() {
+    let python = std::env::var("VAE_GPU_PYTHON").unwrap_or("python3".into());
+    let imports = Command::new(&python).args(["-c", "import numpy, safetensors, torch"]).output();
+    if !imports.is_ok_and(|output| output.status.success()) {
+        let what = "has no torch, numpy and safetensors (VAE_GPU_PYTHON names another)";
+        common::skip(format_args!("{python} {what}"));
+        return;
+    }
+    if common::gpu().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    std::fs::create_dir(&data).unwrap();
+    let digits = Dataset::digits();
+    let test_file = data.join("t10k-images-idx3-ubyte");
+    let split = |images: &Images, count| images.select(&(0..count).collect::<Vec<_>>());
+    write_idx(&data.join("train-images-idx3-ubyte"), &split(&digits.train, 2000));
+    write_idx(&test_file, &split(&digits.test.unwrap(), 301));
+
+    for preset in ["mlp", "mlp-deep", "mlp-2d"] {
+        let program = || Command::new(env!("CARGO_BIN_EXE_vae-gpu"));
+        run(program()
+            .args(["train", "--overwrite", "--max-steps", "40", "--preset", preset, "--data"])
+            .arg(&data)
+            .arg("--out")
+            .arg(&out));
+        let ours = run(program().arg("evaluate").arg(&out).args(["--mean", "--json"]));
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/load_in_pytorch.py");
+        let model = out.join("model.safetensors");
+        let theirs = run(Command::new(&python).arg(script).arg(model).arg(&test_file));
+        let [ours, theirs] =
+            [ours, theirs].map(|output| serde_json::from_slice::<Value>(&output.stdout).unwrap());
+        for key in ["loss", "recon", "kl"] {
+            let [ours, theirs] = [&ours, &theirs].map(|losses| losses[key].as_f64().unwrap());
+            let error = (ours / theirs - 1.0).abs();
+            assert!(error < 1e-4, "{preset}: {key} is {ours} here and {theirs} in PyTorch");
+        }
+    }
+}
