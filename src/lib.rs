@@ -1,4 +1,32 @@
-//! Variational autoencoders trained entirely in GPU compute shaders.
+//! Variational autoencoders trained entirely in GPU compute shaders, on any adapter that wgpu
+//! reaches: Vulkan, Metal, DX12, software ones included.
+//!
+//! ```
+//! use vae_gpu::{Dataset, Gpu, Preset, TrainOptions, Trainer};
+//!
+//! # fn main() -> vae_gpu::Result<()> {
+//! # if let Err(vae_gpu::Error::NoAdapter(why)) = Gpu::new() {
+//! #     eprintln!("SKIPPED: {why}");
+//! #     return Ok(());
+//! # }
+//! # let folder = tempfile::tempdir().unwrap();
+//! # std::env::set_current_dir(&folder).unwrap();
+//! let gpu = Gpu::new()?;
+//! let data = Dataset::digits(); // or Dataset::open("mnist")?
+//! let options = TrainOptions { max_steps: Some(20), ..TrainOptions::default() };
+//! let mut trainer = Trainer::new(&gpu, &Preset::Mlp.config(), &data, options)?;
+//! for report in trainer.epochs() {
+//!     println!("{}", report?); // epoch 1: train 300.93, test 206.08 nats per image
+//! }
+//! trainer.model().sample(64)?.save_png("samples.png")?;
+//! trainer.model().save("model.safetensors", &trainer.config().train)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Trainer`] runs a whole loop; [`Vae`] is a model, trained, loaded or new. Below them, [`nn`]
+//! has layers, [`ops`] single kernels, and [`gpu`] the plans into which they record their
+//! dispatches. `ARCHITECTURE.md` in the repository says how they fit together.
 #![warn(missing_docs)]
 
 pub mod data;
@@ -15,3 +43,8 @@ pub use error::{Error, Result};
 pub use gpu::{AdapterOptions, Gpu};
 pub use model::{Config, Preset, Vae};
 pub use train::{Evaluator, Noise, TrainOptions, Trainer};
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
