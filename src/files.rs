@@ -1,5 +1,6 @@
 //! Files that appear whole or not at all.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -14,12 +15,11 @@ use crate::error::{Error, Result};
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let attempt = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".vae-gpu-");
-        #[cfg(unix)] // the default keeps a temporary file to its owner; the umask still applies
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder)?;
-        file.write_all(bytes)?;
+        // Made by hand: tempfile's own is readable by its owner only, and errors would name it.
+        let file = tempfile::Builder::new()
+            .prefix(".vae-gpu-")
+            .make_in(folder, |f| File::create_new(f))?;
+        file.as_file().write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())

@@ -20,7 +20,7 @@ pub fn run(args: &DevicesArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     // Opening it words the error where there is none, and proves that the default works.
     let chosen = Gpu::with_options(&adapter.options())?.report().index;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&found).expect("a report is JSON"));
+        say!("{}", serde_json::to_string_pretty(&found).expect("a report is JSON"));
     } else {
         found.iter().for_each(|report| print(report, report.index == chosen));
     }
@@ -31,15 +31,15 @@ fn print(report: &AdapterReport, chosen: bool) {
     let AdapterReport { index, name, driver, kind, .. } = report;
     let yes = |yes: bool| if yes { "yes" } else { "no" };
     let backend = format!("{:?}", report.backend).to_lowercase();
-    println!("{index}  {name}{}", if chosen { "  (used by default)" } else { "" });
-    println!("   {kind}, {backend}, driver {driver}");
-    println!(
+    say!("{index}  {name}{}", if chosen { "  (used by default)" } else { "" });
+    say!("   {kind}, {backend}, driver {driver}");
+    say!(
         "   buffer {} MiB, binding {} MiB, {} storage buffers a shader",
         report.max_buffer_bytes >> 20,
         report.max_binding_bytes >> 20,
         report.max_storage_buffers,
     );
-    println!(
+    say!(
         "   workgroup {} KiB, {} invocations; subgroups {} ({} to {})",
         report.max_workgroup_bytes >> 10,
         report.max_workgroup_invocations,
@@ -47,7 +47,7 @@ fn print(report: &AdapterReport, chosen: bool) {
         report.subgroup_sizes[0],
         report.subgroup_sizes[1],
     );
-    println!(
+    say!(
         "   f16 {}, timestamps {}, pipeline cache {}",
         yes(report.f16),
         yes(report.timestamps),

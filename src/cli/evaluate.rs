@@ -57,7 +57,8 @@ impl SplitArgs {
                 Config { train, ..Config::default() }
             }
             (false, None) => {
-                let message = "--data: needed with a model file, which does not say it";
+                let message =
+                    "--data: is needed with a model file, which does not name its dataset";
                 return Err(Error::Usage(message.into()));
             }
         };
@@ -88,15 +89,12 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let (count, weight) = (split.images.len(), model.config().kl_weight);
     if args.json {
         let (loss, recon, kl) = (losses.loss, losses.recon, losses.kl);
-        println!(
-            "{}",
-            serde_json::json!({ "images": count, "loss": loss, "recon": recon, "kl": kl })
-        );
+        say!("{}", serde_json::json!({ "images": count, "loss": loss, "recon": recon, "kl": kl }));
     } else {
-        println!("images  {count:>10}  {}", split.name);
-        println!("loss    {:>10.4}  nats per image = recon + {weight} kl", losses.loss);
-        println!("recon   {:>10.4}", losses.recon);
-        println!("kl      {:>10.4}", losses.kl);
+        say!("images  {count:>10}  {}", split.name);
+        say!("loss    {:>10.4}  nats per image = recon + {weight} kl", losses.loss);
+        say!("recon   {:>10.4}", losses.recon);
+        say!("kl      {:>10.4}", losses.kl);
     }
     Ok(ExitCode::SUCCESS)
 }

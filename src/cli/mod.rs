@@ -1,5 +1,10 @@
 //! The command line: one file a subcommand. The only place that prints.
 
+/// As `println!`, but ends the program with a line where standard output cannot be written.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::cli::say(format_args!($($text)*)) };
+}
+
 mod devices;
 mod evaluate;
 mod presets;
@@ -7,7 +12,8 @@ mod reconstruct;
 mod sample;
 mod train;
 
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -130,7 +136,18 @@ fn check_png(out: &Path) -> Result<()> {
     }
 }
 
+/// Prints a line. Where nobody listens any more, as behind `| head`, it goes nowhere.
+fn say(line: std::fmt::Arguments) {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("error: {}", Error::io("write", "standard output")(e));
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
 /// Prints where a picture went.
-fn wrote(out: &PathBuf) {
-    println!("wrote {}", out.display());
+fn wrote(out: &Path) {
+    say!("wrote {}", out.display());
 }

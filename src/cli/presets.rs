@@ -13,10 +13,10 @@ pub struct PresetsArgs {
 
 pub fn run(args: &PresetsArgs) -> Result<ExitCode> {
     match &args.name {
-        Some(name) => print!("{}", name.parse::<Preset>()?.toml()),
+        Some(name) => say!("{}", name.parse::<Preset>()?.toml().trim_end()),
         None => {
             for preset in Preset::ALL {
-                println!("{:<9} {}", preset.name(), preset.summary());
+                say!("{:<9} {}", preset.name(), preset.summary());
             }
         }
     }

@@ -15,7 +15,8 @@ pub struct ReconstructArgs {
     #[command(flatten)]
     split: SplitArgs,
     /// Images to show, from the beginning of the test split
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=32768))]
+    #[arg(long, default_value_t = 16, allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=32768))]
     count: u32,
     /// PNG file to write
     #[arg(long, value_name = "FILE", default_value = "reconstructions.png")]

@@ -13,10 +13,11 @@ pub struct SampleArgs {
     /// Run folder, or a model.safetensors
     run: PathBuf,
     /// Images to draw
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    #[arg(long, default_value_t = 64, allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
     count: u32,
     /// Other draws for every seed
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     /// PNG file to write
     #[arg(long, value_name = "FILE", default_value = "samples.png")]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
-use vae_gpu::train::{Progress, RunFolder};
+use vae_gpu::train::{EpochReport, Progress, RunFolder};
 use vae_gpu::{Config, Dataset, Error, Preset, Result, TrainOptions, Trainer};
 
 use super::{AdapterArgs, INTERRUPTED, size};
@@ -40,22 +40,23 @@ pub struct TrainArgs {
     )]
     resume: Option<PathBuf>,
     /// Train until this many epochs are done
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     epochs: Option<u32>,
     /// Stop after this many steps, whatever the epochs
-    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "STEPS", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     max_steps: Option<u32>,
     /// Images in a step
-    #[arg(long, value_name = "IMAGES")]
+    #[arg(long, value_name = "IMAGES", allow_negative_numbers = true)]
     batch_size: Option<usize>,
     /// Adam's step size
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     lr: Option<f64>,
     /// Seed of weights, shuffle and noise
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Hold out this fraction of the training images as the test split
-    #[arg(long, value_name = "FRACTION")]
+    #[arg(long, value_name = "FRACTION", allow_negative_numbers = true)]
     validation: Option<f64>,
     /// Resize the images of a folder
     #[arg(long, value_name = "WxH", value_parser = size)]
@@ -132,6 +133,8 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     }
     let gpu = adapter.open()?;
     let options = TrainOptions { max_steps: args.max_steps, ..TrainOptions::default() };
+    // From here on a Ctrl-C finds a run to save.
+    let interrupted = watch_for_interrupt();
     let (mut trainer, mut run) = match resumed {
         Some(run) => {
             let checkpoint = run.checkpoint();
@@ -145,14 +148,13 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     };
     introduce(gpu.report(), &data, &trainer, &run);
     if trainer.is_finished() {
-        println!(
+        say!(
             "nothing to do: {} epochs, {} steps are done; ask for more with --epochs",
             trainer.state().epoch,
             trainer.state().step
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let interrupted = watch_for_interrupt();
     train(&mut trainer, &mut run, &data, &interrupted)
 }
 
@@ -164,6 +166,7 @@ fn train(
 ) -> Result<ExitCode> {
     let epochs = trainer.config().train.epochs;
     let mut saved = Instant::now();
+    say!("\nepoch    train     test    recon       kl   seconds   images/s  (nats per image)");
     loop {
         let bar = bar(epochs, trainer.steps_per_epoch());
         let report = trainer.epoch(|progress: Progress| {
@@ -176,8 +179,9 @@ fn train(
         });
         bar.finish_and_clear();
         let Some(report) = report? else { break };
+        check_finite(run.path(), &report)?;
         if report.complete || trainer.is_finished() {
-            println!("{report}");
+            print_row(&report);
             run.push(report);
         }
         let stop = interrupted.load(Relaxed);
@@ -186,8 +190,8 @@ fn train(
             saved = Instant::now();
         }
         if stop && !trainer.is_finished() {
-            println!("stopped after step {}; to go on:", trainer.state().step);
-            println!("  vae-gpu train --resume {}", run.path().display());
+            say!("stopped after step {}; to go on:", trainer.state().step);
+            say!("  vae-gpu train --resume {}", run.path().display());
             return Ok(ExitCode::from(INTERRUPTED));
         }
     }
@@ -198,32 +202,55 @@ fn train(
 fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run: &RunFolder) {
     let parameters: usize =
         trainer.model().parameters().layout().specs().map(|spec| spec.len()).sum();
-    println!("adapter  {} ({})", adapter.name, adapter.kind);
+    say!("adapter  {} ({})", adapter.name, adapter.kind);
     let test = data.test.as_ref().map_or("no".into(), |test| test.len().to_string());
-    println!(
+    say!(
         "data     {}: {} images to train on, {test} to test, {}",
         data.name,
         data.train.len(),
         data.shape()
     );
-    println!("model    {parameters} parameters");
-    println!("run      {}", run.path().display());
+    say!("model    {parameters} parameters");
+    say!("run      {}", run.path().display());
     if trainer.state().step > 0 {
-        println!("resumed  after step {}", trainer.state().step);
+        say!("resumed  after step {}", trainer.state().step);
     }
 }
 
+/// A line of the table; recon and kl are those of the test split, or else of training.
+fn print_row(report: &EpochReport) {
+    let test = report.val_loss.map_or("-".into(), |loss| format!("{loss:.2}"));
+    say!(
+        "{:>5} {:>8.2} {test:>8} {:>8.2} {:>8.2} {:>9.1} {:>10.0}",
+        report.epoch,
+        report.train_loss,
+        report.val_recon.unwrap_or(report.train_recon),
+        report.val_kl.unwrap_or(report.train_kl),
+        report.seconds,
+        report.images_per_second,
+    );
+}
+
+/// Ends a run that has diverged before its last good checkpoint is overwritten.
+fn check_finite(run: &Path, report: &EpochReport) -> Result<()> {
+    if report.train_loss.is_finite() && report.val_loss.is_none_or(f64::is_finite) {
+        return Ok(());
+    }
+    let message = "the loss is no longer finite; train again with a smaller --lr (epoch";
+    Err(Error::run(run, format!("{message} {})", report.epoch)))
+}
+
 fn conclude(path: &Path) {
-    println!();
+    say!("");
     for (file, what) in [
         ("samples.png", "new images, drawn from the prior"),
-        ("reconstructions.png", "test images, each row above its reconstruction"),
+        ("reconstructions.png", "each row of images above its reconstruction"),
         ("loss.svg", "the loss curves"),
         ("model.safetensors", "the weights, as PyTorch lays them out"),
     ] {
-        println!("{:<44} {what}", path.join(file).display());
+        say!("{:<44} {what}", path.join(file).display());
     }
-    println!("\nmore images: vae-gpu sample {} --count 64 --seed 7", path.display());
+    say!("\nmore images: vae-gpu sample {} --count 64 --seed 7", path.display());
 }
 
 /// A bar on standard error; none where that is no terminal.

@@ -151,7 +151,7 @@ impl Dataset {
     pub fn hold_out(mut self, fraction: f64, seed: u64) -> Result<Self> {
         if self.test.is_some() {
             return Err(Error::Usage(format!(
-                "--validation: the dataset {} has a test split already; leave the flag out",
+                "--validation: the dataset {} has a test split already; leave it out",
                 self.name
             )));
         }

@@ -139,16 +139,16 @@ impl Config {
     /// [`Error::Usage`] naming the key.
     pub fn check(&self) -> Result<()> {
         let TrainConfig { epochs, batch_size, learning_rate, seed } = self.train;
-        require(epochs > 0, "epochs = 0", "must be at least 1")?;
-        require(batch_size > 0, "batch_size = 0", "must be at least 1")?;
+        require(epochs > 0, "epochs (--epochs) = 0", "must be at least 1")?;
+        require(batch_size > 0, "batch_size (--batch-size) = 0", "must be at least 1")?;
         require(
             learning_rate.is_finite() && learning_rate > 0.0,
-            &format!("learning_rate = {learning_rate}"),
+            &format!("learning_rate (--lr) = {learning_rate}"),
             "must be a positive number, as in 1e-3",
         )?;
         require(
             i64::try_from(seed).is_ok(),
-            &format!("seed = {seed}"),
+            &format!("seed (--seed) = {seed}"),
             "must be below 9223372036854775808",
         )?;
         self.model.check()

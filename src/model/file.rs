@@ -47,12 +47,17 @@ impl TensorFile {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
         let damaged = |e: &dyn std::fmt::Display| {
-            Error::run(path, format!("is cut short or no safetensors file ({e})"))
+            let message = format!(
+                "is cut short or no safetensors file ({e}); restore it from a copy, or train again"
+            );
+            Error::run(path, message)
         };
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e))?;
         let config = metadata.metadata().as_ref().and_then(|m| m.get("config"));
         let config = config.ok_or_else(|| {
-            Error::run(path, "was not written by vae-gpu: its metadata has no `config`")
+            let message = "was not written by vae-gpu: its metadata has no `config`; give a model \
+                           that vae-gpu trained";
+            Error::run(path, message)
         })?;
         let header: Header = serde_json::from_str(config)
             .map_err(|e| Error::run(path, format!("has a `config` of another kind ({e})")))?;
@@ -147,6 +152,10 @@ impl Vae {
     pub fn load(gpu: &Gpu, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = TensorFile::read(model_path(path)?)?;
+        if file.tensors.contains_key("state") {
+            let message = "is a checkpoint; give the model.safetensors beside it";
+            return Err(Error::run(path, message));
+        }
         let vae = Self::uninitialised(gpu, &file.header.model, file.header.image)?;
         file.load_parameters(gpu, "", vae.parameters())?;
         Ok(vae)

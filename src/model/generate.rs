@@ -78,7 +78,8 @@ impl Vae {
             return Ok(());
         }
         Err(Error::Usage(format!(
-            "the model takes images of {} (width x height x channels), and --data has {}",
+            "the model takes images of {} (width x height x channels), and the dataset has {}: \
+             choose another --data, or --size and --channels",
             self.shape(),
             images.shape
         )))

@@ -34,7 +34,8 @@ impl Trainer {
         let words = file.words("state", size_of::<State>() / 4)?;
         let saved: State = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words));
         if file.header != expected || saved.images != trainer.host.images {
-            let message = "belongs to another model, dataset or training configuration";
+            let message = "belongs to another model, dataset or training configuration; \
+                           undo the change, or train anew with another --out";
             return Err(Error::run(path, message));
         }
         for (prefix, into) in trainer.saved_parts() {

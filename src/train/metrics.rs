@@ -51,11 +51,10 @@ pub struct EpochReport {
 
 impl std::fmt::Display for EpochReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { epoch, train_loss, seconds, images_per_second, .. } = self;
-        write!(f, "epoch {epoch:>3}  train {train_loss:8.2}")?;
-        if let (Some(loss), Some(recon), Some(kl)) = (self.val_loss, self.val_recon, self.val_kl) {
-            write!(f, "  test {loss:8.2} = {recon:.2} + kl {kl:.2}")?;
+        write!(f, "epoch {}: train {:.2}", self.epoch, self.train_loss)?;
+        if let Some(loss) = self.val_loss {
+            write!(f, ", test {loss:.2}")?;
         }
-        write!(f, "  {seconds:.1} s  {images_per_second:.0} img/s")
+        write!(f, " nats per image")
     }
 }

@@ -1,5 +1,7 @@
 //! The folder that a run leaves behind.
 
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{EpochReport, Trainer, plot};
@@ -21,7 +23,11 @@ const MODEL: &str = "model.safetensors";
 const SAMPLES: &str = "samples.png";
 const RECONSTRUCTIONS: &str = "reconstructions.png";
 const LOSS: &str = "loss.svg";
-const FILES: [&str; 7] = [CONFIG, METRICS, CHECKPOINT, MODEL, SAMPLES, RECONSTRUCTIONS, LOSS];
+/// In the order in which a save replaces them. The checkpoint comes last: should the program be
+/// killed between two of them, the older one trains again what the metrics already tell of.
+const FILES: [&str; 7] = [CONFIG, METRICS, MODEL, SAMPLES, RECONSTRUCTIONS, LOSS, CHECKPOINT];
+/// Folder within the run's for the files of a save until all of them are on the disk.
+const UNFINISHED: &str = ".vae-gpu-unfinished";
 
 /// Images in a row of a run's pictures.
 pub const COLUMNS: usize = 10;
@@ -40,9 +46,10 @@ impl RunFolder {
         if path.exists() && !path.is_dir() {
             return Err(Error::run(path, "is in the way: it is a file, and --out names a folder"));
         }
-        let Ok(entries) = std::fs::read_dir(path) else { return Ok(()) };
+        let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
         let names: Vec<_> = entries.flatten().map(|e| e.file_name()).collect();
-        let foreign = names.iter().any(|n| !FILES.iter().any(|f| n == f));
+        let own = |name: &OsString| FILES.iter().chain([&UNFINISHED]).any(|own| name == own);
+        let foreign = !names.iter().all(own);
         if names.is_empty() || overwrite && !foreign {
             return Ok(());
         }
@@ -57,7 +64,8 @@ impl RunFolder {
 
     /// Makes the folder and its parents and saves the untrained run in it, so that a folder that
     /// cannot be written is known before time is spent. An older run in it is replaced where
-    /// `overwrite` says so. What cannot be created whole leaves nothing behind.
+    /// `overwrite` says so. What cannot be created whole leaves nothing behind, and an older run as
+    /// it was.
     ///
     /// # Errors
     ///
@@ -70,15 +78,16 @@ impl RunFolder {
     ) -> Result<Self> {
         let path = path.as_ref();
         Self::check(path, overwrite)?;
-        let existed = path.exists();
-        std::fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        let missing = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
+        let made: Vec<&Path> = path.ancestors().take_while(missing).collect();
         let run = Self { path: path.to_owned(), reports: Vec::new() };
-        match run.save(trainer, data) {
+        let created = fs::create_dir_all(path).map_err(Error::io("create", path));
+        match created.and_then(|()| run.save(trainer, data)) {
             Ok(()) => Ok(run),
             Err(e) => {
-                if !existed {
-                    // The first error is the one to tell.
-                    let _ = std::fs::remove_dir_all(path);
+                // The first error is the one to tell.
+                for folder in made {
+                    let _ = fs::remove_dir(folder);
                 }
                 Err(e)
             }
@@ -92,23 +101,20 @@ impl RunFolder {
     /// [`Error::Run`] when it is no run folder or its metrics are damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        if !path.exists() {
-            return Err(Error::run(path, "does not exist; --resume takes a run folder"));
-        }
-        if !path.join(CONFIG).is_file() {
-            return Err(Error::run(path, "is no run folder: it holds no config.toml"));
-        }
+        config_file(path)?;
         if !path.join(CHECKPOINT).is_file() {
             return Err(Error::run(path, "holds no checkpoint.safetensors to resume from"));
         }
         let metrics = path.join(METRICS);
-        let text = match std::fs::read_to_string(&metrics) {
+        let text = match fs::read_to_string(&metrics) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
             read => read.map_err(Error::io("read", &metrics))?,
         };
         let parse = |(i, line): (usize, &str)| {
-            serde_json::from_str(line)
-                .map_err(|e| Error::run(&metrics, format!("line {} is damaged ({e})", i + 1)))
+            serde_json::from_str(line).map_err(|e| {
+                let message = format!("line {} is damaged ({e}); delete the line to go on", i + 1);
+                Error::run(&metrics, message)
+            })
         };
         let reports = text.lines().enumerate().map(parse).collect::<Result<_>>()?;
         Ok(Self { path: path.to_owned(), reports })
@@ -126,17 +132,10 @@ impl RunFolder {
     /// [`Error::Run`] when there is no configuration, or a damaged one.
     pub fn config(path: impl AsRef<Path>) -> Result<Config> {
         let path = path.as_ref();
-        if !path.is_dir() {
-            return Err(Error::run(path, "is no run folder"));
-        }
-        let file = path.join(CONFIG);
-        if !file.is_file() {
-            return Err(Error::run(path, "is no run folder: it holds no config.toml"));
-        }
-        Config::read(&file).map_err(|e| match e {
-            Error::Usage(message) => Error::run(path, format!("damaged configuration: {message}")),
-            other => other,
-        })
+        let file = config_file(path)?;
+        let text = fs::read_to_string(&file).map_err(Error::io("read", &file))?;
+        // No mistake in the command: its exit code is another.
+        Config::parse(&text, CONFIG).map_err(|e| Error::run(path, format!("is damaged: {e}")))
     }
 
     /// The checkpoint's path.
@@ -151,27 +150,65 @@ impl RunFolder {
         self.reports.push(report);
     }
 
-    /// Writes every file of the run as training stands. Each appears whole or not at all; the
-    /// checkpoint, which is the largest and the most precious, comes first.
+    /// Writes every file of the run as training stands, and replaces none before all of them are
+    /// on the disk.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] when a file cannot be written, [`Error::Gpu`] when the adapter was lost.
     pub fn save(&self, trainer: &Trainer, data: &Dataset) -> Result<()> {
-        trainer.save_checkpoint(self.checkpoint())?;
+        let unfinished = self.path.join(UNFINISHED);
+        // A program that was killed while saving leaves its own behind.
+        let _ = fs::remove_dir_all(&unfinished);
+        let saved = fs::create_dir(&unfinished)
+            .map_err(Error::io("write", &self.path))
+            .and_then(|()| self.write(&unfinished, trainer, data))
+            .and_then(|()| {
+                FILES.iter().try_for_each(|file| {
+                    let place = self.path.join(file);
+                    fs::rename(unfinished.join(file), &place).map_err(Error::io("write", &place))
+                })
+            });
+        let _ = fs::remove_dir_all(&unfinished);
+        saved.map_err(|e| match e {
+            Error::Io { path, action, source } => {
+                let file = path.strip_prefix(&unfinished).map(|file| self.path.join(file));
+                Error::Io { path: file.unwrap_or(path), action, source }
+            }
+            other => other,
+        })
+    }
+
+    /// Writes every file of the run into `folder`.
+    fn write(&self, folder: &Path, trainer: &Trainer, data: &Dataset) -> Result<()> {
+        trainer.save_checkpoint(folder.join(CHECKPOINT))?;
         let config = trainer.config();
-        crate::files::write(&self.path.join(CONFIG), config.to_toml().as_bytes())?;
+        crate::files::write(&folder.join(CONFIG), config.to_toml().as_bytes())?;
         let line = |r| serde_json::to_string(r).expect("a report can be written as JSON") + "\n";
         let metrics: String = self.reports.iter().map(line).collect();
-        crate::files::write(&self.path.join(METRICS), metrics.as_bytes())?;
+        crate::files::write(&folder.join(METRICS), metrics.as_bytes())?;
         let svg = plot::loss_curve(&self.reports);
-        crate::files::write(&self.path.join(LOSS), svg.as_bytes())?;
+        crate::files::write(&folder.join(LOSS), svg.as_bytes())?;
         let model = trainer.model();
-        model.save(self.path.join(MODEL), &config.train)?;
-        model.sample(COUNT)?.save_grid(self.path.join(SAMPLES), COLUMNS)?;
+        model.save(folder.join(MODEL), &config.train)?;
+        model.sample(COUNT)?.save_grid(folder.join(SAMPLES), COLUMNS)?;
         let images = data.test.as_ref().unwrap_or(&data.train);
-        reconstructions(model, images, COUNT / 2)?
-            .save_grid(self.path.join(RECONSTRUCTIONS), COLUMNS)
+        reconstructions(model, images, COUNT / 2)?.save_grid(folder.join(RECONSTRUCTIONS), COLUMNS)
+    }
+}
+
+/// The configuration file of the run folder `path`.
+fn config_file(path: &Path) -> Result<PathBuf> {
+    if !path.exists() {
+        return Err(Error::run(path, "does not exist; give a folder that training wrote"));
+    }
+    let file = path.join(CONFIG);
+    match file.is_file() {
+        true => Ok(file),
+        false => Err(Error::run(
+            path,
+            "is no run folder: it holds no config.toml; give a folder that training wrote",
+        )),
     }
 }
 

@@ -1,0 +1,92 @@
+//! Commands that only tell: devices, presets, help, version.
+
+use vae_gpu::{Config, Preset};
+
+use super::*;
+
+#[test]
+fn devices_are_listed_with_the_default_marked() {
+    let Some(place) = place_with_adapter() else { return };
+    let printed = place.ok(&["devices"]);
+    let json = place.ok(&["devices", "--json"]);
+    let all: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    for (device, index) in all.iter().zip(0..) {
+        assert_eq!(device["index"], index);
+        assert!(printed.contains(device["name"].as_str().unwrap()), "{printed}");
+        assert!(device["max_binding_bytes"].as_u64().unwrap() > 0);
+        assert!(device["subgroups"].is_boolean());
+    }
+    let default = printed.lines().next().unwrap();
+    assert!(default.starts_with("0  ") && default.ends_with("(used by default)"), "{printed}");
+    assert_eq!(printed.matches("used by default").count(), 1);
+}
+
+#[test]
+fn an_adapter_is_chosen_by_index_name_or_backend() {
+    let Some(place) = place_with_adapter() else { return };
+    let report = adapter().as_ref().unwrap();
+    let name = report["name"].as_str().unwrap();
+    let part = name.split(' ').next().unwrap().to_uppercase();
+    let backend = report["backend"].as_str().unwrap();
+    for choice in [["--adapter", "0"], ["--adapter", &part], ["--backend", backend]] {
+        let out = format!("run{}", choice[1]);
+        let printed = place.train(&out, &[&choice[..], &["--max-steps", "1"]].concat());
+        assert!(printed.contains(&format!("adapter  {name}")), "{choice:?}: {printed}");
+    }
+}
+
+#[test]
+fn presets_are_listed_and_printed() {
+    let place = Place::new();
+    let list = place.ok(&["presets"]);
+    assert_eq!(list.lines().count(), Preset::ALL.len());
+    for preset in Preset::ALL {
+        assert!(
+            list.lines().any(|line| line.starts_with(&format!("{} ", preset.name()))),
+            "{list}"
+        );
+        let toml = place.ok(&["presets", preset.name()]);
+        assert_eq!(Config::parse(&toml, preset.name()).unwrap(), preset.config());
+    }
+}
+
+#[test]
+fn a_printed_preset_trains() {
+    let Some(place) = place_with_adapter() else { return };
+    place.write("mine.toml", place.ok(&["presets", "mlp-deep"]));
+    let more = ["--data", "idx", "--batch-size", "16", "--max-steps", "1"];
+    place.ok(&[&["train", "--config", "mine.toml", "--out", "mine"], &more[..]].concat());
+    place.ok(&[&["train", "--preset", "mlp-deep", "--out", "preset"], &more[..]].concat());
+    assert!(place.read("mine/model.safetensors") == place.read("preset/model.safetensors"));
+}
+
+#[test]
+fn help_fits_a_terminal_of_80_columns() {
+    let place = Place::new();
+    for command in ["", "train", "sample", "reconstruct", "evaluate", "devices", "presets"] {
+        for flag in ["-h", "--help"] {
+            let args: Vec<_> = [command, flag].into_iter().filter(|a| !a.is_empty()).collect();
+            let help = place.ok(&args);
+            assert!(help.contains(&format!("Usage: vae-gpu {command}")), "{help}");
+            for line in help.lines() {
+                assert!(line.chars().count() <= 80, "{args:?}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_command_it_shows_the_help() {
+    let ran = Place::new().run(&[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+    assert!(ran.stderr.contains("Usage: vae-gpu"), "{}", ran.stderr);
+}
+
+#[test]
+fn version_is_the_crate_s() {
+    let version = format!("vae-gpu {}\n", env!("CARGO_PKG_VERSION"));
+    let place = Place::new();
+    for flag in ["-V", "--version"] {
+        assert_eq!(place.ok(&[flag]), version);
+    }
+}

@@ -1,0 +1,52 @@
+//! What is too large for the adapter: exit code 1, the limit named, before a run folder is made.
+
+use super::*;
+
+/// A place, and the most bytes that the adapter binds; none where it would take too much to exceed.
+fn place_and_limit() -> Option<(Place, u64)> {
+    let place = place_with_adapter()?;
+    let report = adapter().as_ref().unwrap();
+    let limit = report["max_binding_bytes"].as_u64().unwrap();
+    if limit > 1 << 30 {
+        skip(format_args!("the adapter binds {} MiB", limit >> 20));
+        return None;
+    }
+    Some((place, limit))
+}
+
+/// Asserts that training fails because `what` is too large.
+#[track_caller]
+fn too_large(place: &Place, limit: u64, args: &[&str], what: &str, remedy: &str) {
+    let name = adapter().as_ref().unwrap()["name"].as_str().unwrap();
+    let limit = format!("and the adapter {name} binds at most {} MiB: {remedy}", limit >> 20);
+    let train = ["train", "--config", "tiny.toml", "--out", "run"];
+    place.fails(&[&train, args].concat(), 1, &[&format!("error: {what} takes "), &limit]);
+}
+
+#[test]
+fn a_dataset_too_large_fails() {
+    let Some((place, limit)) = place_and_limit() else { return };
+    let count = limit / 784 + 1;
+    let mut bytes = idx_header(count as u32, 28, 28);
+    bytes.resize(16 + 784 * count as usize, 0);
+    place.write("large/train-images-idx3-ubyte.gz", gz(&bytes));
+    drop(bytes);
+    let remedy = "use fewer or smaller images (--size)";
+    too_large(&place, limit, &["--data", "large"], "the dataset", remedy);
+}
+
+#[test]
+fn a_model_too_large_fails() {
+    let Some((place, limit)) = place_and_limit() else { return };
+    place.edit("tiny.toml", "encoder = [16]", &format!("encoder = [{}]", limit / (4 * 64) + 1));
+    too_large(&place, limit, &[], "the model", "use smaller layers");
+}
+
+#[test]
+fn a_batch_too_large_fails() {
+    let Some((place, limit)) = place_and_limit() else { return };
+    place.write("idx/train-images-idx3-ubyte", idx(20_000, 8, 8));
+    place.edit("tiny.toml", "encoder = [16]", &format!("encoder = [{}]", limit / 4 / 20_000 + 1));
+    let args = ["--batch-size", "20000"];
+    too_large(&place, limit, &args, "a batch", "use a smaller --batch-size");
+}

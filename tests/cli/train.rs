@@ -1,0 +1,151 @@
+//! Training as it should go.
+
+use serde_json::Value;
+
+use super::*;
+
+/// The lines of a run's metrics.
+pub fn metrics(place: &Place, run: &str) -> Vec<Value> {
+    let text = place.text(&format!("{run}/metrics.jsonl"));
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[track_caller]
+pub fn same_files(place: &Place, a: &str, b: &str, files: &[&str]) {
+    for file in files {
+        let [a, b] = [a, b].map(|run| format!("{run}/{file}"));
+        assert!(place.read(&a) == place.read(&b), "{a} and {b} differ");
+    }
+}
+
+#[test]
+fn a_run_leaves_what_is_documented() {
+    let Some(place) = place_with_adapter() else { return };
+    let printed = place.train("deep/er/run", &[]);
+    assert_eq!(names(place.path("deep/er/run")), RUN_FILES);
+    assert!(printed.contains("idx: 64 images to train on, 32 to test, 8x8x1"), "{printed}");
+    for file in ["samples.png", "reconstructions.png", "loss.svg", "model.safetensors"] {
+        assert!(printed.contains(&format!("deep/er/run/{file}")), "{printed}");
+    }
+
+    let lines = metrics(&place, "deep/er/run");
+    assert_eq!(lines.len(), 2);
+    for (line, epoch) in lines.iter().zip(1u32..) {
+        let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        let expected = "epoch images_per_second seconds step train_kl train_loss train_recon \
+                        val_kl val_loss val_recon";
+        assert_eq!(keys.join(" "), expected);
+        assert_eq!((&line["epoch"], &line["step"]), (&epoch.into(), &(4 * epoch).into()));
+        assert!(line.as_object().unwrap().values().all(Value::is_number), "{line}");
+    }
+    // Ten to a row: a hundred samples; 32 originals in four rows, each above its reconstructions.
+    assert_eq!(png_size(place.path("deep/er/run/samples.png")), (102, 102));
+    assert_eq!(png_size(place.path("deep/er/run/reconstructions.png")), (102, 82));
+    assert!(place.text("deep/er/run/loss.svg").contains("<svg"));
+}
+
+#[test]
+fn training_helps() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("run", &["--epochs", "30", "--lr", "0.01"]);
+    let lines = metrics(&place, "run");
+    for key in ["train_loss", "val_loss"] {
+        let [first, last] = [0, 29].map(|i| lines[i][key].as_f64().unwrap());
+        assert!(last < first - 0.5, "{key} went from {first} to {last}");
+    }
+}
+
+#[test]
+fn without_a_test_split_validation_is_null() {
+    let Some(place) = place_with_adapter() else { return };
+    place.write("gz/train-images-idx3-ubyte.gz", gz(&idx(64, 8, 8)));
+    let printed = place.train("run", &["--data", "gz"]);
+    assert!(printed.contains("gz: 64 images to train on, no to test, 8x8x1"), "{printed}");
+    for line in metrics(&place, "run") {
+        assert!(["val_loss", "val_recon", "val_kl"].iter().all(|k| line[k].is_null()), "{line}");
+        assert!(line["train_loss"].is_number());
+    }
+}
+
+#[test]
+fn validation_holds_images_out() {
+    let Some(place) = place_with_adapter() else { return };
+    for i in 0..20 {
+        place.write(&format!("pngs/{i:02}.png"), png(10, 8, 12 * i));
+    }
+    let printed = place.train("run", &["--data", "pngs", "--size", "8x8", "--validation", "0.2"]);
+    assert!(printed.contains("pngs: 16 images to train on, 4 to test, 8x8x1"), "{printed}");
+    assert!(metrics(&place, "run").iter().all(|line| line["val_loss"].is_number()));
+    let config = place.text("run/config.toml");
+    assert!(config.contains("validation = 0.2") && config.contains("size = [8, 8]"), "{config}");
+    assert_eq!(png_size(place.path("run/reconstructions.png")), (102, 22));
+}
+
+#[test]
+fn config_toml_reproduces_the_run() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("run", &["--seed", "7", "--lr", "0.01", "--batch-size", "20", "--epochs", "1"]);
+    let config = place.path("run/config.toml");
+    // From another folder, too.
+    let elsewhere = Place::new();
+    elsewhere.ok(&["train", "--config", config.to_str().unwrap(), "--out", "again"]);
+    assert!(place.read("run/model.safetensors") == elsewhere.read("again/model.safetensors"));
+    assert_eq!(place.text("run/config.toml"), elsewhere.text("again/config.toml"));
+}
+
+#[test]
+fn a_seed_decides_the_model() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("a", &["--seed", "3"]);
+    place.train("b", &["--seed", "3"]);
+    same_files(&place, "a", "b", &["model.safetensors", "checkpoint.safetensors", "samples.png"]);
+    place.train("b", &["--seed", "4", "--overwrite"]);
+    assert!(place.read("a/model.safetensors") != place.read("b/model.safetensors"));
+}
+
+#[test]
+fn overwriting_leaves_nothing_of_the_older_run() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("run", &["--epochs", "3"]);
+    // What a program leaves that was killed while saving is part of its run.
+    place.write("run/.vae-gpu-unfinished/model.safetensors", "half");
+    place.train("run", &["--seed", "2", "--overwrite"]);
+    place.train("other", &["--seed", "2"]);
+    assert_eq!(names(place.path("run")), RUN_FILES);
+    assert_eq!(metrics(&place, "run").len(), 2);
+    let files = ["checkpoint.safetensors", "config.toml", "model.safetensors", "samples.png"];
+    same_files(&place, "run", "other", &files);
+}
+
+#[test]
+fn without_out_folders_are_numbered() {
+    let Some(place) = place_with_adapter() else { return };
+    for _ in 0..3 {
+        place.ok(&["train", "--config", "tiny.toml", "--epochs", "1"]);
+    }
+    let short = ["--data", "idx", "--batch-size", "16", "--max-steps", "1"];
+    place.ok(&[&["train", "--preset", "mlp-2d"], &short[..]].concat());
+    place.ok(&[&["train"], &short[..]].concat());
+    let expected = ["mlp-2d-idx", "mlp-idx", "tiny-idx", "tiny-idx-2", "tiny-idx-3"];
+    assert_eq!(names(place.path("runs")), expected);
+}
+
+#[test]
+fn an_empty_folder_will_do() {
+    let Some(place) = place_with_adapter() else { return };
+    fs::create_dir(place.path("run")).unwrap();
+    place.train("run", &["--epochs", "1"]);
+    assert_eq!(names(place.path("run")), RUN_FILES);
+}
+
+#[test]
+fn a_loss_that_explodes_ends_the_run() {
+    let Some(place) = place_with_adapter() else { return };
+    let args = ["train", "--config", "tiny.toml", "--out", "run", "--lr", "1e30"];
+    let mut ran = place.run(&args);
+    ran.stdout.clear();
+    ran.failed(1, &["run: the loss is no longer finite", "smaller --lr"]);
+    // The run before it broke is kept whole.
+    assert_eq!(names(place.path("run")), RUN_FILES);
+    place.ok(&["sample", "run"]);
+}

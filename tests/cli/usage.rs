@@ -1,0 +1,182 @@
+//! Flags and configuration files that cannot be: exit code 2, before anything is read or written.
+
+use super::*;
+
+#[test]
+fn impossible_values_name_their_flag() {
+    let place = Place::new();
+    for (flag, value, message) in [
+        ("--lr", "NaN", "learning_rate (--lr) = NaN: must be a positive number, as in 1e-3"),
+        ("--lr", "inf", "learning_rate (--lr) = inf: must be a positive number"),
+        ("--lr", "0", "learning_rate (--lr) = 0: must be a positive number"),
+        ("--lr", "-1", "learning_rate (--lr) = -1: must be a positive number"),
+        ("--lr", "fast", "'--lr <LR>': invalid float"),
+        ("--epochs", "0", "epochs (--epochs) = 0: must be at least 1"),
+        ("--epochs", "-1", "'-1' for '--epochs"),
+        ("--batch-size", "0", "batch_size (--batch-size) = 0: must be at least 1"),
+        ("--batch-size", "-4", "'-4' for '--batch-size"),
+        ("--max-steps", "0", "'--max-steps <STEPS>': 0 is not in 1.."),
+        ("--seed", "9223372036854775808", "seed (--seed) = 9223372036854775808: must be below"),
+        ("--seed", "-1", "'-1' for '--seed"),
+        ("--size", "28", "'--size <WxH>': must be WIDTHxHEIGHT, as in 28x28"),
+        ("--size", "28x", "'--size <WxH>': must be WIDTHxHEIGHT, as in 28x28"),
+        ("--size", "big", "'--size <WxH>': must be WIDTHxHEIGHT, as in 28x28"),
+        ("--size", "8x8", "--size: is for image folders, not for the built-in digits"),
+        ("--channels", "1", "--channels: is for image folders, not for the built-in digits"),
+        ("--backend", "cuda", "[possible values: vulkan, metal, dx12, gl]"),
+        ("--preset", "mpl", "no preset is named `mpl`; there are: mlp, mlp-deep, mlp-2d, mlp-mse"),
+        ("--colour", "red", "unexpected argument '--colour'"),
+    ] {
+        place.fails(&["train", flag, value], 2, &[message]);
+        place.fails(&["train", flag, value, "--out", "run"], 2, &[message]);
+    }
+}
+
+#[test]
+fn values_that_do_not_suit_the_dataset_name_their_flag() {
+    let place = Place::new();
+    place.write("pngs/a.png", png(8, 8, 1));
+    place.write("pngs/b.png", png(8, 8, 2));
+    for (data, flag, value, message) in [
+        ("pngs", "--validation", "1.5", "--validation 1.5: must lie between 0 and 1, as in 0.2"),
+        ("pngs", "--validation", "-1", "--validation -1: must lie between 0 and 1, as in 0.2"),
+        ("pngs", "--validation", "NaN", "--validation NaN: must lie between 0 and 1, as in 0.2"),
+        ("idx", "--validation", "0.2", "the dataset idx has a test split already; leave it"),
+        ("pngs", "--size", "0x8", "--size 0x8: both sides must lie between 1 and 65535"),
+        ("idx", "--size", "4x4", "--size 4x4: is for folders of PNG/JPEG images"),
+        ("pngs", "--channels", "2", "--channels 2: must be 1 or 3"),
+        ("idx", "--channels", "3", "--channels 3: is for folders of PNG/JPEG images"),
+    ] {
+        place.fails(&["train", "--data", data, flag, value, "--out", "run"], 2, &[message]);
+    }
+}
+
+#[test]
+fn a_batch_larger_than_the_data_fails() {
+    let Some(place) = place_with_adapter() else { return };
+    let message = "--batch-size 65: the dataset idx has only 64 training images";
+    let args = ["train", "--data", "idx", "--out", "run", "--batch-size"];
+    place.fails(&[&args[..], &["65"]].concat(), 2, &[message]);
+    place.fails(&[&args[..], &[&u64::MAX.to_string()]].concat(), 2, &["only 64 training images"]);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_names_file_and_key() {
+    let place = Place::new();
+    for (toml, message) in [
+        ("[model]\nlatent = 0", "bad.toml: latent = 0: must be"),
+        ("[model]\nlatent = -1", "bad.toml:2: "),
+        ("[model]\nlatent = \"two\"", "bad.toml:2: invalid type"),
+        ("[model]\nlatent =", "bad.toml:2: "),
+        ("[model]\nlatant = 2", "bad.toml:2: unknown field `latant`, expected one of `encoder`"),
+        ("\n\n[mode]", "bad.toml:3: unknown field `mode`, expected one of `model`"),
+        ("[model]\nencoder = [16, 0]", "bad.toml: encoder = [16, 0]: a layer must have"),
+        ("[model]\nencoder = [18446744073709551615]", "bad.toml"),
+        ("[model]\nencoder = [4000000000000]", "bad.toml: encoder = [4000000000000]: a layer"),
+        ("[model]\nlatent = 4000000000000", "bad.toml: latent = 4000000000000: must be"),
+        ("[model]\nactivation = \"rulu\"", "activation = \"rulu\": must be one of relu, "),
+        ("[model]\nlikelihood = \"l1\"", "likelihood = \"l1\": must be one of bernoulli, gauss"),
+        ("[model]\noutput_activation = \"sigmoid\"", "bernoulli likelihood takes logits: use"),
+        ("[model]\nkl_weight = -1", "bad.toml: kl_weight = -1: must be a number from 0 up"),
+        ("[model]\nkl_weight = inf", "bad.toml: kl_weight = inf: must be a number from 0 up"),
+        (
+            "[train]\nlearning_rate = nan",
+            "bad.toml: learning_rate (--lr) = NaN: must be a positive",
+        ),
+        ("[train]\nepochs = 0", "bad.toml: epochs (--epochs) = 0: must be at least 1"),
+        ("[train]\nbatch_size = 0", "bad.toml: batch_size (--batch-size) = 0: must be at least 1"),
+        ("[train]\nseed = -1", "bad.toml:2: "),
+        ("[data]\nsize = [8]", "bad.toml:2: "),
+    ] {
+        place.write("bad.toml", toml);
+        place.fails(&["train", "--config", "bad.toml", "--out", "run"], 2, &[message]);
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_names_the_file() {
+    let place = Place::new();
+    place.write("latin1.toml", b"# \xe9\n");
+    for (file, message) in [
+        ("absent.toml", "absent.toml: cannot read: No such file"),
+        ("idx", "idx: cannot read: "),
+        ("latin1.toml", "latin1.toml: cannot read: "),
+    ] {
+        place.fails(&["train", "--config", file, "--out", "run"], 1, &[message]);
+    }
+}
+
+#[test]
+fn flags_that_exclude_one_another_fail() {
+    let place = Place::new();
+    place.fails(
+        &["train", "--preset", "mlp", "--config", "tiny.toml"],
+        2,
+        &["'--preset", "'--con"],
+    );
+    place.fails(&["train", "--overwrite"], 2, &["were not provided: --out <RUN>"]);
+    for (flag, value) in [
+        ("--preset", "mlp"),
+        ("--config", "tiny.toml"),
+        ("--batch-size", "8"),
+        ("--lr", "1e-3"),
+        ("--seed", "2"),
+        ("--validation", "0.5"),
+        ("--size", "8x8"),
+        ("--channels", "1"),
+        ("--out", "other"),
+    ] {
+        let message = format!("'{flag} <");
+        place.fails(&["train", "--resume", "run", flag, value], 2, &["'--resume <RUN>'", &message]);
+    }
+}
+
+#[test]
+fn a_command_that_is_none_fails() {
+    let place = Place::new();
+    place.fails(&["learn"], 2, &["unrecognized subcommand 'learn'", "--help"]);
+    place.fails(&["train", "idx"], 2, &["unexpected argument 'idx'", "--help"]);
+    place.fails(&["sample"], 2, &["were not provided: <RUN>", "--help"]);
+    place.fails(&["presets", "mpl"], 2, &["no preset is named `mpl`; there are: mlp, mlp-deep"]);
+}
+
+#[test]
+fn a_picture_must_be_a_png_of_some_images() {
+    let place = Place::new();
+    for command in ["sample", "reconstruct"] {
+        place.fails(&[command, "run", "--out", "a.jpg"], 2, &["--out a.jpg: must end in .png"]);
+        place.fails(&[command, "run", "--out", "png"], 2, &["--out png: must end in .png"]);
+        place.fails(&[command, "run", "--count", "0"], 2, &["'--count <COUNT>': 0 is not in 1.."]);
+        place.fails(&[command, "run", "--count", "-1"], 2, &["'--count <COUNT>'"]);
+        place.fails(&[command, "run", "--count", "99999999"], 2, &["'--count <COUNT>'"]);
+    }
+}
+
+#[test]
+fn an_unknown_adapter_fails_with_those_there_are() {
+    let Some(place) = place_with_adapter() else { return };
+    let name = adapter().as_ref().unwrap()["name"].as_str().unwrap();
+    for wanted in ["Voodoo", "99"] {
+        let message = format!("--adapter {wanted}: no such adapter; there are: 0 {name}");
+        let train = ["train", "--data", "idx", "--out", "run", "--adapter", wanted];
+        place.fails(&train, 1, &[&message]);
+        place.fails(&["devices", "--adapter", wanted], 1, &[&message]);
+    }
+}
+
+#[test]
+fn without_an_adapter_it_says_how_to_get_one() {
+    let place = Place::new();
+    let commands: [&[&str]; 2] = [
+        &["devices", "--backend", "vulkan"],
+        &["train", "--config", "tiny.toml", "--out", "run", "--backend", "vulkan"],
+    ];
+    for args in commands {
+        let mut command = place.command(args);
+        command.env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent");
+        let parts =
+            ["no GPU adapter found (looked for vulkan)", "apt-get install mesa-vulkan-drivers"];
+        Ran::from(command.output().unwrap()).failed(1, &parts);
+        assert!(!place.path("run").exists());
+    }
+}
