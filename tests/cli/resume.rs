@@ -108,8 +108,9 @@ fn interrupt(ready: impl FnOnce(&Place, &mut dyn BufRead)) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut reader = BufReader::new(child.stdout.take().unwrap());
     ready(&place, &mut reader);
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    // The shell's own kill: a bare Debian has no other.
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     let mut printed = String::new();
     std::io::Read::read_to_string(&mut reader, &mut printed).unwrap();
     let ran = Ran::from(child.wait_with_output().unwrap());
