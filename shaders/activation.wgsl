@@ -11,7 +11,7 @@ struct Params { count: u32, pad0: u32, pad1: u32, pad2: u32 }
 
 fn activate(x: f32) -> f32 {
     switch KIND {
-        case 0u: { return max(x, 0.0); }                          // relu
+        case 0u: { return select(x, 0.0, x < 0.0); }              // relu, which passes NaN on
         case 1u: { return select(0.01 * x, x, x > 0.0); }         // leaky_relu
         case 2u: { return select(expm1(x), x, x > 0.0); }         // elu
         case 3u: { return x * normal_cdf(x); }                    // gelu

@@ -14,8 +14,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> state: State;
 @group(0) @binding(2) var<storage, read> gradient: array<f32>;
 @group(0) @binding(3) var<storage, read_write> parameter: array<f32>;
-@group(0) @binding(4) var<storage, read_write> mean: array<f32>;   // first moment
-@group(0) @binding(5) var<storage, read_write> square: array<f32>; // second raw moment
+@group(0) @binding(4) var<storage, read_write> first_moment: array<f32>;
+@group(0) @binding(5) var<storage, read_write> second_moment: array<f32>; // raw
 
 @compute @workgroup_size(64)
 fn step(
@@ -32,9 +32,9 @@ fn step(
     let correction1 = -expm1(t * params.log_beta1);
     let correction2 = sqrt(-expm1(t * params.log_beta2));
     let g = gradient[i];
-    let m = mean[i] + params.one_minus_beta1 * (g - mean[i]);
-    let v = params.beta2 * square[i] + params.one_minus_beta2 * g * g;
-    mean[i] = m;
-    square[i] = v;
+    let m = first_moment[i] + params.one_minus_beta1 * (g - first_moment[i]);
+    let v = params.beta2 * second_moment[i] + params.one_minus_beta2 * g * g;
+    first_moment[i] = m;
+    second_moment[i] = v;
     parameter[i] -= state.learning_rate / correction1 * m / (sqrt(v) / correction2 + params.epsilon);
 }

@@ -17,12 +17,11 @@ override VECTOR: bool = false;  // whether inputs and outputs are multiples of 4
 struct Params { batch: u32, inputs: u32, outputs: u32, pad: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<f32>; // y, dx or dweight
-@group(0) @binding(6) var<storage, read_write> dbias: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;      // x, dy or dy
+@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;      // weight, weight or x
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> result: array<f32>; // y, dx or dweight
+@group(0) @binding(5) var<storage, read_write> dbias: array<f32>;
 
 alias Block = mat4x4<f32>;              // block[i][j]: row i, column j
 alias Tile = array<array<Block, 2>, 4>; // tile[r][c]: block row r, block column c
@@ -47,34 +46,45 @@ fn quad(row: u32, first: u32, width: u32) -> Quad {
     return Quad(row * width + min(columns, vec4(width - 1u)), columns < vec4(width));
 }
 
-// Columns first to first + 3 of a row; zero past its end, except where VECTOR, when a quad is
+// Columns first to first + 3 of a row of a; zero past its end, except where VECTOR, when a quad is
 // wholly within the row or wholly past it and what lies there is never stored.
-fn load_x(row: u32, first: u32) -> vec4<f32> {
-    if VECTOR { return x[(row * params.inputs + min(first, params.inputs - 4u)) / 4u]; }
-    let q = quad(row, first, params.inputs);
+fn load_a(row: u32, first: u32, width: u32) -> vec4<f32> {
+    if VECTOR { return a[(row * width + min(first, width - 4u)) / 4u]; }
+    let q = quad(row, first, width);
     let i = q.at / 4u;
     let j = q.at % 4u;
-    return select(vec4(0.0), vec4(x[i.x][j.x], x[i.y][j.y], x[i.z][j.z], x[i.w][j.w]), q.exists);
+    return select(vec4(0.0), vec4(a[i.x][j.x], a[i.y][j.y], a[i.z][j.z], a[i.w][j.w]), q.exists);
 }
 
-fn load_weight(row: u32, first: u32) -> vec4<f32> {
-    if VECTOR { return weight[(row * params.inputs + min(first, params.inputs - 4u)) / 4u]; }
-    let q = quad(row, first, params.inputs);
+fn load_b(row: u32, first: u32, width: u32) -> vec4<f32> {
+    if VECTOR { return b[(row * width + min(first, width - 4u)) / 4u]; }
+    let q = quad(row, first, width);
     let i = q.at / 4u;
     let j = q.at % 4u;
-    return select(vec4(0.0), vec4(weight[i.x][j.x], weight[i.y][j.y], weight[i.z][j.z], weight[i.w][j.w]), q.exists);
+    return select(vec4(0.0), vec4(b[i.x][j.x], b[i.y][j.y], b[i.z][j.z], b[i.w][j.w]), q.exists);
 }
 
-fn load_dy(row: u32, first: u32) -> vec4<f32> {
-    if VECTOR { return dy[(row * params.outputs + min(first, params.outputs - 4u)) / 4u]; }
-    let q = quad(row, first, params.outputs);
-    let i = q.at / 4u;
-    let j = q.at % 4u;
-    return select(vec4(0.0), vec4(dy[i.x][j.x], dy[i.y][j.y], dy[i.z][j.z], dy[i.w][j.w]), q.exists);
+// The same columns of four rows.
+fn block_a(rows: vec4<u32>, first: u32, width: u32) -> Block {
+    return Block(
+        load_a(rows.x, first, width),
+        load_a(rows.y, first, width),
+        load_a(rows.z, first, width),
+        load_a(rows.w, first, width),
+    );
 }
 
-fn outer(a: vec4<f32>, b: vec4<f32>) -> Block {
-    return Block(a.x * b, a.y * b, a.z * b, a.w * b);
+fn block_b(rows: vec4<u32>, first: u32, width: u32) -> Block {
+    return Block(
+        load_b(rows.x, first, width),
+        load_b(rows.y, first, width),
+        load_b(rows.z, first, width),
+        load_b(rows.w, first, width),
+    );
+}
+
+fn outer(left: vec4<f32>, right: vec4<f32>) -> Block {
+    return Block(left.x * right, left.y * right, left.z * right, left.w * right);
 }
 
 fn store(at: vec2<u32>, value: Tile, height: u32, width: u32) {
@@ -105,22 +115,20 @@ fn forward(
     var tile: Tile;
     for (var c = 0u; c < COLS; c++) {
         let o = four(at.y + 4u * c, params.outputs);
-        let b = vec4(bias[o.x], bias[o.y], bias[o.z], bias[o.w]);
+        let row = vec4(bias[o.x], bias[o.y], bias[o.z], bias[o.w]);
         for (var r = 0u; r < ROWS; r++) {
-            tile[r][c] = Block(b, b, b, b);
+            tile[r][c] = Block(row, row, row, row);
         }
     }
-    var b: array<Block, 2>;
+    var right: array<Block, 2>;
     for (var k = 0u; k < params.inputs; k += 4u) {
         for (var c = 0u; c < COLS; c++) {
-            let o = four(at.y + 4u * c, params.outputs);
-            b[c] = transpose(Block(load_weight(o.x, k), load_weight(o.y, k), load_weight(o.z, k), load_weight(o.w, k)));
+            right[c] = transpose(block_b(four(at.y + 4u * c, params.outputs), k, params.inputs));
         }
         for (var r = 0u; r < ROWS; r++) {
-            let i = four(at.x + 4u * r, params.batch);
-            let a = Block(load_x(i.x, k), load_x(i.y, k), load_x(i.z, k), load_x(i.w, k));
+            let left = block_a(four(at.x + 4u * r, params.batch), k, params.inputs);
             for (var c = 0u; c < COLS; c++) {
-                tile[r][c] += b[c] * a;
+                tile[r][c] += right[c] * left;
             }
         }
     }
@@ -135,18 +143,15 @@ fn backward_input(
 ) {
     let at = corner(flat_group(group, groups) * LANES + lane, params.inputs);
     var tile: Tile;
-    var b: array<Block, 2>;
+    var right: array<Block, 2>;
     for (var k = 0u; k < params.outputs; k += 4u) {
-        let o = four(k, params.outputs);
         for (var c = 0u; c < COLS; c++) {
-            let j = at.y + 4u * c;
-            b[c] = Block(load_weight(o.x, j), load_weight(o.y, j), load_weight(o.z, j), load_weight(o.w, j));
+            right[c] = block_b(four(k, params.outputs), at.y + 4u * c, params.inputs);
         }
         for (var r = 0u; r < ROWS; r++) {
-            let i = four(at.x + 4u * r, params.batch);
-            let a = Block(load_dy(i.x, k), load_dy(i.y, k), load_dy(i.z, k), load_dy(i.w, k));
+            let left = block_a(four(at.x + 4u * r, params.batch), k, params.outputs);
             for (var c = 0u; c < COLS; c++) {
-                tile[r][c] += b[c] * a;
+                tile[r][c] += right[c] * left;
             }
         }
     }
@@ -162,16 +167,16 @@ fn backward_weight(
     let at = corner(flat_group(group, groups) * LANES + lane, params.inputs);
     var tile: Tile;
     var sums: array<vec4<f32>, 4>;
-    var b: array<vec4<f32>, 2>;
+    var right: array<vec4<f32>, 2>;
     for (var k = 0u; k < params.batch; k++) {
         for (var c = 0u; c < COLS; c++) {
-            b[c] = load_x(k, at.y + 4u * c);
+            right[c] = load_b(k, at.y + 4u * c, params.inputs);
         }
         for (var r = 0u; r < ROWS; r++) {
-            let a = load_dy(k, at.x + 4u * r);
-            sums[r] += a;
+            let left = load_a(k, at.x + 4u * r, params.outputs);
+            sums[r] += left;
             for (var c = 0u; c < COLS; c++) {
-                tile[r][c] += outer(a, b[c]);
+                tile[r][c] += outer(left, right[c]);
             }
         }
     }

@@ -13,8 +13,8 @@ fn normal(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let i = flat_group(group, groups) * 64u + lane;
-    let counter = vec4(i, state.step, params.stream, 0u);
-    let values = normals(threefry(counter, vec4(params.seed_low, params.seed_high, 0u, STREAM_NOISE)));
+    let key = vec4(params.seed_low, params.seed_high, 0u, params.stream);
+    let values = normals(threefry(vec4(i, state.step, 0u, 0u), key));
     for (var j = 0u; j < 4u && 4u * i + j < params.count; j++) {
         epsilon[4u * i + j] = values[j];
     }

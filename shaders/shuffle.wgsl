@@ -1,6 +1,15 @@
 // A fresh permutation of the dataset for each epoch: a keyed Feistel network on the smallest even
 // number of bits that holds every index, walked until it lands on one (Black and Rogaway 2002).
-struct Params { count: u32, seed_low: u32, seed_high: u32, half_bits: u32 }
+struct Params {
+    count: u32,
+    half_bits: u32,
+    seed_low: u32,
+    seed_high: u32,
+    stream: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+}
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> state: State;
@@ -34,7 +43,7 @@ fn permutation(
     if i >= params.count {
         return;
     }
-    let key = vec4(params.seed_low, params.seed_high, 0u, STREAM_SHUFFLE);
+    let key = vec4(params.seed_low, params.seed_high, 0u, params.stream);
     let low = threefry(vec4(0u, state.epoch, 0u, 0u), key);
     let high = threefry(vec4(1u, state.epoch, 0u, 0u), key);
     var to = feistel(i, low, high);

@@ -12,7 +12,7 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage};
 use vae_gpu::gpu::Shader;
-use vae_gpu::ops::{SHADERS, activation, likelihood};
+use vae_gpu::ops::{SHADERS, activation, likelihood, matmul};
 
 /// As the library runs them: no checks.
 const UNCHECKED: BoundsCheckPolicies = BoundsCheckPolicies {
@@ -51,11 +51,8 @@ fn constants(shader: &str) -> Vec<Vec<(&'static str, f64)>> {
         "activation" => kinds(activation::NAMES.len()),
         "likelihood" => kinds(likelihood::NAMES.len()),
         "matmul" => {
-            let tilings = [[8.0, 4.0, 2.0], [64.0, 2.0, 2.0]];
-            let set = |[lanes, rows, columns]: [f64; 3], vector| {
-                vec![("LANES", lanes), ("ROWS", rows), ("COLS", columns), ("VECTOR", vector)]
-            };
-            tilings.iter().flat_map(|&tiling| [set(tiling, 0.0), set(tiling, 1.0)]).collect()
+            let sets = |tiling: matmul::Tiling| [false, true].map(|v| tiling.constants(v).to_vec());
+            [matmul::SOFTWARE, matmul::GPU].into_iter().flat_map(sets).collect()
         }
         _ => vec![vec![]],
     }

@@ -1,9 +1,7 @@
 // Threefry-4x32-20 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a pure
 // function of counter and key, with additions, rotations and exclusive ors only.
 
-// Streams keep draws for different purposes apart: the fourth word of every key.
-const STREAM_NOISE: u32 = 0u;
-const STREAM_SHUFFLE: u32 = 1u;
+// A key is the two halves of the seed, zero, and the stream: see ops::Stream.
 
 fn rotate(x: vec2<u32>, by: vec2<u32>) -> vec2<u32> {
     return (x << by) | (x >> (32u - by));

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use vae_gpu::Result;
 use vae_gpu::gpu::{AdapterReport, adapters};
-use vae_gpu::{Gpu, Result};
 
 use super::AdapterArgs;
 
@@ -16,23 +16,20 @@ pub struct DevicesArgs {
 }
 
 pub fn run(args: &DevicesArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
-    let found = adapters(&adapter.options());
-    // Opening it words the error where there is none, and proves that the default works.
-    let chosen = Gpu::with_options(&adapter.options())?.report().index;
+    let found = adapters(&adapter.options())?;
     if args.json {
         say!("{}", serde_json::to_string_pretty(&found).expect("a report is JSON"));
     } else {
-        found.iter().for_each(|report| print(report, report.index == chosen));
+        found.iter().for_each(print);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(report: &AdapterReport, chosen: bool) {
+fn print(report: &AdapterReport) {
     let AdapterReport { index, name, driver, kind, .. } = report;
     let yes = |yes: bool| if yes { "yes" } else { "no" };
-    let backend = format!("{:?}", report.backend).to_lowercase();
-    say!("{index}  {name}{}", if chosen { "  (used by default)" } else { "" });
-    say!("   {kind}, {backend}, driver {driver}");
+    say!("{index}  {name}{}", if *index == 0 { "  (used by default)" } else { "" });
+    say!("   {kind}, {}, driver {driver}", report.backend);
     say!(
         "   buffer {} MiB, binding {} MiB, {} storage buffers a shader",
         report.max_buffer_bytes >> 20,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use vae_gpu::model::TensorFile;
+use vae_gpu::model::{DataConfig, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::{Config, Error, Evaluator, Images, Noise, Result, Vae};
 
@@ -63,7 +63,10 @@ impl SplitArgs {
             }
         };
         if let Some(path) = &self.data {
-            config.data.path = path.clone();
+            // How the run's own dataset was read and split does not hold for another.
+            if path.canonicalize().ok().as_ref() != Some(&config.data.path) {
+                config.data = DataConfig { path: path.clone(), ..DataConfig::default() };
+            }
         }
         config.data.size = self.size.or(config.data.size);
         config.data.channels = self.channels.or(config.data.channels);
@@ -81,11 +84,10 @@ impl SplitArgs {
 
 pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let split = args.split.read()?;
-    let gpu = adapter.open()?;
-    let model = Vae::load(&gpu, &args.split.run)?;
+    let model = Vae::load(&adapter.open()?, &args.split.run)?;
     let train = &split.config.train;
     let noise = if args.mean { Noise::Mean } else { Noise::Seeded(train.seed) };
-    let losses = Evaluator::new(&model, &gpu, &split.images, train.batch_size, noise)?.run()?;
+    let losses = Evaluator::new(&model, &split.images, train.batch_size, noise)?.run()?;
     let (count, weight) = (split.images.len(), model.config().kl_weight);
     if args.json {
         let (loss, recon, kl) = (losses.loss, losses.recon, losses.kl);

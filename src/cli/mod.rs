@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use vae_gpu::gpu::Backend;
 use vae_gpu::{AdapterOptions, Error, Gpu, Result};
 
@@ -55,28 +55,14 @@ struct AdapterArgs {
     /// Adapter to use: part of its name, or its index in `vae-gpu devices`
     #[arg(long, global = true, value_name = "NAME|INDEX", help_heading = "Adapter")]
     adapter: Option<String>,
-    /// Use only adapters of this backend
+    /// Use only adapters of this backend: vulkan, metal, dx12 or gl
     #[arg(long, global = true, help_heading = "Adapter")]
-    backend: Option<BackendArg>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum BackendArg {
-    Vulkan,
-    Metal,
-    Dx12,
-    Gl,
+    backend: Option<Backend>,
 }
 
 impl AdapterArgs {
     fn options(&self) -> AdapterOptions {
-        let backend = self.backend.map(|backend| match backend {
-            BackendArg::Vulkan => Backend::Vulkan,
-            BackendArg::Metal => Backend::Metal,
-            BackendArg::Dx12 => Backend::Dx12,
-            BackendArg::Gl => Backend::Gl,
-        });
-        AdapterOptions { adapter: self.adapter.clone(), backend }
+        AdapterOptions { adapter: self.adapter.clone(), backend: self.backend }
     }
 
     fn open(&self) -> Result<Gpu> {

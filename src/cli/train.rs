@@ -99,6 +99,10 @@ impl TrainArgs {
             // So that the run can be resumed from another folder.
             let path = &config.data.path;
             config.data.path = path.canonicalize().map_err(Error::io("read the dataset", path))?;
+            if config.data.path.to_str().is_none() {
+                let message = "is no UTF-8 path, so config.toml cannot name it; rename it";
+                return Err(Error::data(&config.data.path, message));
+            }
         }
         Ok(config)
     }
@@ -191,7 +195,7 @@ fn train(
         }
         if stop && !trainer.is_finished() {
             say!("stopped after step {}; to go on:", trainer.state().step);
-            say!("  vae-gpu train --resume {}", run.path().display());
+            say!("  vae-gpu train --resume {}", quoted(run.path()));
             return Ok(ExitCode::from(INTERRUPTED));
         }
     }
@@ -250,7 +254,14 @@ fn conclude(path: &Path) {
     ] {
         say!("{:<44} {what}", path.join(file).display());
     }
-    say!("\nmore images: vae-gpu sample {} --count 64 --seed 7", path.display());
+    say!("\nmore images: vae-gpu sample {} --count 64 --seed 7", quoted(path));
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// A bar on standard error; none where that is no terminal.

@@ -26,6 +26,19 @@ pub struct ImageShape {
 }
 
 impl ImageShape {
+    /// Fails on a shape that no image of this program has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming the shape.
+    pub fn check(&self) -> Result<()> {
+        let sides = [self.width, self.height].iter().all(|side| (1..=65_535).contains(side));
+        if sides && matches!(self.channels, 1 | 3) {
+            return Ok(());
+        }
+        Err(Error::Usage(format!("images of {self}: no such shape can be")))
+    }
+
     /// Values per image: channels × height × width.
     pub fn pixels(&self) -> usize {
         self.width * self.height * self.channels

@@ -25,6 +25,23 @@ const BACKENDS: [(Backend, &str, wgpu::Backends, wgpu::Backend); 4] = [
     (Backend::Gl, "gl", wgpu::Backends::GL, wgpu::Backend::Gl),
 ];
 
+impl std::fmt::Display for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let row = BACKENDS.iter().find(|row| row.0 == *self);
+        f.write_str(row.map_or("", |row| row.1))
+    }
+}
+
+impl std::str::FromStr for Backend {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        BACKENDS.iter().find(|row| row.1 == name).map(|row| row.0).ok_or_else(|| {
+            Error::Usage(format!("must be one of {}", BACKENDS.map(|row| row.1).join(", ")))
+        })
+    }
+}
+
 /// Device types from the first to choose to the last.
 const KINDS: [(wgpu::DeviceType, &str); 5] = [
     (wgpu::DeviceType::DiscreteGpu, "discrete"),
@@ -85,10 +102,14 @@ impl AdapterReport {
     }
 }
 
-/// The adapters that can run compute shaders, the best first; those of OpenGL only where it is
-/// asked for or there are no others.
-pub fn adapters(options: &AdapterOptions) -> Vec<AdapterReport> {
-    enumerate(options.backend).into_iter().map(|(_, report)| report).collect()
+/// The adapters that can run compute shaders and that `options` allow, the best first; those of
+/// OpenGL only where it is asked for or there are no others.
+///
+/// # Errors
+///
+/// [`Error::NoAdapter`] when there is none.
+pub fn adapters(options: &AdapterOptions) -> Result<Vec<AdapterReport>> {
+    Ok(find(options)?.into_iter().map(|(_, report)| report).collect())
 }
 
 fn enumerate(backend: Option<Backend>) -> Vec<(wgpu::Adapter, AdapterReport)> {
@@ -143,7 +164,11 @@ fn report(adapter: &wgpu::Adapter) -> Option<AdapterReport> {
         backend: BACKENDS.iter().find(|row| row.3 == info.backend)?.0,
         kind: KINDS.iter().find(|row| row.0 == info.device_type)?.1,
         max_buffer_bytes: limits.max_buffer_size,
-        max_binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+        // Metal's goes past what shaders can count with 32 bits.
+        max_binding_bytes: limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size)
+            .min(u64::from(u32::MAX) & !15),
         max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
         max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
         max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
@@ -155,30 +180,29 @@ fn report(adapter: &wgpu::Adapter) -> Option<AdapterReport> {
     })
 }
 
-pub(super) fn choose(options: &AdapterOptions) -> Result<(wgpu::Adapter, AdapterReport)> {
-    let mut found = enumerate(options.backend);
+/// The adapters that `options` allow, the best first; at least one.
+pub(super) fn find(options: &AdapterOptions) -> Result<Vec<(wgpu::Adapter, AdapterReport)>> {
+    let found = enumerate(options.backend);
     if found.is_empty() {
         return Err(Error::NoAdapter(no_adapter(options.backend)));
     }
-    let Some(wanted) = &options.adapter else { return Ok(found.swap_remove(0)) };
-    let position = match wanted.parse::<usize>() {
-        Ok(index) => (index < found.len()).then_some(index),
-        Err(_) => {
-            let wanted = wanted.to_lowercase();
-            found.iter().position(|(_, report)| report.name.to_lowercase().contains(&wanted))
-        }
+    let Some(wanted) = &options.adapter else { return Ok(found) };
+    let (number, part) = (wanted.parse().ok(), wanted.to_lowercase());
+    let names: Vec<_> = found.iter().map(|(_, r)| format!("{} {}", r.index, r.name)).collect();
+    // A number is an index where there is such an adapter, and otherwise part of a name: "4090".
+    let indexed = number.is_some_and(|index: usize| index < found.len());
+    let fits = |report: &AdapterReport| match indexed {
+        true => number == Some(report.index),
+        false => report.name.to_lowercase().contains(&part),
     };
-    match position {
-        Some(position) => Ok(found.swap_remove(position)),
-        None => {
-            let names: Vec<_> =
-                found.iter().map(|(_, r)| format!("{} {}", r.index, r.name)).collect();
-            Err(Error::NoAdapter(format!(
-                "--adapter {wanted}: no such adapter; there are: {}",
-                names.join(", ")
-            )))
-        }
+    let fitting: Vec<_> = found.into_iter().filter(|(_, report)| fits(report)).collect();
+    if fitting.is_empty() {
+        return Err(Error::NoAdapter(format!(
+            "--adapter {wanted}: no such adapter; there are: {}",
+            names.join(", ")
+        )));
     }
+    Ok(fitting)
 }
 
 fn no_adapter(backend: Option<Backend>) -> String {
@@ -195,6 +219,7 @@ fn no_adapter(backend: Option<Backend>) -> String {
     format!(
         "no GPU adapter found ({looked_for}): install the GPU's driver, or a software adapter \
          (Debian and Ubuntu: apt-get install mesa-vulkan-drivers; Fedora: dnf install \
-         mesa-vulkan-drivers; Arch: pacman -S vulkan-swrast)"
+         mesa-vulkan-drivers; Arch: pacman -S vulkan-icd-loader \
+         vulkan-swrast)"
     )
 }

@@ -11,7 +11,7 @@ pub struct Shader {
 }
 
 /// A parsed and uploaded [`Shader`].
-pub struct Module {
+pub(super) struct Module {
     shader: &'static str,
     naga: naga::Module,
     info: naga::valid::ModuleInfo,
@@ -45,7 +45,7 @@ pub struct Kernel {
 
 impl Module {
     /// Parses and validates; panics on faulty WGSL, which is a bug of this crate.
-    pub fn new(device: &wgpu::Device, shader: &Shader) -> Self {
+    pub(super) fn new(device: &wgpu::Device, shader: &Shader) -> Self {
         let Shader { name, source } = shader;
         let naga = naga::front::wgsl::parse_str(source)
             .unwrap_or_else(|e| panic!("shaders/{name}.wgsl: {}", e.emit_to_string(source)));
@@ -67,7 +67,7 @@ impl Module {
 
 impl Kernel {
     /// Compiles `entry` of `module`; panics if there is none, which is a bug of this crate.
-    pub fn new(
+    pub(super) fn new(
         device: &wgpu::Device,
         module: &Module,
         entry: &str,

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 pub use adapter::{AdapterOptions, AdapterReport, Backend, adapters};
-pub use kernel::{Kernel, Module, Shader};
+use kernel::Module;
+pub use kernel::{Kernel, Shader};
 pub use plan::Plan;
 pub use tensor::Tensor;
 
@@ -57,14 +58,9 @@ impl Gpu {
     ///
     /// [`Error::NoAdapter`] when none fits, [`Error::Gpu`] when it cannot be opened.
     pub fn with_options(options: &AdapterOptions) -> Result<Self> {
-        let (adapter, report) = adapter::choose(options)?;
-        let wanted = wgpu::Features::SUBGROUP
-            | wgpu::Features::SHADER_F16
-            | wgpu::Features::TIMESTAMP_QUERY
-            | wgpu::Features::PIPELINE_CACHE;
+        let (adapter, report) = adapter::find(options)?.swap_remove(0);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("vae-gpu"),
-            required_features: adapter.features() & wanted,
             required_limits: adapter.limits(),
             ..Default::default()
         };
@@ -78,7 +74,7 @@ impl Gpu {
             log::error!("{error}");
             slot.lock().unwrap().get_or_insert_with(|| match error {
                 wgpu::Error::OutOfMemory { .. } => {
-                    "the adapter is out of memory; try a smaller --batch-size, model or dataset"
+                    "the adapter is out of memory: make the batch, the model or the dataset smaller"
                         .to_string()
                 }
                 other => format!("the adapter refused a command: {}", one_line(&other)),

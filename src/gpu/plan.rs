@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use wgpu::util::DeviceExt;
-
 use super::kernel::BindingKind;
 use super::{Gpu, Kernel, Tensor};
 
@@ -81,11 +79,14 @@ impl Plan {
         grid: [u32; 3],
     ) {
         let label = format!("{label}.{}", kernel.name);
-        let uniform = self.gpu.device().create_buffer_init(&wgpu::util::BufferInitDescriptor {
+        // Not mapped at creation, which panics once the adapter is lost.
+        let uniform = self.gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some(&label),
-            contents: bytemuck::bytes_of(params),
-            usage: wgpu::BufferUsages::UNIFORM,
+            size: size_of::<P>() as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
         });
+        self.gpu.queue().write_buffer(&uniform, 0, bytemuck::bytes_of(params));
         let find = |name: &str| {
             let found = tensors.iter().find(|(n, _)| *n == name);
             found.unwrap_or_else(|| panic!("{label}: nothing is bound to `{name}`")).1
@@ -107,11 +108,16 @@ impl Plan {
             entries.push(wgpu::BindGroupEntry { binding: binding.index, resource });
         }
         assert_eq!(bound.len(), tensors.len(), "{label}: a tensor is bound to no variable");
-        let clash = |a: usize, b: usize| {
-            bound[a].0.buffer() == bound[b].0.buffer() && bound[a].1 != bound[b].1
-        };
-        for a in 0..bound.len() {
-            assert!(!(0..a).any(|b| clash(a, b)), "{label}: a buffer is both read and written");
+        for (i, (a, a_written)) in bound.iter().enumerate() {
+            for (b, b_written) in &bound[..i] {
+                let clash = match (a_written, b_written) {
+                    (true, true) => a.overlaps(b),
+                    (false, false) => false,
+                    // wgpu tracks whole buffers.
+                    _ => a.buffer() == b.buffer(),
+                };
+                assert!(!clash, "{label}: memory that is written is bound twice");
+            }
         }
         let bind_group = self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(&label),

@@ -127,6 +127,13 @@ impl Tensor {
         })
     }
 
+    /// Whether both have an element in common.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        self.buffer == other.buffer
+            && self.offset < other.offset + other.len()
+            && other.offset < self.offset + self.len()
+    }
+
     /// The buffer's identity, for telling whether two tensors share memory.
     pub(super) fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer

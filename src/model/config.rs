@@ -179,12 +179,13 @@ impl DataConfig {
 
     /// Whether it is the dataset that the program makes itself.
     pub fn is_builtin(&self) -> bool {
-        self.path == Path::new("digits")
+        // To the letter: `digits/` is a folder.
+        self.path.as_os_str() == "digits"
     }
 }
 
 impl ModelConfig {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let latent = format!("latent = {}", self.latent);
         require(UNITS.contains(&self.latent), &latent, "must be 1 to 16777216")?;
         for (key, widths) in [("encoder", &self.encoder), ("decoder", &self.decoder)] {
@@ -220,4 +221,12 @@ fn require(holds: bool, what: &str, message: &str) -> Result<()> {
 fn one_of(key: &str, value: &str, names: &[&str]) -> Result<()> {
     let message = format!("must be one of {}", names.join(", "));
     require(names.contains(&value), &format!("{key} = \"{value}\""), &message)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_default_is_the_preset_mlp() {
+        assert_eq!(super::Config::default(), crate::Preset::Mlp.config());
+    }
 }

@@ -66,7 +66,10 @@ impl TensorFile {
             train: header.train.clone(),
             ..Config::default()
         };
-        whole.check().map_err(|e| Error::run(path, format!("has an impossible config: {e}")))?;
+        whole
+            .check()
+            .and_then(|()| header.image.check())
+            .map_err(|e| Error::run(path, format!("has an impossible config: {e}")))?;
         let views = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e))?;
         let own = |view: TensorView| (view.dtype(), view.shape().to_vec(), view.data().to_vec());
         let tensors = views.tensors().into_iter().map(|(n, v)| (n, own(v))).collect();
@@ -169,7 +172,7 @@ impl Vae {
     /// [`Error::Io`] when it cannot be written, [`Error::Gpu`] when the adapter was lost.
     pub fn save(&self, path: impl AsRef<Path>, train: &TrainConfig) -> Result<()> {
         let mut file = TensorFile::new(path, self.header(train));
-        let values = self.parameters().read(&self.gpu)?;
+        let values = self.parameters().read(self.gpu())?;
         file.insert_parameters("", self.parameters().layout(), &values);
         file.write()
     }

@@ -4,11 +4,10 @@ use super::Vae;
 use crate::data::Images;
 use crate::error::{Error, Result};
 use crate::gpu::{Plan, Tensor};
-use crate::ops::noise::Stream;
-use crate::ops::{State, noise};
+use crate::ops::{State, Stream, noise};
 
-/// Images decoded at once, so that any number fits the adapter.
-const BATCH: usize = 256;
+/// Images drawn at once.
+const BLOCK: usize = 256;
 
 impl Vae {
     /// `count` new images: the mean of the likelihood for draws from the prior, of seed 0.
@@ -27,20 +26,39 @@ impl Vae {
     ///
     /// [`Error::Gpu`] if the adapter fails.
     pub fn sample_seeded(&self, count: usize, seed: u64) -> Result<Images> {
-        let gpu = &self.gpu;
+        let gpu = self.gpu();
+        let latent = self.config().latent;
         let state = State::tensor(gpu, "state");
-        let mut plan = Plan::new(gpu);
-        let z = Tensor::zeros(gpu, "z", &[BATCH, self.config().latent]);
-        noise::normal(&mut plan, "prior", seed, Stream::Sample, &state, &z);
-        let mean = self.decode(&mut plan, &z);
+        let block = Tensor::zeros(gpu, "prior", &[BLOCK, latent]);
+        let mut prior = Plan::new(gpu);
+        noise::normal(&mut prior, "prior", seed, Stream::Sample, &state, &block);
+
+        let z = Tensor::zeros(gpu, "z", &[self.rows_at_once(), latent]);
+        let mut decoder = Plan::new(gpu);
+        let mean = self.decode(&mut decoder, &z);
         let mut pixels = Vec::new();
-        for step in 0..count.div_ceil(BATCH) {
+        for step in 0..count.div_ceil(BLOCK) {
             State { step: step as u32, ..State::default() }.write(gpu, &state);
-            plan.run();
-            pixels.extend(quantise(&mean.read(gpu)?));
+            prior.run();
+            let draws: Vec<f32> = block.read(gpu)?;
+            for draws in draws.chunks(z.len()) {
+                let mut values = draws.to_vec();
+                values.resize(z.len(), 0.0);
+                z.write(gpu, &values);
+                decoder.run();
+                pixels.extend(quantise(
+                    &mean.read(gpu)?[..draws.len() / latent * self.shape().pixels()],
+                ));
+            }
         }
         pixels.truncate(count * self.shape().pixels());
         Ok(Images { shape: self.shape(), pixels })
+    }
+
+    /// Images decoded at once: a block, or as many as fit the adapter.
+    fn rows_at_once(&self) -> usize {
+        let fit = self.gpu().report().max_binding_bytes / self.row_bytes();
+        (fit as usize).clamp(1, BLOCK)
     }
 
     /// What the model makes of `images`: encoded to the mean of the posterior, without noise, and
@@ -52,9 +70,9 @@ impl Vae {
     /// adapter fails.
     pub fn reconstruct(&self, images: &Images) -> Result<Images> {
         self.check_shape(images)?;
-        let gpu = &self.gpu;
+        let gpu = self.gpu();
         let mut pixels = Vec::new();
-        for batch in images.pixels.chunks(BATCH * self.shape().pixels()) {
+        for batch in images.pixels.chunks(self.rows_at_once() * self.shape().pixels()) {
             let rows = batch.len() / self.shape().pixels();
             let values: Vec<f32> = batch.iter().map(|&p| f32::from(p) / 255.0).collect();
             let x = Tensor::new(gpu, "x", &[rows, self.shape().pixels()], &values);

@@ -15,7 +15,7 @@ use crate::ops::{activation, latent, likelihood};
 /// `latent.weight` (2 · latent, inputs; first the mean's rows, then the log-variance's),
 /// `decoder.0.weight`, …; activations count as layers.
 pub struct Vae {
-    pub(super) gpu: Gpu,
+    gpu: Gpu,
     config: ModelConfig,
     shape: ImageShape,
     encoder: Chain,
@@ -49,7 +49,8 @@ impl Vae {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Gpu`] when the parameters do not fit the adapter.
+    /// [`crate::Error::Usage`] when the configuration cannot be, [`crate::Error::Gpu`] when the
+    /// parameters do not fit the adapter.
     pub fn new(gpu: &Gpu, config: &ModelConfig, shape: ImageShape, seed: u64) -> Result<Self> {
         let vae = Self::uninitialised(gpu, config, shape)?;
         vae.parameters.write(gpu, &vae.parameters.layout().initial(seed));
@@ -61,6 +62,7 @@ impl Vae {
         config: &ModelConfig,
         shape: ImageShape,
     ) -> Result<Self> {
+        config.check()?;
         let (encoder, features) = hidden(&config.encoder, shape.pixels(), &config.activation);
         let (mut decoder, last) = hidden(&config.decoder, config.latent, &config.activation);
         decoder.push(Box::new(Linear { inputs: last, outputs: shape.pixels() }));
@@ -83,6 +85,29 @@ impl Vae {
             decoder,
             parameters,
         })
+    }
+
+    /// The adapter it is on.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Fails unless a batch of `rows` images fits the adapter.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`] naming the limit.
+    pub fn check_batch(&self, rows: usize) -> Result<()> {
+        let bytes = self.row_bytes().saturating_mul(rows as u64);
+        self.gpu.check_fits("a batch", bytes, "use a smaller --batch-size")
+    }
+
+    /// Bytes of an image in the widest layer.
+    pub(super) fn row_bytes(&self) -> u64 {
+        let ModelConfig { encoder, decoder, latent, .. } = &self.config;
+        let hidden = encoder.iter().chain(decoder).copied();
+        let widest = hidden.chain([self.shape.pixels(), 2 * latent]).max();
+        4 * widest.unwrap_or(1) as u64
     }
 
     /// What it was built from.

@@ -28,16 +28,15 @@ struct Params {
     pad: u32,
 }
 
-/// One step on `parameter` from its `gradient`, updating the moments `mean` and `square`; all of
-/// one length. Reads the step count and the learning rate from `state`.
+/// One step on `parameter` from its `gradient`, updating the moments; all of one length. Reads the step count and the learning rate from `state`.
 pub fn step(
     plan: &mut Plan,
     label: &str,
     state: &Tensor,
     gradient: &Tensor,
     parameter: &Tensor,
-    mean: &Tensor,
-    square: &Tensor,
+    first_moment: &Tensor,
+    second_moment: &Tensor,
 ) {
     let kernel = plan.gpu().kernel(&SHADER, "step", &[]);
     let params = Params {
@@ -54,8 +53,8 @@ pub fn step(
         ("state", state),
         ("gradient", gradient),
         ("parameter", parameter),
-        ("mean", mean),
-        ("square", square),
+        ("first_moment", first_moment),
+        ("second_moment", second_moment),
     ];
     plan.record_elements(kernel, label, &params, &tensors, parameter.len());
 }

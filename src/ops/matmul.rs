@@ -6,18 +6,39 @@ use crate::gpu::{Plan, Shader, Tensor};
 /// `shaders/matmul.wgsl`.
 pub const SHADER: Shader = shader!("matmul", "index");
 
-/// How the work is cut: invocations in a workgroup, and 4×4 blocks down and across the tile of
-/// results that each keeps in registers.
-struct Tiling {
-    lanes: usize,
-    rows: usize,
-    columns: usize,
+/// How the work is cut.
+#[derive(Clone, Copy, Debug)]
+pub struct Tiling {
+    /// Invocations in a workgroup.
+    pub lanes: usize,
+    /// 4×4 blocks down the tile of results that an invocation keeps in registers.
+    pub rows: usize,
+    /// 4×4 blocks across it.
+    pub columns: usize,
 }
 
-/// A software adapter runs eight lanes a thread and pays for every load; a GPU wants many lanes,
-/// and registers left for them.
-const SOFTWARE: Tiling = Tiling { lanes: 8, rows: 4, columns: 2 };
-const GPU: Tiling = Tiling { lanes: 64, rows: 2, columns: 2 };
+/// A software adapter runs eight lanes a thread and pays for every load.
+pub const SOFTWARE: Tiling = Tiling { lanes: 8, rows: 4, columns: 2 };
+/// A GPU wants many lanes, and registers left for them.
+pub const GPU: Tiling = Tiling { lanes: 64, rows: 2, columns: 2 };
+
+impl Tiling {
+    /// The shader's constants; `vector` where inputs and outputs are multiples of 4.
+    pub fn constants(&self, vector: bool) -> [(&'static str, f64); 4] {
+        [
+            ("LANES", self.lanes as f64),
+            ("ROWS", self.rows as f64),
+            ("COLS", self.columns as f64),
+            ("VECTOR", f64::from(u8::from(vector))),
+        ]
+    }
+
+    /// Workgroups for a result of `height` by `width`.
+    pub fn groups(&self, height: usize, width: usize) -> usize {
+        let tiles = height.div_ceil(4 * self.rows) * width.div_ceil(4 * self.columns);
+        tiles.div_ceil(self.lanes)
+    }
+}
 
 /// y (batch, outputs) = x (batch, inputs) · weightᵀ + bias, with weight (outputs, inputs) and bias
 /// (outputs).
@@ -29,13 +50,13 @@ pub fn forward(
     bias: &Tensor,
     y: &Tensor,
 ) {
-    let tensors = [("x", x), ("weight", weight), ("bias", bias), ("result", y)];
+    let tensors = [("a", x), ("b", weight), ("bias", bias), ("result", y)];
     record(plan, label, "forward", [x.rows(), x.columns(), y.columns()], &tensors, y);
 }
 
 /// dx (batch, inputs) = dy (batch, outputs) · weight (outputs, inputs).
 pub fn backward_input(plan: &mut Plan, label: &str, dy: &Tensor, weight: &Tensor, dx: &Tensor) {
-    let tensors = [("dy", dy), ("weight", weight), ("result", dx)];
+    let tensors = [("a", dy), ("b", weight), ("result", dx)];
     record(plan, label, "backward_input", [dy.rows(), dx.columns(), dy.columns()], &tensors, dx);
 }
 
@@ -49,7 +70,7 @@ pub fn backward_weight(
     dweight: &Tensor,
     dbias: &Tensor,
 ) {
-    let tensors = [("dy", dy), ("x", x), ("result", dweight), ("dbias", dbias)];
+    let tensors = [("a", dy), ("b", x), ("result", dweight), ("dbias", dbias)];
     let sizes = [dy.rows(), x.columns(), dy.columns()];
     record(plan, label, "backward_weight", sizes, &tensors, dweight);
 }
@@ -62,17 +83,10 @@ fn record(
     tensors: &[(&str, &Tensor)],
     result: &Tensor,
 ) {
-    let Tiling { lanes, rows, columns } =
-        if plan.gpu().report().is_software() { SOFTWARE } else { GPU };
+    let tiling = if plan.gpu().report().is_software() { SOFTWARE } else { GPU };
     let vector = inputs.is_multiple_of(4) && outputs.is_multiple_of(4);
-    let constants = [
-        ("LANES", lanes as f64),
-        ("ROWS", rows as f64),
-        ("COLS", columns as f64),
-        ("VECTOR", f64::from(u8::from(vector))),
-    ];
-    let kernel = plan.gpu().kernel(&SHADER, entry, &constants);
+    let kernel = plan.gpu().kernel(&SHADER, entry, &tiling.constants(vector));
     let params = [batch as u32, inputs as u32, outputs as u32, 0];
-    let tiles = result.rows().div_ceil(4 * rows) * result.columns().div_ceil(4 * columns);
-    plan.record_flat(kernel, label, &params, tensors, tiles.div_ceil(lanes));
+    let groups = tiling.groups(result.rows(), result.columns());
+    plan.record_flat(kernel, label, &params, tensors, groups);
 }

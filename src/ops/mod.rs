@@ -92,6 +92,21 @@ impl State {
     }
 }
 
+/// Keeps the random draws for one purpose apart from those for another under the same seed: the
+/// fourth word of the generator's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stream {
+    /// Reparameterization in training.
+    Train = 0,
+    /// Order of the images.
+    Shuffle = 1,
+    /// Reparameterization in evaluation.
+    Evaluate = 2,
+    /// Draws from the prior.
+    Sample = 3,
+}
+
 /// Position of `name` in `names`, as the shaders' `KIND` constants count. Panics if there is none:
 /// configurations are checked before anything is recorded.
 fn kind(names: &[&str], name: &str) -> f64 {

@@ -1,22 +1,10 @@
 //! Standard normal noise from a counter-based generator.
 
-use super::{halves, shader};
+use super::{Stream, halves, shader};
 use crate::gpu::{Plan, Shader, Tensor};
 
 /// `shaders/noise.wgsl`.
 pub const SHADER: Shader = shader!("noise", "index", "state", "rng");
-
-/// Keeps the draws for one purpose apart from those for another under the same seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Stream {
-    /// Reparameterization in training.
-    Train = 0,
-    /// Reparameterization in evaluation.
-    Evaluate = 1,
-    /// Draws from the prior.
-    Sample = 2,
-}
 
 /// Fills `epsilon` with standard normals: a pure function of `seed`, `stream`, the step in `state`
 /// and the element's index (Threefry-4x32-20, then Box and Muller).

@@ -1,6 +1,6 @@
 //! A fresh permutation of the dataset for each epoch.
 
-use super::{halves, shader};
+use super::{Stream, halves, shader};
 use crate::gpu::{Plan, Shader, Tensor};
 
 /// `shaders/shuffle.wgsl`.
@@ -11,7 +11,8 @@ pub const SHADER: Shader = shader!("shuffle", "index", "state", "rng");
 pub fn permutation(plan: &mut Plan, label: &str, seed: u64, state: &Tensor, order: &Tensor) {
     let kernel = plan.gpu().kernel(&SHADER, "permutation", &[]);
     let [low, high] = halves(seed);
-    let params = [order.len() as u32, low, high, half_bits(order.len())];
+    let half_bits = half_bits(order.len());
+    let params = [order.len() as u32, half_bits, low, high, Stream::Shuffle as u32, 0, 0, 0];
     let tensors = [("state", state), ("order", order)];
     plan.record_elements(kernel, label, &params, &tensors, order.len());
 }

@@ -33,7 +33,12 @@ impl Trainer {
         expected.train.epochs = file.header.train.epochs;
         let words = file.words("state", size_of::<State>() / 4)?;
         let saved: State = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words));
-        if file.header != expected || saved.images != trainer.host.images {
+        let checksum = file.words("checksum", 1)?[0];
+        // Shaders go by the row unchecked.
+        let fits = saved.images == trainer.host.images
+            && saved.row < saved.images
+            && (saved.row as usize).is_multiple_of(config.train.batch_size);
+        if file.header != expected || checksum != trainer.checksum || !fits {
             let message = "belongs to another model, dataset or training configuration; \
                            undo the change, or train anew with another --out";
             return Err(Error::run(path, message));
@@ -55,6 +60,7 @@ impl Trainer {
         for (prefix, from) in self.saved_parts() {
             file.insert_parameters(prefix, from.layout(), &from.read(&self.gpu)?);
         }
+        file.insert_words("checksum", &[self.checksum]);
         file.insert_words("state", bytemuck::cast_slice(&[self.host]));
         file.write()
     }
@@ -63,8 +69,8 @@ impl Trainer {
     fn saved_parts(&self) -> [(&'static str, &Parameters); 3] {
         [
             ("parameter.", self.model().parameters()),
-            ("mean.", &self.step.mean),
-            ("square.", &self.step.square),
+            ("first_moment.", &self.step.first_moment),
+            ("second_moment.", &self.step.second_moment),
         ]
     }
 }

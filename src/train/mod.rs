@@ -5,6 +5,7 @@ mod evaluate;
 mod metrics;
 mod plot;
 mod run;
+mod split;
 mod step;
 mod trainer;
 

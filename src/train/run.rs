@@ -47,8 +47,11 @@ impl RunFolder {
             return Err(Error::run(path, "is in the way: it is a file, and --out names a folder"));
         }
         let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
-        let names: Vec<_> = entries.flatten().map(|e| e.file_name()).collect();
-        let own = |name: &OsString| FILES.iter().chain([&UNFINISHED]).any(|own| name == own);
+        // Hidden files are not the user's work: a file manager's notes, or an unfinished save.
+        let hidden = |name: &OsString| name.as_encoded_bytes().starts_with(b".");
+        let names: Vec<_> =
+            entries.flatten().map(|e| e.file_name()).filter(|name| !hidden(name)).collect();
+        let own = |name: &OsString| FILES.iter().any(|own| name == own);
         let foreign = !names.iter().all(own);
         if names.is_empty() || overwrite && !foreign {
             return Ok(());

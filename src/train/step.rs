@@ -1,6 +1,6 @@
 //! One step of training: losses, gradients, update.
 
-use crate::gpu::{Gpu, Plan, Tensor};
+use crate::gpu::{Plan, Tensor};
 use crate::model::{Forward, Vae};
 use crate::nn::Parameters;
 use crate::ops::{State, adam, report};
@@ -10,21 +10,22 @@ pub struct TrainStep {
     /// Of the last step, laid out as the model's parameters.
     pub gradients: Parameters,
     /// Adam's first moment.
-    pub mean: Parameters,
+    pub first_moment: Parameters,
     /// Adam's second raw moment.
-    pub square: Parameters,
+    pub second_moment: Parameters,
     /// One [`State`].
     pub state: Tensor,
 }
 
 impl TrainStep {
     /// Zeros for `vae`.
-    pub fn new(gpu: &Gpu, vae: &Vae) -> Self {
+    pub fn new(vae: &Vae) -> Self {
+        let gpu = vae.gpu();
         let zeros = |label: &str| Parameters::zeros(gpu, label, vae.parameters().layout());
         Self {
             gradients: zeros("gradients"),
-            mean: zeros("mean"),
-            square: zeros("square"),
+            first_moment: zeros("first moment"),
+            second_moment: zeros("second moment"),
             state: State::tensor(gpu, "state"),
         }
     }
@@ -34,9 +35,9 @@ impl TrainStep {
     pub fn record(&self, plan: &mut Plan, vae: &Vae, x: &Tensor, epsilon: &Tensor) -> Forward {
         let forward = vae.forward(plan, x, epsilon);
         vae.backward(plan, &self.state, &forward, &self.gradients);
-        let all = [&self.gradients, vae.parameters(), &self.mean, &self.square];
-        let [gradient, parameter, mean, square] = all.map(Parameters::arena);
-        adam::step(plan, "step", &self.state, gradient, parameter, mean, square);
+        let all = [&self.gradients, vae.parameters(), &self.first_moment, &self.second_moment];
+        let [gradient, parameter, first_moment, second_moment] = all.map(Parameters::arena);
+        adam::step(plan, "step", &self.state, gradient, parameter, first_moment, second_moment);
         report::accumulate(plan, "step", &forward.recon, &forward.kl, &self.state);
         forward
     }

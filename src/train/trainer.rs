@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::evaluate::{Split, batches};
+use super::split::{Split, batches};
 use super::{EpochReport, Evaluator, Losses, Noise, TrainStep};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Plan, Tensor};
+use crate::gpu::{Gpu, Plan};
 use crate::model::{Config, TrainConfig, Vae};
-use crate::ops::noise::Stream;
-use crate::ops::{State, gather, noise, shuffle};
+use crate::ops::{State, Stream, shuffle};
 
 /// What may be set for one call of training, and is not part of a [`Config`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,6 +44,10 @@ pub struct Trainer {
     /// Plans for a full batch and for the last, smaller one, with how often each runs in an epoch.
     steps: Vec<(Plan, usize)>,
     evaluator: Option<Evaluator>,
+    /// Of the training images' pixels.
+    pub(super) checksum: u32,
+    /// Steps in the next submission.
+    submission: usize,
 }
 
 impl Trainer {
@@ -64,40 +67,25 @@ impl Trainer {
                 data.name
             )));
         }
-        let widest = batch_size.saturating_mul(widest_layer(config, data));
-        gpu.check_fits(
-            "a batch",
-            4u64.saturating_mul(widest as u64),
-            "use a smaller --batch-size",
-        )?;
-
         let vae = Vae::new(gpu, &config.model, data.shape(), seed)?;
-        let step = TrainStep::new(gpu, &vae);
-        let state = &step.state;
+        vae.check_batch(batch_size)?;
+        let step = TrainStep::new(&vae);
         let split = Split::upload(gpu, &data.train)?;
 
         let mut shuffle = Plan::new(gpu);
-        shuffle::permutation(&mut shuffle, "epoch", seed, state, &split.order);
-        let record = |rows: usize| {
+        shuffle::permutation(&mut shuffle, "epoch", seed, &step.state, &split.order);
+        let steps = batches(images, batch_size, |rows| {
             let mut plan = Plan::new(gpu);
-            let x = Tensor::zeros(gpu, "x", &[rows, vae.shape().pixels()]);
-            let epsilon = Tensor::zeros(gpu, "epsilon", &[rows, config.model.latent]);
-            gather::batch(&mut plan, "input", state, &split.images, &split.order, &x);
-            noise::normal(&mut plan, "input", seed, Stream::Train, state, &epsilon);
+            let noise = Some((seed, Stream::Train));
+            let (x, epsilon) = split.record_batch(&mut plan, &vae, rows, &step.state, noise);
             step.record(&mut plan, &vae, &x, &epsilon);
             plan
-        };
-        let steps = batches(split.count, batch_size)
-            .into_iter()
-            .map(|(rows, times)| (record(rows), times))
-            .collect();
-        let test = data.test.as_ref();
-        let evaluator = test
-            .map(|test| Evaluator::new(&vae, gpu, test, batch_size, Noise::Seeded(seed)))
-            .transpose()?;
+        });
+        let evaluate = |test| Evaluator::new(&vae, test, batch_size, Noise::Seeded(seed));
+        let evaluator = data.test.as_ref().map(evaluate).transpose()?;
         gpu.check()?;
         let host = State {
-            images: split.count as u32,
+            images: images as u32,
             learning_rate: learning_rate as f32,
             kl_weight: config.model.kl_weight as f32,
             ..State::default()
@@ -112,6 +100,8 @@ impl Trainer {
             shuffle,
             steps,
             evaluator,
+            checksum: crc32fast::hash(&data.train.pixels),
+            submission: 1,
         })
     }
 
@@ -146,9 +136,16 @@ impl Trainer {
             || self.options.max_steps.is_some_and(|max| self.host.step >= max)
     }
 
-    /// The remaining epochs, each trained as the iterator reaches it.
+    /// The remaining epochs, each trained as the iterator reaches it; ends after an error.
     pub fn epochs(&mut self) -> impl Iterator<Item = Result<EpochReport>> {
-        std::iter::from_fn(|| self.epoch(|_| ControlFlow::Continue(())).transpose())
+        let mut failed = false;
+        std::iter::from_fn(move || {
+            // A failed adapter does not recover.
+            let next = (!failed).then(|| self.epoch(|_| ControlFlow::Continue(())).transpose());
+            let next = next.flatten();
+            failed = matches!(next, Some(Err(_)));
+            next
+        })
     }
 
     /// Trains to the end of the current epoch and evaluates on the test split, if there is one;
@@ -203,20 +200,23 @@ impl Trainer {
 
     /// Submits the rest of the epoch, a few steps at a time and at most two submissions ahead of
     /// the adapter; the shuffle goes with the first.
-    fn submit_steps(&self, mut progress: impl FnMut(Progress) -> ControlFlow<()>) -> Result<()> {
+    fn submit_steps(
+        &mut self,
+        mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<()> {
         let steps = self.steps_per_epoch();
         let first = (self.host.row as usize).div_ceil(self.config.train.batch_size);
         let allowed = self.options.max_steps.map(|max| (max - self.host.step) as usize);
         let last = allowed.map_or(steps, |allowed| steps.min(first + allowed));
         let epoch = self.host.epoch + 1;
 
-        let mut size = self.options.steps_per_submission.unwrap_or(1).max(1);
         let mut next = first;
         let mut in_flight = VecDeque::new();
         let mut finished_at = Instant::now();
         while next < last || !in_flight.is_empty() {
             if next < last {
-                let end = last.min(next + size);
+                let size = self.options.steps_per_submission.unwrap_or(self.submission);
+                let end = last.min(next + size.max(1));
                 let submission = self.gpu.submit(|pass| {
                     if next == first {
                         self.shuffle.encode(pass);
@@ -232,9 +232,7 @@ impl Trainer {
             let Some((submission, step, count)) = in_flight.pop_front() else { break };
             self.gpu.wait(submission)?;
             let now = Instant::now();
-            if self.options.steps_per_submission.is_none() {
-                size = next_size(size, (now - finished_at) / count as u32);
-            }
+            self.submission = next_size(self.submission, (now - finished_at) / count as u32);
             finished_at = now;
             if progress(Progress { epoch, step, steps }).is_break() {
                 break;
@@ -255,11 +253,4 @@ impl Trainer {
 fn next_size(size: usize, step: Duration) -> usize {
     let wanted = Duration::from_millis(100).as_nanos() / step.as_nanos().max(1);
     (wanted as usize).clamp(1, (4 * size).min(1024))
-}
-
-/// Values per image in the model's largest layer.
-fn widest_layer(config: &Config, data: &Dataset) -> usize {
-    let model = &config.model;
-    let hidden = model.encoder.iter().chain(&model.decoder).copied();
-    hidden.chain([data.shape().pixels(), 2 * model.latent]).max().unwrap_or(1)
 }

@@ -102,3 +102,19 @@ fn a_run_folder_can_be_moved() {
     fs::rename(place.path("run"), place.path("moved")).unwrap();
     assert_eq!(before, place.ok(&["evaluate", "moved"]));
 }
+
+/// How a run's dataset was read and split is nothing to another one.
+#[test]
+fn another_dataset_is_evaluated_whole() {
+    let Some(place) = place_with_adapter() else { return };
+    for i in 0..10 {
+        place.write(&format!("large/{i}.png"), png(16, 16, 20 * i));
+        place.write(&format!("small/{i}.png"), png(8, 8, 20 * i));
+    }
+    let data = ["--data", "large", "--size", "8x8", "--validation", "0.4", "--batch-size", "2"];
+    place.train("run", &data);
+    assert!(place.ok(&["evaluate", "run"]).contains("4  test split"));
+    assert!(place.ok(&["evaluate", "run", "--data", "large"]).contains("4  test split"));
+    assert!(place.ok(&["evaluate", "run", "--data", "small"]).contains("10  all images"));
+    place.fails(&["evaluate", "run", "--data", "digits"], 2, &["takes images of 8x8x1", "28x28x1"]);
+}

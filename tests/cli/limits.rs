@@ -1,4 +1,5 @@
-//! What is too large for the adapter: exit code 1, the limit named, before a run folder is made.
+//! What is too large for the adapter: exit code 1, the limit named, before a run folder is made. And
+//! what only looks it.
 
 use super::*;
 
@@ -49,4 +50,18 @@ fn a_batch_too_large_fails() {
     place.edit("tiny.toml", "encoder = [16]", &format!("encoder = [{}]", limit / 4 / 20_000 + 1));
     let args = ["--batch-size", "20000"];
     too_large(&place, limit, &args, "a batch", "use a smaller --batch-size");
+}
+
+#[test]
+fn images_train_and_are_drawn_of_which_a_whole_grid_does_not_fit() {
+    let Some((place, limit)) = place_and_limit() else { return };
+    // One side of images of which a hundred, the pictures' count, exceed the limit.
+    let side = ((limit / 4 / 100) as f64).sqrt() as u32 + 1;
+    place.write("large/train-images-idx3-ubyte", idx(3, side, side));
+    place.edit("tiny.toml", "encoder = [16]", "encoder = [2]");
+    place.edit("tiny.toml", "decoder = [16]", "decoder = [2]");
+    place.train("run", &["--data", "large", "--batch-size", "2", "--max-steps", "1"]);
+    let (gap, columns) = (2, 10);
+    let width = columns * (side + gap) + gap;
+    assert_eq!(png_size(place.path("run/samples.png")), (width, width));
 }

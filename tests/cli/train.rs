@@ -109,9 +109,12 @@ fn overwriting_leaves_nothing_of_the_older_run() {
     place.train("run", &["--epochs", "3"]);
     // What a program leaves that was killed while saving is part of its run.
     place.write("run/.vae-gpu-unfinished/model.safetensors", "half");
+    // And file managers leave notes of their own, which stay.
+    place.write("run/.DS_Store", "notes");
     place.train("run", &["--seed", "2", "--overwrite"]);
     place.train("other", &["--seed", "2"]);
-    assert_eq!(names(place.path("run")), RUN_FILES);
+    assert_eq!(names(place.path("run"))[0], ".DS_Store");
+    assert_eq!(names(place.path("run"))[1..], RUN_FILES);
     assert_eq!(metrics(&place, "run").len(), 2);
     let files = ["checkpoint.safetensors", "config.toml", "model.safetensors", "samples.png"];
     same_files(&place, "run", "other", &files);

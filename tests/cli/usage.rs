@@ -23,7 +23,7 @@ fn impossible_values_name_their_flag() {
         ("--size", "big", "'--size <WxH>': must be WIDTHxHEIGHT, as in 28x28"),
         ("--size", "8x8", "--size: is for image folders, not for the built-in digits"),
         ("--channels", "1", "--channels: is for image folders, not for the built-in digits"),
-        ("--backend", "cuda", "[possible values: vulkan, metal, dx12, gl]"),
+        ("--backend", "cuda", "must be one of vulkan, metal, dx12, gl"),
         ("--preset", "mpl", "no preset is named `mpl`; there are: mlp, mlp-deep, mlp-2d, mlp-mse"),
         ("--colour", "red", "unexpected argument '--colour'"),
     ] {

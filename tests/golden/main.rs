@@ -102,7 +102,7 @@ fn check(name: &str) {
 
     let x = Tensor::zeros(&gpu, "x", &[batch, pixels]);
     let epsilon = Tensor::zeros(&gpu, "epsilon", &[batch, latent]);
-    let step = TrainStep::new(&gpu, &vae);
+    let step = TrainStep::new(&vae);
     let mut plan = Plan::new(&gpu);
     step.record(&mut plan, &vae, &x, &epsilon);
 

@@ -139,7 +139,7 @@ fn surplus_invocations_do_nothing() {
     let state = State::tensor(gpu, "state");
     write_state(gpu, &state, 0);
     let gradient = check::input(gpu, &[bound], &check::random(11, bound, 0.5..1.0));
-    let outputs = ["parameter", "mean", "square"]
+    let outputs = ["parameter", "first_moment", "second_moment"]
         .map(|name| (name, Guarded::new(gpu, &[bound]).fill(gpu, &values)));
     // Params of the shader, behind the count: epsilon, beta2, 1 - beta1, 1 - beta2 and the logarithms.
     let floats = [1e-8, 0.999, 0.1, 0.001, 0.9f32.ln(), 0.999f32.ln(), 0.0];

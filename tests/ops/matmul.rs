@@ -1,5 +1,5 @@
 use vae_gpu::gpu::{Gpu, Plan, Tensor};
-use vae_gpu::ops::matmul;
+use vae_gpu::ops::matmul::{self, Tiling};
 
 use crate::check::{self, Guarded};
 
@@ -25,9 +25,13 @@ const SIZES: [[usize; 3]; 16] = [
     [33, 20, 12],
 ];
 
-/// Invocations in a workgroup, and 4×4 blocks down and across a tile: what `ops::matmul` uses on
-/// software adapters and on GPUs, then two others that the shader allows.
-const TILINGS: [[usize; 3]; 4] = [[8, 4, 2], [64, 2, 2], [32, 1, 1], [16, 4, 1]];
+/// What the wrapper uses, then two others that the shader allows.
+const TILINGS: [Tiling; 4] = [
+    matmul::SOFTWARE,
+    matmul::GPU,
+    Tiling { lanes: 32, rows: 1, columns: 1 },
+    Tiling { lanes: 16, rows: 4, columns: 1 },
+];
 
 /// Name, shape and values of a tensor that an entry point reads.
 type Read<'a> = (&'static str, [usize; 2], &'a [f32]);
@@ -59,15 +63,23 @@ impl Case {
     /// What `entry` reads and what it writes, both in the order of the wrapper's arguments.
     fn tensors(&self, entry: &str) -> (Vec<Read<'_>>, Vec<Written>) {
         let [batch, inputs, outputs] = self.sizes;
-        let x = ("x", [batch, inputs], &*self.x);
-        let weight = ("weight", [outputs, inputs], &*self.weight);
+        let x = ([batch, inputs], &*self.x);
+        let weight = ([outputs, inputs], &*self.weight);
         let bias = ("bias", [1, outputs], &*self.bias);
-        let dy = ("dy", [batch, outputs], &*self.dy);
+        let dy = ([batch, outputs], &*self.dy);
+        let (a, b, shape) = match entry {
+            "forward" => (x, weight, [batch, outputs]),
+            "backward_input" => (dy, weight, [batch, inputs]),
+            _ => (dy, x, [outputs, inputs]),
+        };
+        let mut read = vec![("a", a.0, a.1), ("b", b.0, b.1)];
+        let mut written = vec![("result", shape)];
         match entry {
-            "forward" => (vec![x, weight, bias], vec![("result", [batch, outputs])]),
-            "backward_input" => (vec![dy, weight], vec![("result", [batch, inputs])]),
-            _ => (vec![dy, x], vec![("result", [outputs, inputs]), ("dbias", [1, outputs])]),
+            "forward" => read.push(bias),
+            "backward_weight" => written.push(("dbias", [1, outputs])),
+            _ => {}
         }
+        (read, written)
     }
 
     /// What `entry` writes, by the textbook.
@@ -166,33 +178,20 @@ pub fn backward_weight() {
 }
 
 /// Runs `entry` under one tiling, with bindings longer than the tensors and a workgroup too many.
-fn run_tiled(
-    gpu: &Gpu,
-    case: &Case,
-    entry: &str,
-    tiling: [usize; 3],
-    vector: bool,
-) -> Vec<Vec<f32>> {
-    let [lanes, rows, columns] = tiling;
+fn run_tiled(gpu: &Gpu, case: &Case, entry: &str, tiling: Tiling, vector: bool) -> Vec<Vec<f32>> {
     let (read, written) = case.tensors(entry);
     let reads: Vec<_> = read.iter().map(|(_, s, v)| check::roomy_input(gpu, s, v)).collect();
     let writes: Vec<_> = written.iter().map(|(_, shape)| Guarded::roomy(gpu, shape)).collect();
     let mut tensors: Vec<_> = read.iter().zip(&reads).map(|(r, tensor)| (r.0, tensor)).collect();
     tensors.extend(written.iter().zip(&writes).map(|(w, output)| (w.0, &output.tensor)));
 
-    let constants = [
-        ("LANES", lanes as f64),
-        ("ROWS", rows as f64),
-        ("COLS", columns as f64),
-        ("VECTOR", f64::from(u8::from(vector))),
-    ];
     let [batch, inputs, outputs] = case.sizes.map(|size| size as u32);
     let [height, width] = written[0].1;
-    let tiles = height.div_ceil(4 * rows) * width.div_ceil(4 * columns);
+    let groups = tiling.groups(height, width) + 1;
     check::run(gpu, |plan| {
-        let kernel = gpu.kernel(&matmul::SHADER, entry, &constants);
+        let kernel = gpu.kernel(&matmul::SHADER, entry, &tiling.constants(vector));
         let params = [batch, inputs, outputs, 0];
-        plan.record_flat(kernel, "test", &params, &tensors, tiles.div_ceil(lanes) + 1);
+        plan.record_flat(kernel, "test", &params, &tensors, groups);
     });
     writes.iter().map(|output| output.floats(gpu)).collect()
 }

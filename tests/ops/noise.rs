@@ -1,8 +1,7 @@
 use std::f64::consts::TAU;
 
 use vae_gpu::gpu::{Gpu, Shader};
-use vae_gpu::ops::State;
-use vae_gpu::ops::noise::{self, Stream, Stream::*};
+use vae_gpu::ops::{State, Stream, Stream::*, noise};
 
 use crate::check::{self, Guarded};
 use crate::erf::normal_cdf;
@@ -23,8 +22,8 @@ fn normals(words: [u32; 4]) -> [f64; 4] {
 }
 
 fn oracle(seed: u64, stream: Stream, step: u32, len: usize) -> Vec<f64> {
-    let key = [seed as u32, (seed >> 32) as u32, 0, 0];
-    let draws = (0..len.div_ceil(4) as u32).map(|i| threefry([i, step, stream as u32, 0], key));
+    let key = [seed as u32, (seed >> 32) as u32, 0, stream as u32];
+    let draws = (0..len.div_ceil(4) as u32).map(|i| threefry([i, step, 0, 0], key));
     draws.flat_map(normals).take(len).collect()
 }
 

@@ -142,7 +142,9 @@ fn surplus_invocations_do_nothing() {
         check::run(gpu, |plan| {
             let tensors = [("state", &state), ("order", &order.tensor)];
             let kernel = gpu.kernel(&shuffle::SHADER, "permutation", &[]);
-            plan.record_flat(kernel, "test", &[count as u32, 1, 2, 4], &tensors, 3);
+            // Four half bits, which hold any of these counts, then seed and stream.
+            let params = [count as u32, 4, 1, 2, 1, 0, 0, 0];
+            plan.record_flat(kernel, "test", &params, &tensors, 3);
         });
         assert_permutation(&order.words(gpu));
     }
