@@ -326,3 +326,19 @@ fn the_state_on_the_adapter_is_the_structs() {
     state.write(&gpu, &tensor);
     assert_eq!(State::read(&gpu, &tensor).unwrap(), state);
 }
+
+#[test]
+fn a_sample_is_the_same_whatever_the_count() {
+    let Some(gpu) = common::gpu() else { return };
+    let trainer = trainer(&gpu, &config(1), TrainOptions::default());
+    let model = trainer.model();
+    // Over two blocks of 256, whose draws are apart.
+    let many = model.sample_seeded(600, 3).unwrap();
+    assert_eq!(many.len(), 600);
+    for count in [0, 1, 255, 256, 257] {
+        let few = model.sample_seeded(count, 3).unwrap();
+        assert_eq!(few.pixels, many.pixels[..count * 64], "{count}");
+    }
+    assert_ne!(many.image(0), many.image(256));
+    assert_ne!(many.image(0), model.sample_seeded(1, 4).unwrap().image(0));
+}

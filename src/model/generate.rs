@@ -33,32 +33,31 @@ impl Vae {
         let mut prior = Plan::new(gpu);
         noise::normal(&mut prior, "prior", seed, Stream::Sample, &state, &block);
 
-        let z = Tensor::zeros(gpu, "z", &[self.rows_at_once(), latent]);
+        let z = Tensor::zeros(gpu, "z", &[self.rows_at_once(count), latent]);
         let mut decoder = Plan::new(gpu);
         let mean = self.decode(&mut decoder, &z);
         let mut pixels = Vec::new();
-        for step in 0..count.div_ceil(BLOCK) {
-            State { step: step as u32, ..State::default() }.write(gpu, &state);
+        for first in (0..count).step_by(BLOCK) {
+            State { step: (first / BLOCK) as u32, ..State::default() }.write(gpu, &state);
             prior.run();
             let draws: Vec<f32> = block.read(gpu)?;
-            for draws in draws.chunks(z.len()) {
+            let wanted = (count - first).min(BLOCK) * latent;
+            for draws in draws[..wanted].chunks(z.len()) {
                 let mut values = draws.to_vec();
                 values.resize(z.len(), 0.0);
                 z.write(gpu, &values);
                 decoder.run();
-                pixels.extend(quantise(
-                    &mean.read(gpu)?[..draws.len() / latent * self.shape().pixels()],
-                ));
+                let made = draws.len() / latent * self.shape().pixels();
+                pixels.extend(quantise(&mean.read(gpu)?[..made]));
             }
         }
-        pixels.truncate(count * self.shape().pixels());
         Ok(Images { shape: self.shape(), pixels })
     }
 
-    /// Images decoded at once: a block, or as many as fit the adapter.
-    fn rows_at_once(&self) -> usize {
+    /// Images of `count` to decode at once: a block, or as many as fit the adapter.
+    fn rows_at_once(&self, count: usize) -> usize {
         let fit = self.gpu().report().max_binding_bytes / self.row_bytes();
-        (fit as usize).clamp(1, BLOCK)
+        count.min(BLOCK).min(fit as usize).max(1)
     }
 
     /// What the model makes of `images`: encoded to the mean of the posterior, without noise, and
@@ -71,8 +70,9 @@ impl Vae {
     pub fn reconstruct(&self, images: &Images) -> Result<Images> {
         self.check_shape(images)?;
         let gpu = self.gpu();
+        let rows = self.rows_at_once(images.len());
         let mut pixels = Vec::new();
-        for batch in images.pixels.chunks(self.rows_at_once() * self.shape().pixels()) {
+        for batch in images.pixels.chunks(rows * self.shape().pixels()) {
             let rows = batch.len() / self.shape().pixels();
             let values: Vec<f32> = batch.iter().map(|&p| f32::from(p) / 255.0).collect();
             let x = Tensor::new(gpu, "x", &[rows, self.shape().pixels()], &values);
