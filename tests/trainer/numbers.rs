@@ -1,0 +1,143 @@
+//! What comes out of a model: losses, initial weights, samples.
+
+use vae_gpu::ops::State;
+
+use super::*;
+
+#[test]
+fn an_evaluation_repeats_itself_and_without_noise_does_not_depend_on_the_batch() {
+    let Some(gpu) = common::gpu() else { return };
+    let trainer = trainer(&gpu, &config(1), TrainOptions::default());
+    let run = |batch, noise| {
+        let evaluator = Evaluator::new(trainer.model(), &images(203), batch, noise);
+        evaluator.unwrap().run().unwrap()
+    };
+    assert_eq!(run(20, Noise::Seeded(1)), run(20, Noise::Seeded(1)));
+    assert_ne!(run(20, Noise::Seeded(1)), run(20, Noise::Seeded(2)));
+    let mean = run(20, Noise::Mean);
+    for batch in [1, 7, 203, 1000] {
+        let other = run(batch, Noise::Mean);
+        assert!((other.loss / mean.loss - 1.0).abs() < 1e-6, "{batch}: {other:?} {mean:?}");
+    }
+}
+
+#[test]
+fn images_of_any_kind_give_finite_losses() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = ImageShape { width: 5, height: 3, channels: 3 };
+    let names = [("bernoulli", "none"), ("gaussian", "none"), ("gaussian", "sigmoid")];
+    for (likelihood, output_activation) in names {
+        for byte in [0, 128, 255] {
+            let train = Images { shape, pixels: vec![byte; 21 * shape.pixels()] };
+            let data = Dataset { name: "flat".into(), train, test: None };
+            let mut config = config(2);
+            config.model.likelihood = likelihood.into();
+            config.model.output_activation = output_activation.into();
+            let mut trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default()).unwrap();
+            for report in trainer.epochs() {
+                assert!(report.unwrap().train_loss.is_finite(), "{likelihood}, pixels of {byte}");
+            }
+        }
+    }
+}
+
+/// A model whose posterior has this log-variance whatever it sees, and its largest logits this size.
+fn extreme(gpu: &Gpu, likelihood: &str, log_variance: f32, logit: f32) -> Vae {
+    let mut config = config(1);
+    config.model.likelihood = likelihood.into();
+    let vae = Vae::new(gpu, &config.model, images(1).shape, 1).unwrap();
+    let mut values = vae.parameters().read(gpu).unwrap();
+    for (spec, values) in vae.parameters().layout().specs().zip(&mut values) {
+        match spec.name.as_str() {
+            "latent.weight" => values.fill(0.0),
+            "latent.bias" => {
+                values[..3].fill(0.0);
+                values[3..].fill(log_variance);
+            }
+            "decoder.2.bias" => (0..64).for_each(|i| values[i] = [logit, -logit][i % 2]),
+            _ => {}
+        }
+    }
+    vae.parameters().write(gpu, &values);
+    vae
+}
+
+#[test]
+fn losses_stay_finite_at_the_extremes() {
+    let Some(gpu) = common::gpu() else { return };
+    for likelihood in ["bernoulli", "gaussian"] {
+        for log_variance in [-80.0, 80.0] {
+            for logit in [-1e4, 1e4] {
+                let vae = extreme(&gpu, likelihood, log_variance, logit);
+                let evaluator = Evaluator::new(&vae, &images(203), 20, Noise::Seeded(1));
+                let losses = evaluator.unwrap().run().unwrap();
+                let what = format!("{likelihood}, log-variance {log_variance}, logits {logit}");
+                assert!(losses.loss.is_finite() && losses.loss > 0.0, "{what}: {losses:?}");
+                let kl = 1.5 * (f64::from(log_variance).exp() - 1.0 - f64::from(log_variance));
+                assert!((losses.kl / kl - 1.0).abs() < 1e-4, "{what}: {losses:?}, not {kl}");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_that_are_not_numbers_show_in_the_loss() {
+    let Some(gpu) = common::gpu() else { return };
+    for activation in vae_gpu::ops::activation::NAMES {
+        let mut config = config(1);
+        config.model.activation = activation.into();
+        let vae = Vae::new(&gpu, &config.model, images(1).shape, 1).unwrap();
+        let mut values = vae.parameters().read(&gpu).unwrap();
+        values[0].fill(f32::NAN);
+        vae.parameters().write(&gpu, &values);
+        let evaluator = Evaluator::new(&vae, &images(9), 4, Noise::Mean).unwrap();
+        assert!(evaluator.run().unwrap().loss.is_nan(), "{activation} hides it");
+    }
+}
+
+#[test]
+fn initial_weights_are_uniform_as_pytorchs() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = ImageShape { width: 28, height: 28, channels: 1 };
+    let vae = Vae::new(&gpu, &Config::default().model, shape, 1).unwrap();
+    let values = vae.parameters().read(&gpu).unwrap();
+    let mut inputs = 0;
+    for (spec, values) in vae.parameters().layout().specs().zip(&values) {
+        // A bias follows its weight, and has the same bound.
+        inputs = if spec.shape.len() == 2 { spec.shape[1] } else { inputs };
+        let bound = 1.0 / (inputs as f64).sqrt();
+        let largest = values.iter().map(|v| f64::from(v.abs())).fold(0.0, f64::max);
+        assert!(largest <= bound * (1.0 + 1e-6), "{}: {largest} is beyond {bound}", spec.name);
+        let n = values.len() as f64;
+        let square: f64 = values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / n;
+        // The variance of u² is 4/45 of bound⁴.
+        let deviation = bound.powi(2) * (4.0 / 45.0 / n).sqrt();
+        let error = (square - bound.powi(2) / 3.0) / deviation;
+        assert!(error.abs() < 4.0, "{}: {error} deviations", spec.name);
+    }
+}
+
+#[test]
+fn the_state_on_the_adapter_is_the_structs() {
+    let Some(gpu) = common::gpu() else { return };
+    let tensor = State::tensor(&gpu, "state");
+    let state = State { step: 1, epoch: 2, row: 3, images: 4, kl: 0.5, ..State::default() };
+    state.write(&gpu, &tensor);
+    assert_eq!(State::read(&gpu, &tensor).unwrap(), state);
+}
+
+#[test]
+fn a_sample_is_the_same_whatever_the_count() {
+    let Some(gpu) = common::gpu() else { return };
+    let trainer = trainer(&gpu, &config(1), TrainOptions::default());
+    let model = trainer.model();
+    // Over two blocks of 256, whose draws are apart.
+    let many = model.sample_seeded(600, 3).unwrap();
+    assert_eq!(many.len(), 600);
+    for count in [0, 1, 255, 256, 257] {
+        let few = model.sample_seeded(count, 3).unwrap();
+        assert_eq!(few.pixels, many.pixels[..count * 64], "{count}");
+    }
+    assert_ne!(many.image(0), many.image(256));
+    assert_ne!(many.image(0), model.sample_seeded(1, 4).unwrap().image(0));
+}
