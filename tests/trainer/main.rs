@@ -205,3 +205,16 @@ fn models_without_hidden_layers_train() {
         assert_ne!(*before, after);
     }
 }
+
+#[test]
+fn the_step_of_the_preset_mlp_is_the_one_that_architecture_md_lists() {
+    let Some(gpu) = common::gpu() else { return };
+    let config = vae_gpu::Preset::Mlp.config();
+    let data = Dataset { name: "blobs".into(), train: images(130), test: None };
+    let trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default()).unwrap();
+    let page = include_str!("../../ARCHITECTURE.md");
+    let begin = page.find("input.gather.batch").unwrap();
+    let listed = page[begin..].lines().take_while(|line| *line != "```");
+    let listed: Vec<_> = listed.map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert_eq!(trainer.dispatches().collect::<Vec<_>>(), listed);
+}
