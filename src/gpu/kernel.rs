@@ -1,13 +1,24 @@
 //! Shader modules and compute pipelines, their bindings read from the WGSL itself.
 
-use naga::valid::{Capabilities, GlobalUse, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-/// One WGSL source: the text of `shaders/NAME.wgsl` behind the shared files it uses.
+use std::borrow::Cow;
+
+/// One WGSL source: the text of `shaders/NAME.wgsl` behind the shared files it uses. Constants that
+/// the host sets, all of type `u32`, are used but not declared in it.
 pub struct Shader {
     /// The file's stem, and the op's name.
     pub name: &'static str,
-    /// The complete WGSL text.
-    pub source: &'static str,
+    /// The WGSL text.
+    pub source: Cow<'static, str>,
+}
+
+impl Shader {
+    /// The complete WGSL text with `constants` declared.
+    pub fn text(&self, constants: &[(&str, u32)]) -> String {
+        let declare = |(name, value): &(&str, u32)| format!("const {name}: u32 = {value}u;\n");
+        constants.iter().map(declare).collect::<String>() + &self.source
+    }
 }
 
 /// A parsed and uploaded [`Shader`].
@@ -30,8 +41,8 @@ pub(super) struct Binding {
 pub(super) enum BindingKind {
     /// The `Params` struct, with its size in bytes.
     Uniform(u32),
-    /// A storage buffer, and whether the kernel writes it.
-    Storage { written: bool },
+    /// A storage buffer, and whether the kernel may write it.
+    Storage { writable: bool },
 }
 
 /// A compute pipeline and what it binds.
@@ -39,21 +50,20 @@ pub struct Kernel {
     pub(super) name: String,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) bindings: Vec<Binding>,
-    /// Invocations in a workgroup along x, y and z; none where an `override` sets them.
-    pub workgroup_size: Option<[u32; 3]>,
+    /// Invocations in a workgroup along x, y and z.
+    pub workgroup_size: [u32; 3],
 }
 
 impl Module {
-    /// Parses and validates; panics on faulty WGSL, which is a bug of this crate.
-    pub(super) fn new(device: &wgpu::Device, shader: &Shader) -> Self {
-        let Shader { name, source } = shader;
-        let naga = naga::front::wgsl::parse_str(source)
-            .unwrap_or_else(|e| panic!("shaders/{name}.wgsl: {}", e.emit_to_string(source)));
+    /// Parses and validates `text`; panics on faulty WGSL, which is a bug of this crate.
+    pub(super) fn new(device: &wgpu::Device, name: &'static str, text: &str) -> Self {
+        let naga = naga::front::wgsl::parse_str(text)
+            .unwrap_or_else(|e| panic!("shader {name}: {}", e.emit_to_string(text)));
         let info = Validator::new(ValidationFlags::all(), Capabilities::all())
             .validate(&naga)
-            .unwrap_or_else(|e| panic!("shaders/{name}.wgsl: {}", e.emit_to_string(source)));
+            .unwrap_or_else(|e| panic!("shader {name}: {}", e.emit_to_string(text)));
         let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(shader.name),
+            label: Some(name),
             source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(naga.clone())),
         };
         // SAFETY: the kernels bound their own indices and loops; tests/ops checks each at sizes
@@ -61,18 +71,13 @@ impl Module {
         let module = unsafe {
             device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
         };
-        Self { shader: shader.name, naga, info, module }
+        Self { shader: name, naga, info, module }
     }
 }
 
 impl Kernel {
     /// Compiles `entry` of `module`; panics if there is none, which is a bug of this crate.
-    pub(super) fn new(
-        device: &wgpu::Device,
-        module: &Module,
-        entry: &str,
-        constants: &[(&'static str, f64)],
-    ) -> Self {
+    pub(super) fn new(device: &wgpu::Device, module: &Module, entry: &str) -> Self {
         let name = format!("{}.{entry}", module.shader);
         let index = module
             .naga
@@ -87,18 +92,15 @@ impl Kernel {
             module: &module.module,
             entry_point: Some(entry),
             compilation_options: wgpu::PipelineCompilationOptions {
-                constants,
                 zero_initialize_workgroup_memory: false,
+                ..Default::default()
             },
             cache: None,
         });
         Self {
             pipeline,
             bindings: bindings(&module.naga, module.info.get_entry_point(index)),
-            workgroup_size: point
-                .workgroup_size_overrides
-                .is_none()
-                .then_some(point.workgroup_size),
+            workgroup_size: point.workgroup_size,
             name,
         }
     }
@@ -115,7 +117,10 @@ fn bindings(module: &naga::Module, info: &naga::valid::FunctionInfo) -> Vec<Bind
                 let size = module.types[variable.ty].inner.size(module.to_ctx());
                 BindingKind::Uniform(size)
             }
-            _ => BindingKind::Storage { written: usage.contains(GlobalUse::WRITE) },
+            naga::AddressSpace::Storage { access } => {
+                BindingKind::Storage { writable: access.contains(naga::StorageAccess::STORE) }
+            }
+            space => panic!("{:?}: bound in {space:?}", variable.name),
         };
         let name = variable.name.clone().unwrap_or_default();
         bindings.push(Binding { name, index: binding.binding, kind });

@@ -1,6 +1,7 @@
 //! Adapters, buffers, kernels and recorded plans. Knows nothing of learning.
 
 mod adapter;
+mod choices;
 mod kernel;
 mod plan;
 mod tensor;
@@ -10,10 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 pub use adapter::{AdapterOptions, AdapterReport, Backend, adapters};
+pub use choices::Choices;
 use kernel::Module;
 pub use kernel::{Kernel, Shader};
 pub use plan::Plan;
-pub use tensor::Tensor;
+pub use tensor::{Tensor, padded};
 
 use crate::error::{Error, Result};
 
@@ -25,8 +27,8 @@ struct Inner {
     report: AdapterReport,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    modules: Mutex<HashMap<&'static str, Arc<Module>>>,
-    kernels: Mutex<HashMap<(&'static str, String), Arc<Kernel>>>,
+    modules: Mutex<HashMap<String, Arc<Module>>>,
+    kernels: Mutex<HashMap<(String, String), Arc<Kernel>>>,
     failure: Arc<Mutex<Option<String>>>,
     traffic: [AtomicU64; 3],
 }
@@ -61,6 +63,7 @@ impl Gpu {
         let (adapter, report) = adapter::find(options)?.swap_remove(0);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("vae-gpu"),
+            required_features: adapter.features() & wgpu::Features::SUBGROUP,
             required_limits: adapter.limits(),
             ..Default::default()
         };
@@ -123,24 +126,18 @@ impl Gpu {
         }
     }
 
-    /// The kernel for `entry` of `shader` with its `override` constants set, compiled on first use.
-    pub fn kernel(
-        &self,
-        shader: &Shader,
-        entry: &str,
-        constants: &[(&'static str, f64)],
-    ) -> Arc<Kernel> {
-        let key = (shader.source, format!("{entry}{constants:?}"));
+    /// The kernel for `entry` of `shader` with its constants set, compiled on first use.
+    pub fn kernel(&self, shader: &Shader, entry: &str, constants: &[(&str, u32)]) -> Arc<Kernel> {
+        let text = shader.text(constants);
+        let key = (text.clone(), entry.to_string());
         if let Some(kernel) = self.0.kernels.lock().unwrap().get(&key) {
             return kernel.clone();
         }
         let mut modules = self.0.modules.lock().unwrap();
-        let module = modules
-            .entry(shader.source)
-            .or_insert_with(|| Arc::new(Module::new(&self.0.device, shader)))
-            .clone();
+        let new = || Arc::new(Module::new(&self.0.device, shader.name, &text));
+        let module = modules.entry(text.clone()).or_insert_with(new).clone();
         drop(modules);
-        let kernel = Arc::new(Kernel::new(&self.0.device, &module, entry, constants));
+        let kernel = Arc::new(Kernel::new(&self.0.device, &module, entry));
         self.0.kernels.lock().unwrap().insert(key, kernel.clone());
         kernel
     }

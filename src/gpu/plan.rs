@@ -1,28 +1,93 @@
 //! Recorded dispatches: resolved once, replayed many times.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::kernel::BindingKind;
-use super::{Gpu, Kernel, Tensor};
+use super::tensor::{Workspace, padded};
+use super::{Choices, Gpu, Kernel, Tensor};
 
 /// A list of dispatches with pipelines, bind groups and grids resolved. Replaying it allocates
 /// nothing and looks nothing up.
 pub struct Plan {
     gpu: Gpu,
+    choices: Arc<Choices>,
+    workspace: Arc<Workspace>,
     dispatches: Vec<Dispatch>,
+    /// Of the dispatches, made when the workspace is.
+    bind_groups: OnceLock<Vec<wgpu::BindGroup>>,
 }
 
 struct Dispatch {
     label: String,
     kernel: Arc<Kernel>,
-    bind_group: wgpu::BindGroup,
+    uniform: wgpu::Buffer,
+    /// By binding index.
+    tensors: Vec<(u32, Tensor)>,
     grid: [u32; 3],
 }
 
 impl Plan {
-    /// An empty plan.
+    /// An empty plan that takes every kernel's default variant.
     pub fn new(gpu: &Gpu) -> Self {
-        Self { gpu: gpu.clone(), dispatches: Vec::new() }
+        Self::with_choices(gpu, &Arc::default())
+    }
+
+    /// An empty plan whose kernels take the variants that `choices` name.
+    pub fn with_choices(gpu: &Gpu, choices: &Arc<Choices>) -> Self {
+        Self {
+            gpu: gpu.clone(),
+            choices: choices.clone(),
+            workspace: Workspace::new(gpu.device()),
+            dispatches: Vec::new(),
+            bind_groups: OnceLock::new(),
+        }
+    }
+
+    /// Which variants kernels are to take.
+    pub fn choices(&self) -> &Choices {
+        &self.choices
+    }
+
+    /// A tensor of the plan's own, zero at first, with rows padded to multiples of four elements.
+    pub fn matrix(&self, shape: &[usize]) -> Tensor {
+        self.workspace.tensor(shape, padded(shape[1..].iter().product()))
+    }
+
+    /// A tensor of the plan's own, zero at first.
+    pub fn vector(&self, elements: usize) -> Tensor {
+        self.workspace.tensor(&[elements], 1)
+    }
+
+    /// Everything that [`Plan::matrix`] and [`Plan::vector`] gave out, as one tensor; call it after
+    /// the last of them.
+    pub fn workspace(&self) -> Tensor {
+        self.workspace.whole()
+    }
+
+    /// Makes the plan's memory and bind groups, which the first replay would do otherwise.
+    pub fn prepare(&self) {
+        self.bind_groups();
+    }
+
+    fn bind_groups(&self) -> &[wgpu::BindGroup] {
+        self.bind_groups.get_or_init(|| self.dispatches.iter().map(|d| self.bind(d)).collect())
+    }
+
+    fn bind(&self, dispatch: &Dispatch) -> wgpu::BindGroup {
+        let Dispatch { label, kernel, uniform, tensors, .. } = dispatch;
+        let resource = |index: u32| {
+            let tensor = tensors.iter().find(|(i, _)| *i == index);
+            tensor.map_or_else(|| uniform.as_entire_binding(), |(_, tensor)| tensor.binding())
+        };
+        let entry = |b: &super::kernel::Binding| wgpu::BindGroupEntry {
+            binding: b.index,
+            resource: resource(b.index),
+        };
+        self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(label),
+            layout: &kernel.pipeline.get_bind_group_layout(0),
+            entries: &kernel.bindings.iter().map(entry).collect::<Vec<_>>(),
+        })
     }
 
     /// The adapter it is recorded for.
@@ -60,8 +125,7 @@ impl Plan {
         tensors: &[(&str, &Tensor)],
         elements: usize,
     ) {
-        let size = kernel.workgroup_size.expect("a workgroup size that no override sets");
-        let groups = elements.div_ceil(size[0] as usize);
+        let groups = elements.div_ceil(kernel.workgroup_size[0] as usize);
         self.record_flat(kernel, label, params, tensors, groups);
     }
 
@@ -91,50 +155,42 @@ impl Plan {
             let found = tensors.iter().find(|(n, _)| *n == name);
             found.unwrap_or_else(|| panic!("{label}: nothing is bound to `{name}`")).1
         };
-        let mut entries = Vec::new();
-        let mut bound: Vec<(&Tensor, bool)> = Vec::new();
+        let mut bound: Vec<(u32, &Tensor, bool)> = Vec::new();
         for binding in &kernel.bindings {
-            let resource = match binding.kind {
+            match binding.kind {
                 BindingKind::Uniform(size) => {
                     assert_eq!(size as usize, size_of::<P>(), "{label}: size of Params");
-                    uniform.as_entire_binding()
                 }
-                BindingKind::Storage { written } => {
-                    let tensor = find(&binding.name);
-                    bound.push((tensor, written));
-                    tensor.binding()
+                BindingKind::Storage { writable } => {
+                    bound.push((binding.index, find(&binding.name), writable));
                 }
-            };
-            entries.push(wgpu::BindGroupEntry { binding: binding.index, resource });
+            }
         }
         assert_eq!(bound.len(), tensors.len(), "{label}: a tensor is bound to no variable");
-        for (i, (a, a_written)) in bound.iter().enumerate() {
-            for (b, b_written) in &bound[..i] {
-                let clash = match (a_written, b_written) {
+        for (i, (_, a, a_writable)) in bound.iter().enumerate() {
+            for (_, b, b_writable) in &bound[..i] {
+                let clash = match (a_writable, b_writable) {
                     (true, true) => a.overlaps(b),
                     (false, false) => false,
-                    // wgpu tracks whole buffers.
-                    _ => a.buffer() == b.buffer(),
+                    // wgpu tracks whole buffers: kernels declare as writable what may share one
+                    // with their results.
+                    _ => a.shares_buffer(b),
                 };
                 assert!(!clash, "{label}: memory that is written is bound twice");
             }
         }
-        let bind_group = self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(&label),
-            layout: &kernel.pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
+        let tensors = bound.into_iter().map(|(index, tensor, _)| (index, tensor.clone())).collect();
         if grid.iter().all(|&n| n > 0) {
-            self.dispatches.push(Dispatch { label, kernel, bind_group, grid });
+            self.dispatches.push(Dispatch { label, kernel, uniform, tensors, grid });
         }
     }
 
     /// Replays every dispatch into `pass`.
     pub fn encode(&self, pass: &mut wgpu::ComputePass) {
-        for dispatch in &self.dispatches {
+        for (dispatch, bind_group) in self.dispatches.iter().zip(self.bind_groups()) {
             let [x, y, z] = dispatch.grid;
             pass.set_pipeline(&dispatch.kernel.pipeline);
-            pass.set_bind_group(0, &dispatch.bind_group, &[]);
+            pass.set_bind_group(0, bind_group, &[]);
             pass.dispatch_workgroups(x, y, z);
         }
     }

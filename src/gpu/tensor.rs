@@ -1,6 +1,7 @@
 //! Storage buffers with a shape.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::Gpu;
 use crate::error::Result;
@@ -9,9 +10,76 @@ use crate::error::Result;
 /// clones share the memory.
 #[derive(Clone, Debug)]
 pub struct Tensor {
-    buffer: wgpu::Buffer,
+    memory: Memory,
     offset: usize,
     shape: Vec<usize>,
+    /// Elements from one row to the next.
+    stride: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Memory {
+    Buffer(wgpu::Buffer),
+    Workspace(Arc<Workspace>),
+}
+
+/// One buffer for all that a plan computes on the way. It is made once the plan's tensors are all
+/// known, so that they need no sizes ahead, and kernels may see it whole.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    device: wgpu::Device,
+    elements: Mutex<usize>,
+    buffer: OnceLock<wgpu::Buffer>,
+}
+
+impl Workspace {
+    pub fn new(device: &wgpu::Device) -> Arc<Self> {
+        Arc::new(Self {
+            device: device.clone(),
+            elements: Mutex::new(0),
+            buffer: OnceLock::new(),
+        })
+    }
+
+    /// Places a tensor; panics once the buffer is made.
+    pub fn tensor(self: &Arc<Self>, shape: &[usize], stride: usize) -> Tensor {
+        assert!(self.buffer.get().is_none(), "a plan that has run takes no more tensors");
+        let mut elements = self.elements.lock().unwrap();
+        let memory = Memory::Workspace(self.clone());
+        let tensor = Tensor { memory, offset: *elements, shape: shape.to_vec(), stride };
+        *elements += tensor.extent().next_multiple_of(Tensor::ALIGNMENT);
+        tensor
+    }
+
+    /// All of it.
+    pub fn whole(self: &Arc<Self>) -> Tensor {
+        let elements = *self.elements.lock().unwrap();
+        let memory = Memory::Workspace(self.clone());
+        Tensor { memory, offset: 0, shape: vec![elements], stride: 1 }
+    }
+
+    fn buffer(&self) -> &wgpu::Buffer {
+        self.buffer.get_or_init(|| {
+            buffer(&self.device, "workspace", (*self.elements.lock().unwrap()).max(Tensor::QUAD))
+        })
+    }
+}
+
+fn buffer(device: &wgpu::Device, label: &str, elements: usize) -> wgpu::Buffer {
+    device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: 4 * elements.max(1).next_multiple_of(Tensor::QUAD) as u64,
+        usage: wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
+}
+
+/// Elements from one row of a matrix of `columns` to the next: rows begin where four elements can
+/// be read at once, and what lies between them is zero.
+pub fn padded(columns: usize) -> usize {
+    columns.next_multiple_of(Tensor::QUAD)
 }
 
 impl Tensor {
@@ -22,18 +90,17 @@ impl Tensor {
     /// time.
     const QUAD: usize = 4;
 
-    /// A new tensor filled with zeros.
+    /// A new tensor filled with zeros, its rows one after the other.
     pub fn zeros(gpu: &Gpu, label: &str, shape: &[usize]) -> Self {
-        let elements: usize = shape.iter().product();
-        let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
-            size: 4 * elements.max(1).next_multiple_of(Self::QUAD) as u64,
-            usage: wgpu::BufferUsages::STORAGE
-                | wgpu::BufferUsages::COPY_SRC
-                | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        Self { buffer, offset: 0, shape: shape.to_vec() }
+        let memory = Memory::Buffer(buffer(gpu.device(), label, shape.iter().product()));
+        Self { memory, offset: 0, shape: shape.to_vec(), stride: columns(shape) }
+    }
+
+    /// As [`Tensor::zeros`], with rows padded to multiples of four elements by zeros.
+    pub fn matrix(gpu: &Gpu, label: &str, shape: &[usize]) -> Self {
+        let stride = padded(columns(shape));
+        let memory = Memory::Buffer(buffer(gpu.device(), label, shape[0] * stride));
+        Self { memory, offset: 0, shape: shape.to_vec(), stride }
     }
 
     /// A new tensor holding `values`; panics if they do not fill `shape`.
@@ -51,13 +118,19 @@ impl Tensor {
     /// The elements from `offset` on, seen as `shape`; `offset` must be a multiple of
     /// [`Tensor::ALIGNMENT`].
     pub fn view(&self, offset: usize, shape: &[usize]) -> Self {
-        let view = Self {
-            buffer: self.buffer.clone(),
-            offset: self.offset + offset,
-            shape: shape.to_vec(),
-        };
+        self.part(offset, shape, columns(shape))
+    }
+
+    /// As [`Tensor::view`], with rows padded to multiples of four elements.
+    pub fn view_matrix(&self, offset: usize, shape: &[usize]) -> Self {
+        self.part(offset, shape, padded(columns(shape)))
+    }
+
+    fn part(&self, offset: usize, shape: &[usize], stride: usize) -> Self {
+        let memory = self.memory.clone();
+        let view = Self { memory, offset: self.offset + offset, shape: shape.to_vec(), stride };
         assert!(offset.is_multiple_of(Self::ALIGNMENT), "a view must be aligned");
-        assert!(offset + view.len() <= self.len(), "a view must lie within its tensor");
+        assert!(offset + view.extent() <= self.extent(), "a view must lie within its tensor");
         view
     }
 
@@ -66,7 +139,7 @@ impl Tensor {
         &self.shape
     }
 
-    /// Number of elements.
+    /// Number of elements, without the padding.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
@@ -83,24 +156,51 @@ impl Tensor {
 
     /// Elements in a row.
     pub fn columns(&self) -> usize {
-        self.shape[1..].iter().product()
+        columns(&self.shape)
+    }
+
+    /// Elements from one row to the next.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Elements from the beginning of its buffer.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Elements of memory, with the padding.
+    pub fn extent(&self) -> usize {
+        self.rows() * self.stride
     }
 
     /// Overwrites all elements; panics if `values` is not as long as the tensor.
     pub fn write<T: bytemuck::NoUninit>(&self, gpu: &Gpu, values: &[T]) {
-        let bytes: &[u8] = bytemuck::cast_slice(values);
-        assert_eq!(bytes.len(), 4 * self.len(), "the values must fill the tensor");
+        let words: &[u8] = bytemuck::cast_slice(values);
+        assert_eq!(words.len(), 4 * self.len(), "the values must fill the tensor");
         gpu.0.traffic[1].fetch_add(1, Relaxed);
-        gpu.queue().write_buffer(&self.buffer, 4 * self.offset as u64, bytes);
+        let write = |bytes: &[u8]| {
+            gpu.queue().write_buffer(self.buffer(), 4 * self.offset as u64, bytes);
+        };
+        if self.stride == self.columns() {
+            return write(words);
+        }
+        let mut all = vec![0; 4 * self.extent()];
+        for (to, from) in
+            all.chunks_mut(4 * self.stride).zip(words.chunks((4 * self.columns()).max(1)))
+        {
+            to[..from.len()].copy_from_slice(from);
+        }
+        write(&all);
     }
 
-    /// Waits for all submitted work, then returns the elements.
+    /// Waits for all submitted work, then returns the elements, without the padding.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Gpu`] if the adapter has refused anything so far, or is lost.
     pub fn read<T: bytemuck::Pod>(&self, gpu: &Gpu) -> Result<Vec<T>> {
-        let bytes = 4 * self.len() as u64;
+        let bytes = 4 * self.extent() as u64;
         let staging = gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some("read-back"),
             size: bytes,
@@ -108,7 +208,7 @@ impl Tensor {
             mapped_at_creation: false,
         });
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&self.buffer, 4 * self.offset as u64, &staging, 0, bytes);
+        encoder.copy_buffer_to_buffer(self.buffer(), 4 * self.offset as u64, &staging, 0, bytes);
         gpu.0.traffic[2].fetch_add(1, Relaxed);
         let submission = gpu.submit_encoder(encoder);
         staging.map_async(wgpu::MapMode::Read, .., |_| ());
@@ -116,26 +216,44 @@ impl Tensor {
         let view = staging
             .get_mapped_range(..)
             .map_err(|e| crate::Error::Gpu(format!("cannot read from the adapter: {e}")))?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
+        let all: Vec<T> = bytemuck::pod_collect_to_vec(&view);
+        let rows = all.chunks(self.stride.max(1)).map(|row| &row[..self.columns()]);
+        Ok(if self.stride == self.columns() { all } else { rows.flatten().copied().collect() })
     }
 
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: &self.buffer,
+            buffer: self.buffer(),
             offset: 4 * self.offset as u64,
-            size: wgpu::BufferSize::new(4 * self.len().next_multiple_of(Self::QUAD) as u64),
+            size: wgpu::BufferSize::new(4 * self.extent().next_multiple_of(Self::QUAD) as u64),
         })
     }
 
-    /// Whether both have an element in common.
+    /// Whether both have memory in common.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
-        self.buffer == other.buffer
-            && self.offset < other.offset + other.len()
-            && other.offset < self.offset + self.len()
+        self.shares_buffer(other)
+            && self.offset < other.offset + other.extent()
+            && other.offset < self.offset + self.extent()
     }
 
-    /// The buffer's identity, for telling whether two tensors share memory.
-    pub(super) fn buffer(&self) -> &wgpu::Buffer {
-        &self.buffer
+    /// Whether both lie in one buffer.
+    pub fn shares_buffer(&self, other: &Self) -> bool {
+        match (&self.memory, &other.memory) {
+            (Memory::Buffer(a), Memory::Buffer(b)) => a == b,
+            (Memory::Workspace(a), Memory::Workspace(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
     }
+
+    fn buffer(&self) -> &wgpu::Buffer {
+        match &self.memory {
+            Memory::Buffer(buffer) => buffer,
+            Memory::Workspace(workspace) => workspace.buffer(),
+        }
+    }
+}
+
+/// Elements in a row.
+fn columns(shape: &[usize]) -> usize {
+    shape[1..].iter().product()
 }

@@ -33,8 +33,8 @@ impl Vae {
         let mut prior = Plan::new(gpu);
         noise::normal(&mut prior, "prior", seed, Stream::Sample, &state, &block);
 
-        let z = Tensor::zeros(gpu, "z", &[self.rows_at_once(count), latent]);
-        let mut decoder = Plan::new(gpu);
+        let mut decoder = self.plan();
+        let z = decoder.matrix(&[self.rows_at_once(count), latent]);
         let mean = self.decode(&mut decoder, &z);
         let mut pixels = Vec::new();
         for first in (0..count).step_by(BLOCK) {
@@ -75,11 +75,11 @@ impl Vae {
         for batch in images.pixels.chunks(rows * self.shape().pixels()) {
             let rows = batch.len() / self.shape().pixels();
             let values: Vec<f32> = batch.iter().map(|&p| f32::from(p) / 255.0).collect();
-            let x = Tensor::new(gpu, "x", &[rows, self.shape().pixels()], &values);
-            let epsilon = Tensor::zeros(gpu, "epsilon", &[rows, self.config().latent]);
-            let mut plan = Plan::new(gpu);
-            let forward = self.forward(&mut plan, &x, &epsilon);
-            let mean = self.likelihood_mean(&mut plan, forward.output());
+            let mut plan = self.plan();
+            let x = plan.matrix(&[rows, self.shape().pixels()]);
+            let z = self.posterior_mean(&mut plan, &x);
+            let mean = self.decode(&mut plan, &z);
+            x.write(gpu, &values);
             plan.run();
             pixels.extend(quantise(&mean.read(gpu)?));
         }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Tensor};
-use crate::nn::{Activation, Chain, Layer, Layout, Linear, Parameters};
-use crate::ops::{activation, latent, likelihood};
+use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
+use crate::nn::{Backward, Chain, Layer, Layout, Linear, Origin, ParameterSpec, Parameters, Value};
+use crate::ops::activation;
+use crate::ops::matmul::WeightGradient;
 
 /// A variational autoencoder with its parameters on the adapter.
 ///
@@ -19,29 +20,28 @@ pub struct Vae {
     config: ModelConfig,
     shape: ImageShape,
     encoder: Chain,
-    head: Chain,
+    head: Linear,
     decoder: Chain,
+    /// The decoder's last layer, and its name.
+    output: (String, Linear),
     parameters: Parameters,
+    choices: Arc<Choices>,
 }
+
+const HEAD: &str = "latent";
 
 /// The tensors of a recorded forward pass over a batch.
 pub struct Forward {
-    /// Input images (batch, pixels).
-    pub x: Tensor,
-    /// Standard normal noise (batch, latent).
-    pub epsilon: Tensor,
-    /// Encoder: x, then each layer's output.
-    encoder: Vec<Tensor>,
-    /// Latent layer: its input, then mean and log-variance (batch, 2 · latent).
-    head: Vec<Tensor>,
-    /// Decoder: z (batch, latent), then each layer's output, the last (batch, pixels).
-    decoder: Vec<Tensor>,
-    /// Reconstruction loss of each image (batch), in nats.
-    pub recon: Tensor,
-    /// KL divergence of each image (batch), in nats, unweighted.
-    pub kl: Tensor,
-    /// Gradient of the batch's mean reconstruction loss by the decoder's output (batch, pixels).
+    /// Encoder: x (batch, pixels), then each layer's output.
+    encoder: Vec<Value>,
+    /// Decoder: z (batch, latent), then each hidden layer's output.
+    decoder: Vec<Value>,
+    /// Gradient of the batch's mean reconstruction loss by the decoder's last product.
     doutput: Tensor,
+    /// Reconstruction loss in nats, in parts that add up to the batch's sum.
+    pub recon: Tensor,
+    /// KL divergence in nats, likewise, unweighted.
+    pub kl: Tensor,
 }
 
 impl Vae {
@@ -63,16 +63,18 @@ impl Vae {
         shape: ImageShape,
     ) -> Result<Self> {
         config.check()?;
-        let (encoder, features) = hidden(&config.encoder, shape.pixels(), &config.activation);
-        let (mut decoder, last) = hidden(&config.decoder, config.latent, &config.activation);
-        decoder.push(Box::new(Linear { inputs: last, outputs: shape.pixels() }));
-        decoder.extend(activation_layer(&config.output_activation));
-        let head = Linear { inputs: features, outputs: 2 * config.latent };
-
-        let encoder = Chain::new("encoder", encoder);
-        let head = Chain::single("latent", head);
-        let decoder = Chain::new("decoder", decoder);
-        let specs = encoder.parameters().chain(head.parameters()).chain(decoder.parameters());
+        let (encoder, features) = hidden("encoder", &config.encoder, shape.pixels(), config);
+        let (decoder, last) = hidden("decoder", &config.decoder, config.latent, config);
+        let head = Linear { inputs: features, outputs: 2 * config.latent, activation: None };
+        let output = Linear {
+            inputs: last,
+            outputs: shape.pixels(),
+            activation: activation::named(&config.output_activation),
+        };
+        let output = (name("decoder", config.decoder.len()), output);
+        let specs = encoder.parameters().chain(ParameterSpec::all(HEAD, &head));
+        let specs = specs.chain(decoder.parameters());
+        let specs = specs.chain(ParameterSpec::all(&output.0, &output.1));
         let layout = Arc::new(Layout::new(specs));
         gpu.check_fits("the model", layout.bytes(), "use smaller layers")?;
         let parameters = Parameters::zeros(gpu, "parameters", &layout);
@@ -83,7 +85,9 @@ impl Vae {
             encoder,
             head,
             decoder,
+            output,
             parameters,
+            choices: Arc::default(),
         })
     }
 
@@ -102,12 +106,33 @@ impl Vae {
         self.gpu.check_fits("a batch", bytes, "use a smaller --batch-size")
     }
 
-    /// Bytes of an image in the widest layer.
+    /// Bytes that a training step computes for an image: what goes into and comes out of each layer,
+    /// and its gradient.
     pub(super) fn row_bytes(&self) -> u64 {
         let ModelConfig { encoder, decoder, latent, .. } = &self.config;
-        let hidden = encoder.iter().chain(decoder).copied();
-        let widest = hidden.chain([self.shape.pixels(), 2 * latent]).max();
-        4 * widest.unwrap_or(1) as u64
+        let widths = encoder.iter().chain(decoder).copied().chain([self.shape.pixels(), 2 * latent]);
+        widths.map(|width| 3 * 4 * padded(width) as u64).sum()
+    }
+
+    /// The matrix products of a training step by the sizes of its layers: inputs and outputs.
+    pub fn layers(&self) -> Vec<[usize; 2]> {
+        let specs = self.parameters.layout().specs();
+        specs.filter(|s| s.shape.len() == 2).map(|s| [s.shape[1], s.shape[0]]).collect()
+    }
+
+    /// Variants for the kernels of the plans made from now on.
+    pub fn set_choices(&mut self, choices: Choices) {
+        self.choices = Arc::new(choices);
+    }
+
+    /// The variants of its kernels.
+    pub fn choices(&self) -> &Choices {
+        &self.choices
+    }
+
+    /// An empty plan for its kernels.
+    pub fn plan(&self) -> Plan {
+        Plan::with_choices(&self.gpu, &self.choices)
     }
 
     /// What it was built from.
@@ -125,99 +150,95 @@ impl Vae {
         &self.parameters
     }
 
-    /// Records the forward pass and the losses of x (batch, pixels), with epsilon (batch, latent)
-    /// as the noise: z = mean + exp(logvar / 2) · epsilon.
+    /// Records the forward pass and the losses of x (batch, pixels), with epsilon (batch · latent)
+    /// as the noise: z = mean + exp(logvar / 2) · epsilon. Both are the plan's own.
     pub fn forward(&self, plan: &mut Plan, x: &Tensor, epsilon: &Tensor) -> Forward {
-        let gpu = &self.gpu;
-        let batch = x.rows();
-        let encoder = self.encoder.forward(plan, &self.parameters, x);
-        let head = self.head.forward(plan, &self.parameters, &encoder[encoder.len() - 1]);
-
-        let z = Tensor::zeros(gpu, "latent", epsilon.shape());
-        let kl = Tensor::zeros(gpu, "kl", &[batch]);
-        latent::forward(plan, "latent", &head[1], epsilon, &z, &kl);
-
-        let decoder = self.decoder.forward(plan, &self.parameters, &z);
-        let output = &decoder[decoder.len() - 1];
-        let recon = Tensor::zeros(gpu, "recon", &[batch]);
-        let doutput = Tensor::zeros(gpu, "doutput", output.shape());
-        let name = &self.config.likelihood;
-        likelihood::loss(plan, "likelihood", name, x, output, &recon, &doutput);
-        Forward {
-            x: x.clone(),
-            epsilon: epsilon.clone(),
-            encoder,
-            head,
-            decoder,
-            recon,
-            kl,
-            doutput,
-        }
+        let (encoder, z, kl) = self.encode(plan, x, epsilon);
+        let decoder = self.decoder.forward(plan, &self.parameters, z);
+        let (label, output) = &self.output;
+        let (own, below) = (self.parameters.of(label), &decoder[decoder.len() - 1]);
+        let likelihood = &self.config.likelihood;
+        let (doutput, recon) = output.forward_loss(plan, label, &own, below, likelihood, x);
+        Forward { encoder, decoder, doutput, recon, kl }
     }
 
-    /// Records the gradients of the batch mean of recon + β · kl by every parameter into
-    /// `gradients`, with β from `state` (see [`crate::ops::State`]).
+    /// Records the encoder: x and each layer's output, z, and the KL divergence.
+    fn encode(
+        &self,
+        plan: &mut Plan,
+        x: &Tensor,
+        epsilon: &Tensor,
+    ) -> (Vec<Value>, Value, Tensor) {
+        let x = Value { tensor: x.clone(), origin: Origin::Input };
+        let encoder = self.encoder.forward(plan, &self.parameters, x);
+        let (own, below) = (self.parameters.of(HEAD), &encoder[encoder.len() - 1]);
+        let (z, kl) = self.head.forward_latent(plan, HEAD, &own, below, epsilon);
+        (encoder, z, kl)
+    }
+
+    /// Records the backward pass of the batch mean of recon + β · KL, with β from `state` (see
+    /// [`crate::ops::State`]), as far as the products that give the parameters' gradients, which it
+    /// returns.
     pub fn backward(
         &self,
         plan: &mut Plan,
         state: &Tensor,
         forward: &Forward,
-        gradients: &Parameters,
-    ) {
-        let Forward { epsilon, encoder, head, decoder, doutput, .. } = forward;
-        let own = &self.parameters;
-        let dz = self.decoder.backward(plan, own, gradients, decoder, doutput, true);
-        let dhead = Tensor::zeros(&self.gpu, "dhead", head[1].shape());
-        let dz = dz.expect("the decoder was asked for dz");
-        latent::backward(plan, "latent", state, &head[1], epsilon, &dz, &dhead);
-
-        // Without hidden layers the encoder is empty, and nothing below the head is trained.
-        let needs_dx = encoder.len() > 1;
-        let dfeatures = self.head.backward(plan, own, gradients, head, &dhead, needs_dx);
-        if let Some(dfeatures) = dfeatures {
-            self.encoder.backward(plan, own, gradients, encoder, &dfeatures, false);
+    ) -> Vec<WeightGradient> {
+        let Forward { encoder, decoder, doutput, .. } = forward;
+        let mut pass = Backward { plan, parameters: &self.parameters, state, weights: Vec::new() };
+        let (label, output) = &self.output;
+        let dy = output.backward(&mut pass, label, &decoder[decoder.len() - 1], doutput);
+        let dhead = dy.and_then(|dy| self.decoder.backward(&mut pass, decoder, &dy));
+        let dhead = dhead.expect("z comes from the head");
+        let dy = self.head.backward(&mut pass, HEAD, &encoder[encoder.len() - 1], &dhead);
+        if let Some(dy) = dy {
+            self.encoder.backward(&mut pass, encoder, &dy);
         }
+        pass.weights
     }
 
     /// Records the mean of the likelihood (batch, pixels), values in [0, 1] as far as the model
-    /// keeps to them, for z (batch, latent).
+    /// keeps to them, for z (batch, latent), padded.
     pub(super) fn decode(&self, plan: &mut Plan, z: &Tensor) -> Tensor {
-        let outputs = self.decoder.forward(plan, &self.parameters, z);
-        self.likelihood_mean(plan, &outputs[outputs.len() - 1])
+        let z = Value { tensor: z.clone(), origin: Origin::Input };
+        let decoder = self.decoder.forward(plan, &self.parameters, z);
+        let (label, output) = &self.output;
+        // The Bernoulli likelihood has its mean's logits there.
+        let bernoulli = self.config.likelihood == "bernoulli";
+        let activation = if bernoulli { Some("sigmoid") } else { output.activation };
+        let mean = Linear { activation, ..*output };
+        let below = &decoder[decoder.len() - 1];
+        mean.forward(plan, label, &self.parameters.of(label), below).tensor
     }
 
-    /// Records the mean of the likelihood (batch, pixels) for what `forward` decoded.
-    pub(super) fn likelihood_mean(&self, plan: &mut Plan, output: &Tensor) -> Tensor {
-        if self.config.likelihood == "gaussian" {
-            return output.clone();
-        }
-        let mean = Tensor::zeros(&self.gpu, "mean", output.shape());
-        activation::forward(plan, "mean", "sigmoid", output, &mean);
-        mean
-    }
-}
-
-impl Forward {
-    /// The decoder's output (batch, pixels): logits for Bernoulli, means for Gaussian.
-    pub fn output(&self) -> &Tensor {
-        &self.decoder[self.decoder.len() - 1]
+    /// Records the mean of the posterior (batch, latent) of x (batch, pixels), padded.
+    pub(super) fn posterior_mean(&self, plan: &mut Plan, x: &Tensor) -> Tensor {
+        let epsilon = plan.vector(x.rows() * self.config.latent); // zero
+        self.encode(plan, x, &epsilon).1.tensor
     }
 }
 
-/// Linear layers of `widths`, each with its activation behind it; and the last one's width.
-fn hidden(widths: &[usize], inputs: usize, activation: &str) -> (Vec<Box<dyn Layer>>, usize) {
-    let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+/// Linear layers of `widths`, each with the activation that the configuration names; and the last
+/// one's width.
+fn hidden(
+    chain: &str,
+    widths: &[usize],
+    inputs: usize,
+    config: &ModelConfig,
+) -> (Chain, usize) {
+    let mut layers: Vec<(String, Box<dyn Layer>)> = Vec::new();
     let mut inputs = inputs;
-    for &outputs in widths {
-        layers.push(Box::new(Linear { inputs, outputs }));
-        layers.extend(activation_layer(activation));
+    for (i, &outputs) in widths.iter().enumerate() {
+        let activation = activation::named(&config.activation);
+        layers.push((name(chain, i), Box::new(Linear { inputs, outputs, activation })));
         inputs = outputs;
     }
-    (layers, inputs)
+    (Chain(layers), inputs)
 }
 
-/// The activation called `name`; nothing for `none`.
-fn activation_layer(name: &str) -> Option<Box<dyn Layer>> {
-    let name = activation::NAMES.into_iter().find(|n| *n == name)?;
-    Some(Box::new(Activation { name }))
+/// The name of a chain's linear layer number `i`, as PyTorch's `Sequential` has it, where
+/// activations are layers too.
+fn name(chain: &str, i: usize) -> String {
+    format!("{chain}.{}", 2 * i)
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
+use super::Layer;
 use crate::error::Result;
-use crate::gpu::{Gpu, Tensor};
+use crate::gpu::{Gpu, Tensor, padded};
 
 /// Name, shape and initial range of a parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,10 +26,16 @@ impl ParameterSpec {
         Self { name: name.into(), shape: shape.to_vec(), bound }
     }
 
-    /// The same, under the name of its layer.
-    pub(super) fn within(mut self, layer: &str) -> Self {
-        self.name = format!("{layer}.{}", self.name);
-        self
+    /// The parameters of `layer` under their full names.
+    pub fn all(label: &str, layer: &dyn Layer) -> impl Iterator<Item = Self> {
+        let full = move |spec: Self| Self { name: format!("{label}.{}", spec.name), ..spec };
+        layer.parameters().into_iter().map(full)
+    }
+
+    /// Values in a row, and from row to row on the adapter: those of matrices are padded.
+    fn row(&self) -> [usize; 2] {
+        let columns = self.shape[1..].iter().product();
+        [columns, if self.shape.len() > 1 { padded(columns) } else { columns }]
     }
 
     /// Number of values.
@@ -55,7 +62,8 @@ impl Layout {
         let mut elements = 0;
         let mut place = |spec: ParameterSpec| {
             let offset = elements;
-            elements += spec.len().next_multiple_of(Tensor::ALIGNMENT);
+            let extent = spec.shape[0] * spec.row()[1];
+            elements += extent.next_multiple_of(Tensor::ALIGNMENT);
             (spec, offset)
         };
         let entries = specs.into_iter().map(&mut place).collect();
@@ -112,7 +120,10 @@ impl Parameters {
         let own = |(spec, _): &&(ParameterSpec, usize)| {
             spec.name.rsplit_once('.').is_some_and(|(prefix, _)| prefix == layer)
         };
-        let view = |(spec, offset): &(ParameterSpec, usize)| self.arena.view(*offset, &spec.shape);
+        let view = |(spec, offset): &(ParameterSpec, usize)| match spec.shape.len() {
+            1 => self.arena.view(*offset, &spec.shape),
+            _ => self.arena.view_matrix(*offset, &spec.shape),
+        };
         self.layout.entries.iter().filter(own).map(view).collect()
     }
 
@@ -121,7 +132,9 @@ impl Parameters {
         let mut all = vec![0.0; self.layout.elements];
         assert_eq!(values.len(), self.layout.entries.len(), "one value for each parameter");
         for ((spec, offset), values) in self.layout.entries.iter().zip(values) {
-            all[*offset..offset + spec.len()].copy_from_slice(values.as_ref());
+            let [columns, stride] = spec.row();
+            let rows = all[*offset..].chunks_mut(stride).zip(values.as_ref().chunks(columns));
+            rows.for_each(|(to, from)| to[..columns].copy_from_slice(from));
         }
         self.arena.write(gpu, &all);
     }
@@ -133,8 +146,11 @@ impl Parameters {
     /// [`crate::Error::Gpu`] if the adapter has refused anything so far, or is lost.
     pub fn read(&self, gpu: &Gpu) -> Result<Vec<Vec<f32>>> {
         let all: Vec<f32> = self.arena.read(gpu)?;
-        let part =
-            |(spec, offset): &(ParameterSpec, usize)| all[*offset..offset + spec.len()].to_vec();
+        let part = |(spec, offset): &(ParameterSpec, usize)| {
+            let [columns, stride] = spec.row();
+            let rows = all[*offset..].chunks(stride).take(spec.shape[0]);
+            rows.flat_map(|row| &row[..columns]).copied().collect()
+        };
         Ok(self.layout.entries.iter().map(part).collect())
     }
 }

@@ -1,4 +1,5 @@
-//! One file per shader, of the same stem: each wrapper records its dispatches into a [`Plan`].
+//! One file per shader, of the same stem: each wrapper records its dispatches into a [`Plan`]. What is
+//! computed where something else is (activations, likelihoods) has no dispatch of its own.
 //!
 //! Shapes are written as (rows, columns), row-major; a batch's images are its rows.
 //!
@@ -7,7 +8,6 @@
 pub mod activation;
 pub mod adam;
 pub mod gather;
-pub mod latent;
 pub mod likelihood;
 pub mod matmul;
 pub mod noise;
@@ -24,23 +24,20 @@ macro_rules! shader {
     ($name:literal $(, $shared:literal)*) => {
         $crate::gpu::Shader {
             name: $name,
-            source: concat!(
-                $(include_str!(concat!("../../shaders/shared/", $shared, ".wgsl")), "\n",)*
-                include_str!(concat!("../../shaders/", $name, ".wgsl"))
-            ),
+            source: std::borrow::Cow::Borrowed(concat!(
+                $(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/shared/", $shared, ".wgsl")), "\n",)*
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl"))
+            )),
         }
     };
 }
-use shader;
+pub(crate) use shader;
 
-/// Every shader there is.
-pub const SHADERS: [&Shader; 9] = [
-    &activation::SHADER,
+/// Every shader there is but those of [`matmul::forms`], which are put together from parts.
+pub const SHADERS: [&Shader; 6] = [
     &adam::SHADER,
     &gather::SHADER,
-    &latent::SHADER,
-    &likelihood::SHADER,
-    &matmul::SHADER,
+    &matmul::NAIVE,
     &noise::SHADER,
     &report::SHADER,
     &shuffle::SHADER,
@@ -107,11 +104,11 @@ pub enum Stream {
     Sample = 3,
 }
 
-/// Position of `name` in `names`, as the shaders' `KIND` constants count. Panics if there is none:
+/// Position of `name` in `names`, as the shaders' constants count. Panics if there is none:
 /// configurations are checked before anything is recorded.
-fn kind(names: &[&str], name: &str) -> f64 {
+fn kind(names: &[&str], name: &str) -> u32 {
     let position = names.iter().position(|n| *n == name);
-    position.unwrap_or_else(|| panic!("{name}: not one of {names:?}")) as f64
+    position.unwrap_or_else(|| panic!("{name}: not one of {names:?}")) as u32
 }
 
 fn halves(seed: u64) -> [u32; 2] {

@@ -51,10 +51,11 @@ impl Evaluator {
             Noise::Mean => None,
         };
         let record = |rows: usize| {
-            let mut plan = Plan::new(gpu);
+            let mut plan = vae.plan();
             let (x, epsilon) = split.record_batch(&mut plan, vae, rows, &state, noise);
             let forward = vae.forward(&mut plan, &x, &epsilon);
-            report::accumulate(&mut plan, "step", &forward.recon, &forward.kl, &state);
+            report::accumulate(&mut plan, "step", rows, &forward.recon, &forward.kl, &state);
+            plan.prepare();
             plan
         };
         let plans = batches(split.count, batch_size, record);

@@ -4,7 +4,7 @@ use crate::data::Images;
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::model::Vae;
-use crate::ops::{Stream, gather, noise};
+use crate::ops::{Stream, gather};
 
 /// Images on the adapter, packed four bytes to an element, and the order to take them in.
 pub(super) struct Split {
@@ -31,7 +31,7 @@ impl Split {
         Ok(split)
     }
 
-    /// Records the next batch: x (rows, pixels) by the row in `state`, and epsilon (rows, latent)
+    /// Records the next batch: x (rows, pixels) by the row in `state`, and epsilon (rows · latent)
     /// from a seed and stream; zeros without one.
     pub fn record_batch(
         &self,
@@ -41,12 +41,10 @@ impl Split {
         state: &Tensor,
         noise: Option<(u64, Stream)>,
     ) -> (Tensor, Tensor) {
-        let x = Tensor::zeros(vae.gpu(), "x", &[rows, vae.shape().pixels()]);
-        let epsilon = Tensor::zeros(vae.gpu(), "epsilon", &[rows, vae.config().latent]);
-        gather::batch(plan, "input", state, &self.images, &self.order, &x);
-        if let Some((seed, stream)) = noise {
-            noise::normal(plan, "input", seed, stream, state, &epsilon);
-        }
+        let x = plan.matrix(&[rows, vae.shape().pixels()]);
+        let epsilon = plan.vector(rows * vae.config().latent);
+        let Self { images, order, .. } = self;
+        gather::batch(plan, "input", state, images, order, &x, noise, &epsilon);
         (x, epsilon)
     }
 }

@@ -75,10 +75,11 @@ impl Trainer {
         let mut shuffle = Plan::new(gpu);
         shuffle::permutation(&mut shuffle, "epoch", seed, &step.state, &split.order);
         let steps = batches(images, batch_size, |rows| {
-            let mut plan = Plan::new(gpu);
+            let mut plan = vae.plan();
             let noise = Some((seed, Stream::Train));
             let (x, epsilon) = split.record_batch(&mut plan, &vae, rows, &step.state, noise);
             step.record(&mut plan, &vae, &x, &epsilon);
+            plan.prepare();
             plan
         });
         let evaluate = |test| Evaluator::new(&vae, test, batch_size, Noise::Seeded(seed));

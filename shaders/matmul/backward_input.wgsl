@@ -1,0 +1,48 @@
+// dx (batch, inputs) = dy (batch, outputs) · weight (outputs, inputs), taken back through the
+// activation that x came out of.
+struct Params {
+    height: u32,
+    width: u32,
+    depth: u32,
+    left_row: u32,   // quads from row to row
+    right_row: u32,
+    result_row: u32,
+    pad0: u32,
+    pad1: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> left: array<vec4<f32>>;   // dy, read only
+@group(0) @binding(2) var<storage, read> right: array<vec4<f32>>;        // weight
+@group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>; // dx
+@group(0) @binding(4) var<storage, read_write> pre: array<vec4<f32>>;    // before the activation, read only
+
+const LEFT_BY_DEPTH = 1u;
+const RIGHT_BY_DEPTH = 0u;
+
+fn right_rows(p: Product, column: u32) -> vec4<u32> {
+    return min(vec4(column) + FOUR, vec4(p.width - 1u));
+}
+
+fn whole() -> Product {
+    return Product(params.height, params.width, 0u, 0u, params.left_row, params.right_row, 0u, params.result_row, 0u);
+}
+
+fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}
+
+fn begin_column(p: Product, column: u32) {}
+
+fn finish(p: Product, row: u32, column: u32, value: vec4<f32>) {
+    let at = row * p.result_row + column / 4u;
+    result[at] = within(p, column, value * slope_four(pre[at]));
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn backward_input(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let number = flat_group(group, groups);
+    multiply(whole(), number, lane);
+}

@@ -1,0 +1,47 @@
+// For adapters with neither subgroups nor fast workgroup memory: every invocation keeps a tile of
+// 4·ROWS × 4·COLS in registers and walks the whole depth.
+const INVOCATIONS = LANES;
+const TILES = LANES; // of a workgroup
+const PARTIALS = LANES;
+
+fn multiply(p: Product, number: u32, lane: u32) {
+    let at = corner(p, number * LANES + lane, 4u * ROWS, 4u * COLS);
+    var tile: array<array<Block, COLS>, ROWS>;
+    var sums: array<vec4<f32>, ROWS>;
+    for (var k = 0u; k < params.depth; k += 4u) {
+        var rights: array<Block, COLS>;
+        for (var q = 0u; q < COLS; q++) {
+            rights[q] = right_block(p, k, at.y + 4u * q);
+        }
+        for (var r = 0u; r < ROWS; r++) {
+            let left = left_block(p, at.x + 4u * r, k);
+            sums[r] += vec4(1.0) * left;
+            for (var q = 0u; q < COLS; q++) {
+                tile[r][q] += rights[q] * left;
+            }
+        }
+    }
+    for (var r = 0u; r < ROWS; r++) {
+        if at.y == 0u && at.x + 4u * r < p.height {
+            finish_sums(p, at.x + 4u * r, sums[r]);
+        }
+    }
+    for (var q = 0u; q < COLS; q++) {
+        let column = at.y + 4u * q;
+        begin_column(p, column);
+        for (var r = 0u; r < ROWS; r++) {
+            var block = tile[r][q];
+            for (var i = 0u; i < 4u; i++) {
+                let row = at.x + 4u * r + i;
+                if row < p.height && column < p.width {
+                    finish(p, row, column, block[i]);
+                }
+            }
+        }
+    }
+}
+
+// What the first PARTIALS lanes hold adds up to the sum over the workgroup.
+fn reduce(lane: u32, value: f32) -> f32 {
+    return value;
+}

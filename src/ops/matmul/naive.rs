@@ -1,0 +1,36 @@
+//! The product by its definition.
+
+use crate::gpu::{Plan, Shader, Tensor};
+use crate::ops::shader;
+
+/// `shaders/matmul/naive.wgsl`.
+pub const SHADER: Shader = shader!("matmul/naive", "index");
+
+/// A matrix as it lies, or turned.
+#[derive(Clone, Copy)]
+pub struct Transposed<'a>(pub &'a Tensor, pub bool);
+
+impl Transposed<'_> {
+    /// Elements from row to row and from column to column.
+    fn strides(&self) -> [usize; 2] {
+        if self.1 { [1, self.0.stride()] } else { [self.0.stride(), 1] }
+    }
+}
+
+/// result (height, width) = left (height, depth) · right (depth, width), one result an invocation.
+pub fn naive(
+    plan: &mut Plan,
+    label: &str,
+    left: Transposed,
+    right: Transposed,
+    depth: usize,
+    result: &Tensor,
+) {
+    let kernel = plan.gpu().kernel(&SHADER, "naive", &[]);
+    let ([left_row, left_depth], [right_depth, right_column]) = (left.strides(), right.strides());
+    let sizes = [result.rows(), result.columns(), depth, left_row, left_depth, right_depth];
+    let params = [&sizes[..], &[right_column, result.stride()]].concat();
+    let params: [u32; 8] = std::array::from_fn(|i| params[i] as u32);
+    let tensors = [("left", left.0), ("right", right.0), ("result", result)];
+    plan.record_elements(kernel, label, &params, &tensors, result.len());
+}

@@ -1,0 +1,171 @@
+//! How a matrix product is cut.
+
+use std::fmt::{Display, Formatter};
+use std::str::FromStr;
+
+use crate::gpu::AdapterReport;
+
+/// A kernel and the shape of its tiles; in words, as in `lanes 8 1x1` and `tiled 8x8 2x2 16 4`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Variant {
+    /// `shaders/matmul/lanes.wgsl`: a subgroup of `lanes`, which hand blocks round.
+    Lanes {
+        /// Invocations in a subgroup, and in a workgroup.
+        lanes: u32,
+        /// 4×4 blocks of the left side that each holds.
+        rows: u32,
+        /// And of the right side.
+        columns: u32,
+    },
+    /// `shaders/matmul/registers.wgsl`: each invocation for itself.
+    Registers {
+        /// Invocations in a workgroup.
+        lanes: u32,
+        /// 4×4 blocks down an invocation's tile.
+        rows: u32,
+        /// And across it.
+        columns: u32,
+    },
+    /// `shaders/matmul/tiled.wgsl`: tiles in workgroup memory.
+    Tiled {
+        /// Invocations down a tile.
+        down: u32,
+        /// And across it.
+        across: u32,
+        /// 4×4 blocks down an invocation's part of the tile.
+        rows: u32,
+        /// And across it.
+        columns: u32,
+        /// Depth of the tiles in memory, a multiple of 4.
+        depth: u32,
+        /// Groups of invocations that share out the depth.
+        slices: u32,
+    },
+}
+
+use Variant::{Lanes, Registers, Tiled};
+
+impl Variant {
+    /// The part of the shader that does it, and its constants.
+    pub(super) fn shader(self) -> (&'static str, Vec<(&'static str, u32)>) {
+        let block = |rows, columns| [("ROWS", rows), ("COLS", columns)];
+        match self {
+            Lanes { lanes, rows, columns } => (
+                include_str!("../../../shaders/matmul/lanes.wgsl"),
+                [&[("LANES", lanes)], &block(rows, columns)[..]].concat(),
+            ),
+            Registers { lanes, rows, columns } => (
+                include_str!("../../../shaders/matmul/registers.wgsl"),
+                [&[("LANES", lanes)], &block(rows, columns)[..]].concat(),
+            ),
+            Tiled { down, across, rows, columns, depth, slices } => (
+                include_str!("../../../shaders/matmul/tiled.wgsl"),
+                [
+                    &[("DOWN", down), ("ACROSS", across), ("DEPTH", depth), ("SLICES", slices)],
+                    &block(rows, columns)[..],
+                ]
+                .concat(),
+            ),
+        }
+    }
+
+    /// Rows and columns of a tile, and the tiles of a workgroup.
+    fn tile(self) -> [usize; 3] {
+        let [height, width, tiles] = match self {
+            Lanes { lanes, rows, columns } => [4 * lanes * rows, 4 * lanes * columns, 1],
+            Registers { lanes, rows, columns } => [4 * rows, 4 * columns, lanes],
+            Tiled { down, across, rows, columns, .. } => [4 * rows * down, 4 * columns * across, 1],
+        };
+        [height, width, tiles].map(|n| n as usize)
+    }
+
+    /// Workgroups for a result of `height` by `width`.
+    pub(super) fn groups(self, height: usize, width: usize) -> usize {
+        let [tall, wide, tiles] = self.tile();
+        (height.div_ceil(tall) * width.div_ceil(wide)).div_ceil(tiles)
+    }
+
+    /// Tiles of a workgroup.
+    pub(super) fn tiles(self) -> usize {
+        self.tile()[2]
+    }
+
+    /// Partial sums that a workgroup leaves of a loss.
+    pub(super) fn partials(self) -> usize {
+        self.tiles()
+    }
+
+    /// Whether the adapter can run it.
+    pub fn fits(self, report: &AdapterReport) -> bool {
+        match self {
+            // A subgroup of any other size would hand round the wrong blocks.
+            Lanes { lanes, .. } => report.subgroups && report.subgroup_sizes == [lanes; 2],
+            Registers { lanes, .. } => lanes <= report.max_workgroup_invocations,
+            Tiled { down, across, rows, columns, depth, slices } => {
+                let invocations = down * across * slices;
+                let quads = depth * (rows * down + columns * across) * slices
+                    + (slices - 1) * (columns * down * across + rows * down)
+                    + 2
+                    + invocations.div_ceil(4);
+                invocations <= report.max_workgroup_invocations
+                    && 16 * quads <= report.max_workgroup_bytes
+            }
+        }
+    }
+
+    /// What to take on an adapter for a result of `height` by `width` where nothing was tuned.
+    pub fn default_for(report: &AdapterReport, height: usize, width: usize) -> Self {
+        let [small, large] = report.subgroup_sizes;
+        if report.is_software() {
+            let lanes = Lanes { lanes: small, rows: 1, columns: 1 };
+            // A wide subgroup's tile would not fit its registers.
+            return match small == large && (4..=8).contains(&small) && lanes.fits(report) {
+                true => lanes,
+                false => Registers { lanes: 8, rows: 4, columns: 2 },
+            };
+        }
+        // Few large tiles leave most of a GPU idle.
+        let slices = if height * width < 256 * 1024 { 4 } else { 1 };
+        let thin = Tiled { down: 8, across: 8, rows: 1, columns: 1, depth: 16, slices };
+        let large = Tiled { down: 16, across: 16, rows: 2, columns: 2, depth: 8, slices: 1 };
+        let wanted = if height * width >= 4 << 20 { large } else { thin };
+        let small = Tiled { down: 8, across: 8, rows: 1, columns: 1, depth: 16, slices: 1 };
+        if wanted.fits(report) { wanted } else { small }
+    }
+}
+
+impl Display for Variant {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Lanes { lanes, rows, columns } => write!(f, "lanes {lanes} {rows}x{columns}"),
+            Registers { lanes, rows, columns } => write!(f, "registers {lanes} {rows}x{columns}"),
+            Tiled { down, across, rows, columns, depth, slices } => {
+                write!(f, "tiled {down}x{across} {rows}x{columns} {depth} {slices}")
+            }
+        }
+    }
+}
+
+impl FromStr for Variant {
+    type Err = ();
+
+    fn from_str(words: &str) -> Result<Self, ()> {
+        let (kernel, shape) = words.split_once(' ').ok_or(())?;
+        let numbers = shape.split([' ', 'x']).map(|n| n.parse().map_err(|_| ()));
+        let numbers = numbers.collect::<Result<Vec<u32>, ()>>()?;
+        // Past these no register holds a tile, and products would overflow.
+        if !numbers.iter().all(|n| (1..=64).contains(n)) {
+            return Err(());
+        }
+        match (kernel, &numbers[..]) {
+            ("lanes", &[lanes, rows, columns]) => Ok(Lanes { lanes, rows, columns }),
+            ("registers", &[lanes, rows, columns]) => Ok(Registers { lanes, rows, columns }),
+            ("tiled", &[down, across, rows, columns, depth, slices])
+                if depth.is_multiple_of(4) =>
+            {
+                Ok(Tiled { down, across, rows, columns, depth, slices })
+            }
+            _ => Err(()),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The gradients of weights and biases, of several layers in a dispatch.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Product, Variant, kernel};
+use crate::gpu::{Plan, Tensor};
+use crate::ops::adam;
+
+/// Layers in a dispatch.
+const TASKS: usize = 16;
+
+/// What the gradients of a layer's parameters are computed from: dweight = dyᵀ · x, dbias = the
+/// column sums of dy. Both dy and x must be of the plan's own memory.
+#[derive(Clone)]
+pub struct WeightGradient {
+    /// (batch, outputs)
+    pub dy: Tensor,
+    /// (batch, inputs)
+    pub x: Tensor,
+    /// (outputs, inputs); only its place counts.
+    pub weight: Tensor,
+    /// (outputs); only its place counts.
+    pub bias: Tensor,
+}
+
+/// As `Task` in `shaders/matmul/backward_weight.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Task {
+    tile: u32,
+    height: u32,
+    width: u32,
+    left: u32,
+    right: u32,
+    left_row: u32,
+    right_row: u32,
+    weight: u32,
+    result_row: u32,
+    bias: u32,
+    pad: [u32; 2],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    depth: u32,
+    count: u32,
+    pad: [u32; 2],
+    tasks: [Task; TASKS],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct AdamParams {
+    adam: adam::Constants,
+    params: Params,
+}
+
+/// Fills `gradients`, laid out as the parameters, with the gradients of `layers`.
+pub fn backward_weight(
+    plan: &mut Plan,
+    label: &str,
+    layers: &[WeightGradient],
+    gradients: &Tensor,
+) {
+    for layers in layers.chunks(TASKS) {
+        let (variant, params, groups) = cut(plan, layers);
+        let kernel = kernel(plan.gpu(), "backward_weight", variant, &[("TASKS", TASKS as u32)]);
+        let all = plan.workspace();
+        let tensors = [("left", &all), ("right", &all), ("result", gradients)];
+        plan.record_flat(kernel, label, &params, &tensors, groups);
+    }
+}
+
+/// Adam's step ([`adam::step`]) on the parameters of `layers`, without storing their gradients.
+pub fn backward_weight_adam(
+    plan: &mut Plan,
+    label: &str,
+    layers: &[WeightGradient],
+    state: &Tensor,
+    parameter: &Tensor,
+    [first_moment, second_moment]: [&Tensor; 2],
+) {
+    for layers in layers.chunks(TASKS) {
+        let (variant, params, groups) = cut(plan, layers);
+        let constants = [("TASKS", TASKS as u32)];
+        let kernel = kernel(plan.gpu(), "backward_weight_adam", variant, &constants);
+        let all = plan.workspace();
+        let tensors = [
+            ("left", &all),
+            ("right", &all),
+            ("state", state),
+            ("parameter", parameter),
+            ("first_moment", first_moment),
+            ("second_moment", second_moment),
+        ];
+        let params = AdamParams { adam: adam::constants(), params };
+        plan.record_flat(kernel, label, &params, &tensors, groups);
+    }
+}
+
+/// The largest layer's variant, the tasks in it, and their workgroups.
+fn cut(plan: &Plan, layers: &[WeightGradient]) -> (Variant, Params, usize) {
+    let sizes = |layer: &WeightGradient| [layer.dy.rows(), layer.x.columns(), layer.dy.columns()];
+    let largest = layers.iter().max_by_key(|layer| layer.weight.len()).expect("a layer");
+    let sizes_of_largest = sizes(largest);
+    let product = Product::BackwardWeight;
+    let variant = product.variant(plan.gpu(), plan.choices(), sizes_of_largest);
+
+    let all = plan.workspace();
+    let depth = sizes_of_largest[0];
+    let mut params = Params { depth: depth as u32, count: layers.len() as u32, ..Zeroable::zeroed() };
+    let mut groups = 0;
+    for (task, layer) in params.tasks.iter_mut().zip(layers) {
+        let WeightGradient { dy, x, weight, bias } = layer;
+        assert!(dy.shares_buffer(&all) && x.shares_buffer(&all), "tensors of another plan");
+        assert_eq!([dy.rows(), x.rows()], [depth; 2], "one batch for all layers");
+        let quads = |elements: usize| {
+            assert!(elements.is_multiple_of(4), "matrices must be padded");
+            (elements / 4) as u32
+        };
+        let [_, inputs, outputs] = sizes(layer);
+        *task = Task {
+            tile: (groups * variant.tiles()) as u32,
+            height: outputs as u32,
+            width: inputs as u32,
+            left: quads(dy.offset()),
+            right: quads(x.offset()),
+            left_row: quads(dy.stride()),
+            right_row: quads(x.stride()),
+            weight: quads(weight.offset()),
+            result_row: quads(weight.stride()),
+            bias: quads(bias.offset()),
+            pad: [0; 2],
+        };
+        groups += variant.groups(outputs, inputs);
+    }
+    (variant, params, groups)
+}
