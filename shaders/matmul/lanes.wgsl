@@ -1,67 +1,73 @@
 // For adapters that run a workgroup as one vector of LANES and pay for every load: each lane loads
-// blocks of its own, and the left ones are handed round. No workgroup memory; a tile is
-// 4·LANES·ROWS × 4·LANES·COLS.
+// blocks of its own, and the left ones are handed round. A tile is 4·LANES × 4·LANES·COLS.
 const ALONG = 4u * LANES;
 const INVOCATIONS = LANES;
 const TILES = 1u; // of a workgroup
 const PARTIALS = 1u;
 
-alias Tile = array<array<vec4<f32>, 4 * LANES>, ROWS * COLS>;
+// A tile on its way to the epilogue, which is short to compile in a loop that stays one.
+var<workgroup> staged: array<vec4<f32>, ALONG * LANES>;
 
-// Adds the products of one depth. `i` is a literal, so that no array is indexed at run time.
-fn add_depth(
+alias Tile = array<array<vec4<f32>, ALONG>, COLS>;
+
+// Adds the products of row `c` of every lane's left block. It is a literal, so that no array is
+// indexed at run time, and a loop of LANES is short enough to be unrolled.
+fn add_rows(
     tile: ptr<function, Tile>,
-    lefts: ptr<function, array<Block, ROWS>>,
+    left: ptr<function, Block>,
     rights: ptr<function, array<Block, COLS>>,
-    i: u32,
+    c: u32,
 ) {
-    for (var r = 0u; r < ROWS; r++) {
-        for (var c = 0u; c < 4u; c++) {
-            for (var l = 0u; l < LANES; l++) {
-                let scale = subgroupShuffle((*lefts)[r][c][i], l);
-                for (var q = 0u; q < COLS; q++) {
-                    (*tile)[r * COLS + q][4u * l + c] += scale * (*rights)[q][i];
-                }
-            }
+    for (var l = 0u; l < LANES; l++) {
+        let row = (*left)[c];
+        let x = subgroupShuffle(row.x, l);
+        let y = subgroupShuffle(row.y, l);
+        let z = subgroupShuffle(row.z, l);
+        let w = subgroupShuffle(row.w, l);
+        for (var q = 0u; q < COLS; q++) {
+            var sum = (*tile)[q][4u * l + c];
+            sum += x * (*rights)[q][0];
+            sum += y * (*rights)[q][1];
+            sum += z * (*rights)[q][2];
+            sum += w * (*rights)[q][3];
+            (*tile)[q][4u * l + c] = sum;
         }
     }
 }
 
 fn multiply(p: Product, number: u32, lane: u32) {
-    let at = corner(p, number, ALONG * ROWS, ALONG * COLS);
+    let at = corner(p, number, ALONG, ALONG * COLS);
     var tile: Tile;
-    var sums: array<vec4<f32>, ROWS>;
-    for (var k = 0u; k < params.depth; k += 4u) {
-        var lefts: array<Block, ROWS>;
-        var rights: array<Block, COLS>;
-        for (var r = 0u; r < ROWS; r++) {
-            lefts[r] = left_block(p, at.x + r * ALONG + 4u * lane, k);
-            sums[r] += vec4(1.0) * lefts[r];
-        }
-        for (var q = 0u; q < COLS; q++) {
-            rights[q] = right_block(p, k, at.y + q * ALONG + 4u * lane);
-        }
-        add_depth(&tile, &lefts, &rights, 0u);
-        add_depth(&tile, &lefts, &rights, 1u);
-        add_depth(&tile, &lefts, &rights, 2u);
-        add_depth(&tile, &lefts, &rights, 3u);
+    var sums: vec4<f32>;
+    let left_at = left_start(p, at.x + 4u * lane);
+    var right_at: array<vec4<u32>, COLS>;
+    for (var q = 0u; q < COLS; q++) {
+        right_at[q] = right_start(p, at.y + q * ALONG + 4u * lane);
     }
-    for (var r = 0u; r < ROWS; r++) {
-        let row = at.x + r * ALONG + 4u * lane;
-        if at.y == 0u && row < p.height {
-            finish_sums(p, row, sums[r]);
-        }
+    for (var k = 0u; k < params.depth; k += 4u) {
+        var left = left_block(p, left_at, k);
+        sums += vec4(1.0) * left;
+        var rights: array<Block, COLS>;
         for (var q = 0u; q < COLS; q++) {
-            // A copy, to be indexed in a loop that stays one: unrolled, an epilogue takes long to
-            // compile.
-            var staged = tile[r * COLS + q];
-            let column = at.y + q * ALONG + 4u * lane;
-            let first = at.x + r * ALONG;
-            let end = select(0u, min(p.height, first + ALONG), column < p.width);
-            begin_column(p, column);
-            for (var row = first; row < end; row++) {
-                finish(p, row, column, staged[row - first]);
-            }
+            rights[q] = right_block(p, right_at[q], k);
+        }
+        add_rows(&tile, &left, &rights, 0u);
+        add_rows(&tile, &left, &rights, 1u);
+        add_rows(&tile, &left, &rights, 2u);
+        add_rows(&tile, &left, &rights, 3u);
+    }
+    if at.y == 0u && at.x + 4u * lane < p.height {
+        finish_sums(p, at.x + 4u * lane, sums);
+    }
+    for (var q = 0u; q < COLS; q++) {
+        for (var i = 0u; i < ALONG; i++) {
+            staged[i * LANES + lane] = tile[q][i];
+        }
+        let column = at.y + q * ALONG + 4u * lane;
+        let end = select(0u, min(p.height, at.x + ALONG), column < p.width);
+        begin_column(p, column);
+        for (var row = at.x; row < end; row++) {
+            finish(p, row, column, staged[(row - at.x) * LANES + lane]);
         }
     }
 }

@@ -23,15 +23,24 @@ alias Block = mat4x4<f32>; // block[i][j]: row i, column j
 
 const FOUR = vec4(0u, 1u, 2u, 3u);
 
-// Rows row to row + 3, depths k to k + 3.
-fn left_block(p: Product, row: u32, k: u32) -> Block {
+// Where rows row to row + 3 of the left side lie. For a loop over the depth to keep: no compiler of
+// a software adapter takes it out of the loop.
+fn left_start(p: Product, row: u32) -> vec4<u32> {
     if LEFT_BY_DEPTH == 1u {
-        let at = p.left + min(vec4(row) + FOUR, vec4(p.height - 1u)) * p.left_row + k / 4u;
+        return p.left + min(vec4(row) + FOUR, vec4(p.height - 1u)) * p.left_row;
+    }
+    return vec4(p.left + min(row / 4u, p.left_row - 1u));
+}
+
+// Their depths k to k + 3.
+fn left_block(p: Product, start: vec4<u32>, k: u32) -> Block {
+    if LEFT_BY_DEPTH == 1u {
+        let at = start + k / 4u;
         return Block(left[at.x], left[at.y], left[at.z], left[at.w]);
     }
     // Depths are rows, which have no padding: past the last one there is nothing to add.
     let depths = vec4(k) + FOUR;
-    let at = p.left + min(depths, vec4(params.depth - 1u)) * p.left_row + min(row / 4u, p.left_row - 1u);
+    let at = start + min(depths, vec4(params.depth - 1u)) * p.left_row;
     let zero = vec4(0.0);
     let exists = depths < vec4(params.depth);
     return transpose(Block(
@@ -42,14 +51,21 @@ fn left_block(p: Product, row: u32, k: u32) -> Block {
     ));
 }
 
-// Depths k to k + 3, columns column to column + 3.
-fn right_block(p: Product, k: u32, column: u32) -> Block {
+// Where columns column to column + 3 of the right side lie.
+fn right_start(p: Product, column: u32) -> vec4<u32> {
     if RIGHT_BY_DEPTH == 1u {
-        let at = p.right + right_rows(p, column) * p.right_row + k / 4u;
+        return p.right + right_rows(p, column) * p.right_row;
+    }
+    return vec4(p.right + min(column / 4u, p.right_row - 1u));
+}
+
+// Their depths k to k + 3.
+fn right_block(p: Product, start: vec4<u32>, k: u32) -> Block {
+    if RIGHT_BY_DEPTH == 1u {
+        let at = start + k / 4u;
         return transpose(Block(right[at.x], right[at.y], right[at.z], right[at.w]));
     }
-    let depths = min(vec4(k) + FOUR, vec4(params.depth - 1u));
-    let at = p.right + depths * p.right_row + min(column / 4u, p.right_row - 1u);
+    let at = start + min(vec4(k) + FOUR, vec4(params.depth - 1u)) * p.right_row;
     return Block(right[at.x], right[at.y], right[at.z], right[at.w]);
 }
 

@@ -8,13 +8,21 @@ fn multiply(p: Product, number: u32, lane: u32) {
     let at = corner(p, number * LANES + lane, 4u * ROWS, 4u * COLS);
     var tile: array<array<Block, COLS>, ROWS>;
     var sums: array<vec4<f32>, ROWS>;
+    var left_starts: array<vec4<u32>, ROWS>;
+    var right_starts: array<vec4<u32>, COLS>;
+    for (var r = 0u; r < ROWS; r++) {
+        left_starts[r] = left_start(p, at.x + 4u * r);
+    }
+    for (var q = 0u; q < COLS; q++) {
+        right_starts[q] = right_start(p, at.y + 4u * q);
+    }
     for (var k = 0u; k < params.depth; k += 4u) {
         var rights: array<Block, COLS>;
         for (var q = 0u; q < COLS; q++) {
-            rights[q] = right_block(p, k, at.y + 4u * q);
+            rights[q] = right_block(p, right_starts[q], k);
         }
         for (var r = 0u; r < ROWS; r++) {
-            let left = left_block(p, at.x + 4u * r, k);
+            let left = left_block(p, left_starts[r], k);
             sums[r] += vec4(1.0) * left;
             for (var q = 0u; q < COLS; q++) {
                 tile[r][q] += rights[q] * left;

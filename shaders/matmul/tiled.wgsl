@@ -34,12 +34,12 @@ fn fetch(p: Product, at: vec2<u32>, k: u32, block: u32) -> Block {
     if block < DEPTH / 4u * LEFT_QUADS {
         let to = place(block, LEFT_QUADS, LEFT_BY_DEPTH);
         if k + 4u * to.x < params.depth {
-            return transpose(left_block(p, at.x + 4u * to.y, k + 4u * to.x));
+            return transpose(left_block(p, left_start(p, at.x + 4u * to.y), k + 4u * to.x));
         }
     } else if block < BLOCKS {
         let to = place(block - DEPTH / 4u * LEFT_QUADS, RIGHT_QUADS, RIGHT_BY_DEPTH);
         if k + 4u * to.x < params.depth {
-            return right_block(p, k + 4u * to.x, at.y + 4u * to.y);
+            return right_block(p, right_start(p, at.y + 4u * to.y), k + 4u * to.x);
         }
     }
     return Block();

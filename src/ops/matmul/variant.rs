@@ -5,16 +5,14 @@ use std::str::FromStr;
 
 use crate::gpu::AdapterReport;
 
-/// A kernel and the shape of its tiles; in words, as in `lanes 8 1x1` and `tiled 8x8 2x2 16 4`.
+/// A kernel and the shape of its tiles; in words, as in `lanes 8 1` and `tiled 8x8 2x2 16 4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Variant {
     /// `shaders/matmul/lanes.wgsl`: a subgroup of `lanes`, which hand blocks round.
     Lanes {
         /// Invocations in a subgroup, and in a workgroup.
         lanes: u32,
-        /// 4×4 blocks of the left side that each holds.
-        rows: u32,
-        /// And of the right side.
+        /// 4×4 blocks of the right side that each holds.
         columns: u32,
     },
     /// `shaders/matmul/registers.wgsl`: each invocation for itself.
@@ -50,9 +48,9 @@ impl Variant {
     pub(super) fn shader(self) -> (&'static str, Vec<(&'static str, u32)>) {
         let block = |rows, columns| [("ROWS", rows), ("COLS", columns)];
         match self {
-            Lanes { lanes, rows, columns } => (
+            Lanes { lanes, columns } => (
                 include_str!("../../../shaders/matmul/lanes.wgsl"),
-                [&[("LANES", lanes)], &block(rows, columns)[..]].concat(),
+                vec![("LANES", lanes), ("COLS", columns)],
             ),
             Registers { lanes, rows, columns } => (
                 include_str!("../../../shaders/matmul/registers.wgsl"),
@@ -72,7 +70,7 @@ impl Variant {
     /// Rows and columns of a tile, and the tiles of a workgroup.
     fn tile(self) -> [usize; 3] {
         let [height, width, tiles] = match self {
-            Lanes { lanes, rows, columns } => [4 * lanes * rows, 4 * lanes * columns, 1],
+            Lanes { lanes, columns } => [4 * lanes, 4 * lanes * columns, 1],
             Registers { lanes, rows, columns } => [4 * rows, 4 * columns, lanes],
             Tiled { down, across, rows, columns, .. } => [4 * rows * down, 4 * columns * across, 1],
         };
@@ -117,7 +115,7 @@ impl Variant {
     pub fn default_for(report: &AdapterReport, height: usize, width: usize) -> Self {
         let [small, large] = report.subgroup_sizes;
         if report.is_software() {
-            let lanes = Lanes { lanes: small, rows: 1, columns: 1 };
+            let lanes = Lanes { lanes: small, columns: 1 };
             // A wide subgroup's tile would not fit its registers.
             return match small == large && (4..=8).contains(&small) && lanes.fits(report) {
                 true => lanes,
@@ -137,7 +135,7 @@ impl Variant {
 impl Display for Variant {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
-            Lanes { lanes, rows, columns } => write!(f, "lanes {lanes} {rows}x{columns}"),
+            Lanes { lanes, columns } => write!(f, "lanes {lanes} {columns}"),
             Registers { lanes, rows, columns } => write!(f, "registers {lanes} {rows}x{columns}"),
             Tiled { down, across, rows, columns, depth, slices } => {
                 write!(f, "tiled {down}x{across} {rows}x{columns} {depth} {slices}")
@@ -158,7 +156,7 @@ impl FromStr for Variant {
             return Err(());
         }
         match (kernel, &numbers[..]) {
-            ("lanes", &[lanes, rows, columns]) => Ok(Lanes { lanes, rows, columns }),
+            ("lanes", &[lanes, columns]) => Ok(Lanes { lanes, columns }),
             ("registers", &[lanes, rows, columns]) => Ok(Registers { lanes, rows, columns }),
             ("tiled", &[down, across, rows, columns, depth, slices])
                 if depth.is_multiple_of(4) =>
