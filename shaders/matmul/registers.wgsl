@@ -1,8 +1,11 @@
-// For adapters with neither subgroups nor fast workgroup memory: every invocation keeps a tile of
+// For software adapters without subgroups: every invocation keeps a tile of
 // 4·ROWS × 4·COLS in registers and walks the whole depth.
 const INVOCATIONS = LANES;
 const TILES = LANES; // of a workgroup
 const PARTIALS = LANES;
+
+// A tile on its way to the epilogue, which is short to compile in a loop that stays one.
+var<workgroup> staged: array<vec4<f32>, 4 * ROWS * LANES>;
 
 fn multiply(p: Product, number: u32, lane: u32) {
     let at = corner(p, number * LANES + lane, 4u * ROWS, 4u * COLS);
@@ -35,16 +38,16 @@ fn multiply(p: Product, number: u32, lane: u32) {
         }
     }
     for (var q = 0u; q < COLS; q++) {
-        let column = at.y + 4u * q;
-        begin_column(p, column);
         for (var r = 0u; r < ROWS; r++) {
-            var block = tile[r][q];
             for (var i = 0u; i < 4u; i++) {
-                let row = at.x + 4u * r + i;
-                if row < p.height && column < p.width {
-                    finish(p, row, column, block[i]);
-                }
+                staged[(4u * r + i) * LANES + lane] = tile[r][q][i];
             }
+        }
+        let column = at.y + 4u * q;
+        let end = select(0u, min(p.height, at.x + 4u * ROWS), column < p.width);
+        begin_column(p, column);
+        for (var row = at.x; row < end; row++) {
+            finish(p, row, column, staged[(row - at.x) * LANES + lane]);
         }
     }
 }

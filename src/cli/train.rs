@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
+use vae_gpu::ops::matmul::Tune;
 use vae_gpu::train::{EpochReport, Progress, RunFolder};
 use vae_gpu::{Config, Dataset, Error, Preset, Result, TrainOptions, Trainer};
 
@@ -64,6 +65,10 @@ pub struct TrainArgs {
     /// Convert the images of a folder to 1 (grey) or 3 channels
     #[arg(long, value_name = "1|3")]
     channels: Option<usize>,
+    /// Try kernels before training, and remember the fastest: off, quick or full
+    #[arg(long, value_name = "LEVEL", default_value = "quick", env = "VAE_GPU_TUNE")]
+    #[arg(hide_env_values = true)]
+    tune: Tune,
     /// Folder for the results [default: runs/PRESET-DATASET, numbered if taken]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
@@ -136,7 +141,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         data = data.hold_out(fraction, config.train.seed)?;
     }
     let gpu = adapter.open()?;
-    let options = TrainOptions { max_steps: args.max_steps, ..TrainOptions::default() };
+    let options = TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };
     // From here on a Ctrl-C finds a run to save.
     let interrupted = watch_for_interrupt();
     let (mut trainer, mut run) = match resumed {

@@ -4,15 +4,38 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Variants of kernels by the problems that they are to solve, both in words that the ops
-/// understand. What is not in it takes its op's default.
+use super::AdapterReport;
+
+/// Variants of kernels, chosen on one adapter, by the problems that they are to solve, both in words
+/// that the ops understand. What is not in it takes its op's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Choices(pub BTreeMap<String, String>);
+pub struct Choices {
+    adapter: String,
+    variants: BTreeMap<String, String>,
+}
 
 impl Choices {
+    /// None yet, for the adapter of `report`.
+    pub fn new(report: &AdapterReport) -> Self {
+        Self { adapter: name(report), variants: BTreeMap::new() }
+    }
+
+    /// Whether they were chosen on the adapter of `report`, with the same driver.
+    pub fn are_for(&self, report: &AdapterReport) -> bool {
+        self.adapter == name(report)
+    }
+
     /// The variant chosen for `problem`.
     pub fn get(&self, problem: &str) -> Option<&str> {
-        self.0.get(problem).map(String::as_str)
+        self.variants.get(problem).map(String::as_str)
     }
+
+    /// Chooses `variant` for `problem`.
+    pub fn set(&mut self, problem: String, variant: String) {
+        self.variants.insert(problem, variant);
+    }
+}
+
+fn name(report: &AdapterReport) -> String {
+    format!("{} ({}, {})", report.name, report.backend, report.driver)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Config, ModelConfig, TrainConfig, Vae};
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Choices, Gpu};
 use crate::nn::{Layout, Parameters};
 
 /// What a file says of the model in it, as JSON under the metadata key `config`.
@@ -21,6 +21,9 @@ pub struct Header {
     pub image: ImageShape,
     /// How it was trained.
     pub train: TrainConfig,
+    /// Variants of the kernels that trained it, on which its last bits depend.
+    #[serde(default)]
+    pub choices: Choices,
 }
 
 /// Named tensors of 32-bit values and the [`Header`] they belong to.
@@ -159,7 +162,8 @@ impl Vae {
             let message = "is a checkpoint; give the model.safetensors beside it";
             return Err(Error::run(path, message));
         }
-        let vae = Self::uninitialised(gpu, &file.header.model, file.header.image)?;
+        let mut vae = Self::uninitialised(gpu, &file.header.model, file.header.image)?;
+        vae.set_choices(file.header.choices.clone());
         file.load_parameters(gpu, "", vae.parameters())?;
         Ok(vae)
     }
@@ -179,7 +183,12 @@ impl Vae {
 
     /// What a file says of this model.
     pub fn header(&self, train: &TrainConfig) -> Header {
-        Header { model: self.config().clone(), image: self.shape(), train: train.clone() }
+        Header {
+            model: self.config().clone(),
+            image: self.shape(),
+            train: train.clone(),
+            choices: self.choices().clone(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
 use crate::nn::{Backward, Chain, Layer, Layout, Linear, Origin, ParameterSpec, Parameters, Value};
 use crate::ops::activation;
-use crate::ops::matmul::WeightGradient;
+use crate::ops::matmul::{self, Tune, WeightGradient};
 
 /// A variational autoencoder with its parameters on the adapter.
 ///
@@ -87,7 +87,7 @@ impl Vae {
             decoder,
             output,
             parameters,
-            choices: Arc::default(),
+            choices: Arc::new(Choices::new(gpu.report())),
         })
     }
 
@@ -114,13 +114,27 @@ impl Vae {
         widths.map(|width| 3 * 4 * padded(width) as u64).sum()
     }
 
-    /// The matrix products of a training step by the sizes of its layers: inputs and outputs.
+    /// Inputs and outputs of its layers.
     pub fn layers(&self) -> Vec<[usize; 2]> {
         let specs = self.parameters.layout().specs();
         specs.filter(|s| s.shape.len() == 2).map(|s| [s.shape[1], s.shape[0]]).collect()
     }
 
-    /// Variants for the kernels of the plans made from now on.
+    /// Finds the fastest variants of its kernels for batches of `batch`: see [`matmul::tune`].
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`] if the adapter fails.
+    pub fn tune(&mut self, level: Tune, batch: usize) -> Result<()> {
+        let activation = activation::named(&self.config.activation);
+        let found = |_, _, _: &_| ();
+        let choices =
+            matmul::tune(&self.gpu, level, batch, &self.layers(), activation, found)?;
+        self.set_choices(choices);
+        Ok(())
+    }
+
+    /// Takes `choices` for the kernels of the plans made from now on.
     pub fn set_choices(&mut self, choices: Choices) {
         self.choices = Arc::new(choices);
     }

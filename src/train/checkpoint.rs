@@ -12,7 +12,7 @@ use crate::ops::State;
 
 impl Trainer {
     /// As [`Trainer::new`], from where the checkpoint at `path` stands: what follows has the bits
-    /// of an uninterrupted run on the same adapter.
+    /// of an uninterrupted run on the same adapter, whose kernels it takes.
     ///
     /// # Errors
     ///
@@ -27,10 +27,12 @@ impl Trainer {
     ) -> Result<Self> {
         let path = path.as_ref();
         let file = TensorFile::read(path)?;
-        let mut trainer = Self::new(gpu, config, data, options)?;
+        let choices = Some(file.header.choices.clone());
+        let mut trainer = Self::with_choices(gpu, config, data, options, choices)?;
         // Only the length of training may change between the parts of a run.
         let mut expected = trainer.model().header(&config.train);
         expected.train.epochs = file.header.train.epochs;
+        expected.choices = file.header.choices.clone();
         let words = file.words("state", size_of::<State>() / 4)?;
         let saved: State = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words));
         let checksum = file.words("checksum", 1)?[0];

@@ -8,8 +8,9 @@ use super::split::{Split, batches};
 use super::{EpochReport, Evaluator, Losses, Noise, TrainStep};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Plan};
+use crate::gpu::{Choices, Gpu, Plan};
 use crate::model::{Config, TrainConfig, Vae};
+use crate::ops::matmul::Tune;
 use crate::ops::{State, Stream, shuffle};
 
 /// What may be set for one call of training, and is not part of a [`Config`].
@@ -19,6 +20,8 @@ pub struct TrainOptions {
     pub max_steps: Option<u32>,
     /// Steps in a submission; without it, as many as take about a tenth of a second.
     pub steps_per_submission: Option<usize>,
+    /// How much to try for the fastest kernels. Equal seeds give equal bits only with equal kernels.
+    pub tune: Tune,
 }
 
 /// Where training stands, for a progress bar.
@@ -58,6 +61,17 @@ impl Trainer {
     /// [`Error::Usage`] when the configuration cannot be or the batch is larger than the data,
     /// [`Error::Gpu`] when something does not fit the adapter.
     pub fn new(gpu: &Gpu, config: &Config, data: &Dataset, options: TrainOptions) -> Result<Self> {
+        Self::with_choices(gpu, config, data, options, None)
+    }
+
+    /// As [`Trainer::new`], with the kernels that `choices` name if they were chosen on this adapter.
+    pub(super) fn with_choices(
+        gpu: &Gpu,
+        config: &Config,
+        data: &Dataset,
+        options: TrainOptions,
+        choices: Option<Choices>,
+    ) -> Result<Self> {
         config.check()?;
         let TrainConfig { batch_size, learning_rate, seed, .. } = config.train;
         let images = data.train.len();
@@ -67,8 +81,12 @@ impl Trainer {
                 data.name
             )));
         }
-        let vae = Vae::new(gpu, &config.model, data.shape(), seed)?;
+        let mut vae = Vae::new(gpu, &config.model, data.shape(), seed)?;
         vae.check_batch(batch_size)?;
+        match choices.filter(|choices| choices.are_for(gpu.report())) {
+            Some(choices) => vae.set_choices(choices),
+            None => vae.tune(options.tune, batch_size)?,
+        }
         let step = TrainStep::new(&vae);
         let split = Split::upload(gpu, &data.train)?;
 

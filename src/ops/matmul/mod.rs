@@ -6,10 +6,12 @@
 //! and bias (outputs).
 
 mod naive;
+mod tune;
 mod variant;
 mod weights;
 
 pub use naive::{SHADER as NAIVE, Transposed, naive};
+pub use tune::{Trial, Tune, Tuned, tune};
 pub use variant::Variant;
 pub use weights::{WeightGradient, backward_weight, backward_weight_adam};
 
@@ -122,7 +124,8 @@ impl Product {
 
     /// The variant that `choices` name, if the adapter can run it, and otherwise the default.
     pub fn variant(self, gpu: &Gpu, choices: &Choices, sizes: [usize; 3]) -> Variant {
-        let chosen = choices.get(&self.problem(sizes[1], sizes[2]));
+        let usable = choices.are_for(gpu.report());
+        let chosen = choices.get(&self.problem(sizes[1], sizes[2])).filter(|_| usable);
         let chosen = chosen.and_then(|words| words.parse().ok());
         let [height, width, _] = self.shape(sizes);
         chosen

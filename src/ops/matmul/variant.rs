@@ -97,8 +97,16 @@ impl Variant {
     pub fn fits(self, report: &AdapterReport) -> bool {
         match self {
             // A subgroup of any other size would hand round the wrong blocks.
-            Lanes { lanes, .. } => report.subgroups && report.subgroup_sizes == [lanes; 2],
-            Registers { lanes, .. } => lanes <= report.max_workgroup_invocations,
+            Lanes { lanes, .. } => {
+                let staged = 64 * lanes * lanes;
+                report.subgroups
+                    && report.subgroup_sizes == [lanes; 2]
+                    && staged <= report.max_workgroup_bytes
+            }
+            Registers { lanes, rows, .. } => {
+                let staged = 64 * rows * lanes;
+                lanes <= report.max_workgroup_invocations && staged <= report.max_workgroup_bytes
+            }
             Tiled { down, across, rows, columns, depth, slices } => {
                 let invocations = down * across * slices;
                 let quads = depth * (rows * down + columns * across) * slices

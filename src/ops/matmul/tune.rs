@@ -1,0 +1,284 @@
+//! Finding the fastest variant for a problem by trying.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use super::{PRODUCTS, Product, Variant, WeightGradient, backward_input, backward_weight_adam};
+use super::{forms, forward, shader};
+use crate::cache;
+use crate::error::{Error, Result};
+use crate::gpu::{Choices, Gpu, Plan, Tensor};
+use crate::ops::State;
+
+/// How much to try before training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tune {
+    /// Nothing: every product takes the default for the adapter.
+    #[default]
+    Off,
+    /// A few variants that are good on most adapters of a kind; what was found before is remembered.
+    Quick,
+    /// All that the kernels allow within reason; likewise.
+    Full,
+}
+
+/// The levels by their names.
+const LEVELS: [(&str, Tune); 3] = [("off", Tune::Off), ("quick", Tune::Quick), ("full", Tune::Full)];
+
+impl std::str::FromStr for Tune {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let level = LEVELS.iter().find(|(n, _)| *n == name).map(|(_, level)| *level);
+        let names = LEVELS.map(|(name, _)| name).join(", ");
+        level.ok_or_else(|| Error::Usage(format!("must be one of {names}")))
+    }
+}
+
+/// What was found for a problem.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tuned {
+    /// In the words of [`Variant`].
+    pub variant: String,
+    /// Seconds that the product takes in it.
+    pub seconds: f64,
+    /// Variants that were tried.
+    pub tried: usize,
+}
+
+/// How long a sample should last at least: the clock and the submission are then below its noise.
+const SAMPLE: Duration = Duration::from_micros(500);
+
+/// The fastest variants for training `layers` (inputs, outputs) on batches of `batch`, with the
+/// hidden layers' `activation`. What was found before on the same adapter, driver and kernels is
+/// taken from the cache; `progress` is told what is found anew.
+///
+/// # Errors
+///
+/// [`crate::Error::Gpu`] if the adapter fails.
+pub fn tune(
+    gpu: &Gpu,
+    level: Tune,
+    batch: usize,
+    layers: &[[usize; 2]],
+    activation: Option<&str>,
+    mut progress: impl FnMut(Product, [usize; 3], &Tuned),
+) -> Result<Choices> {
+    let mut choices = Choices::new(gpu.report());
+    if level == Tune::Off {
+        return Ok(choices);
+    }
+    let candidates = candidates(gpu, level);
+    let name = cache_name(gpu);
+    let mut known: BTreeMap<String, Tuned> =
+        cache::read(&name).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let mut news = false;
+    let missing = |problem: &str| !known.contains_key(&format!("{problem}, batch {batch}"));
+    let new = layers.iter().any(|[i, o]| PRODUCTS.iter().any(|p| missing(&p.problem(*i, *o))));
+    if new && !gpu.report().is_software() {
+        compile(gpu, activation, &candidates);
+    }
+    for &[inputs, outputs] in layers {
+        let sizes = [batch, inputs, outputs];
+        for product in PRODUCTS {
+            let problem = product.problem(inputs, outputs);
+            let key = format!("{problem}, batch {batch}");
+            let valid = |t: &&Tuned| {
+                let variant = t.variant.parse::<Variant>();
+                t.tried >= candidates.len() && variant.is_ok_and(|v| v.fits(gpu.report()))
+            };
+            let tuned = match known.get(&key).filter(valid) {
+                Some(tuned) => tuned.clone(),
+                None => {
+                    let tuned = fastest(gpu, product, sizes, activation, &candidates)?;
+                    progress(product, sizes, &tuned);
+                    news = true;
+                    known.insert(key, tuned.clone());
+                    tuned
+                }
+            };
+            choices.set(problem, tuned.variant);
+        }
+    }
+    if news {
+        cache::write(&name, &serde_json::to_vec(&known).expect("timings can be written as JSON"));
+    }
+    Ok(choices)
+}
+
+/// One file for each adapter, driver and text of the kernels.
+fn cache_name(gpu: &Gpu) -> String {
+    let report = gpu.report();
+    let mut key = format!("{} {} {}", report.name, report.driver, report.backend);
+    let some = |lanes| [Variant::Lanes { lanes, columns: 1 }, REGISTERS[0], SMALL];
+    for (form, variant) in forms().flat_map(|form| some(1).map(|variant| (form, variant))) {
+        key += &shader(form, variant).0.source;
+    }
+    format!("tuning-{:08x}.json", crc32fast::hash(key.as_bytes()))
+}
+
+const REGISTERS: [Variant; 2] = [
+    Variant::Registers { lanes: 8, rows: 2, columns: 2 },
+    Variant::Registers { lanes: 8, rows: 4, columns: 2 },
+];
+
+const SMALL: Variant =
+    Variant::Tiled { down: 8, across: 8, rows: 1, columns: 1, depth: 16, slices: 1 };
+
+/// What to try on an adapter, the likeliest first.
+fn candidates(gpu: &Gpu, level: Tune) -> Vec<Variant> {
+    let report = gpu.report();
+    let lanes = report.subgroup_sizes[0];
+    let lanes = |columns| Variant::Lanes { lanes, columns };
+    let mut all = match (report.is_software(), level) {
+        (true, Tune::Full) => vec![lanes(1), lanes(2), REGISTERS[0], REGISTERS[1], SMALL],
+        // Compiling is most of a software adapter's time.
+        (true, _) if lanes(1).fits(report) => vec![lanes(1), REGISTERS[0]],
+        (true, _) => REGISTERS.to_vec(),
+        (false, Tune::Full) => sweep().collect(),
+        (false, _) => TILED.map(tiled).to_vec(),
+    };
+    all.retain(|variant| variant.fits(report));
+    all
+}
+
+/// Invocations down and across, blocks of each down and across, depth, slices.
+const TILED: [[u32; 6]; 8] = [
+    [8, 8, 1, 1, 16, 1],
+    [8, 8, 1, 1, 16, 4],
+    [8, 8, 1, 1, 16, 8],
+    [16, 16, 1, 1, 16, 1],
+    [8, 16, 1, 1, 16, 2],
+    [8, 8, 2, 2, 16, 1],
+    [16, 16, 2, 1, 16, 1],
+    [16, 16, 2, 2, 8, 1],
+];
+
+fn tiled([down, across, rows, columns, depth, slices]: [u32; 6]) -> Variant {
+    Variant::Tiled { down, across, rows, columns, depth, slices }
+}
+
+/// Every sensible shape of tiles.
+fn sweep() -> impl Iterator<Item = Variant> {
+    let threads = [[4, 8], [8, 8], [8, 16], [16, 8], [16, 16]];
+    let blocks = [[1, 1], [1, 2], [2, 1], [2, 2]];
+    threads.into_iter().flat_map(move |[down, across]| {
+        blocks.into_iter().flat_map(move |[rows, columns]| {
+            [8, 16, 32].into_iter().flat_map(move |depth| {
+                let shape = move |slices| [down, across, rows, columns, depth, slices];
+                [1, 2, 4, 8].into_iter().map(move |slices| tiled(shape(slices)))
+            })
+        })
+    })
+}
+
+/// Compiles the candidates side by side, which drivers of GPUs do at once and not at first use.
+fn compile(gpu: &Gpu, activation: Option<&str>, candidates: &[Variant]) {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    std::thread::scope(|scope| {
+        for part in candidates.chunks(candidates.len().div_ceil(threads).max(1)) {
+            scope.spawn(move || {
+                for (variant, product) in part.iter().flat_map(|v| PRODUCTS.map(|p| (*v, p))) {
+                    Trial::new(gpu, product, [4, 4, 4], activation, variant);
+                }
+            });
+        }
+    });
+}
+
+fn fastest(
+    gpu: &Gpu,
+    product: Product,
+    sizes: [usize; 3],
+    activation: Option<&str>,
+    candidates: &[Variant],
+) -> Result<Tuned> {
+    let mut best = Tuned { variant: String::new(), seconds: f64::INFINITY, tried: candidates.len() };
+    for variant in candidates {
+        let seconds = Trial::new(gpu, product, sizes, activation, *variant).seconds(best.seconds)?;
+        if seconds < best.seconds {
+            best = Tuned { variant: variant.to_string(), seconds, ..best };
+        }
+    }
+    Ok(best)
+}
+
+/// A product on random data in one variant.
+pub struct Trial {
+    plan: Plan,
+    /// Kept, for the plan's bind groups alone do not own them.
+    _tensors: Vec<Tensor>,
+}
+
+impl Trial {
+    /// Records it as training uses it.
+    pub fn new(
+        gpu: &Gpu,
+        product: Product,
+        sizes: [usize; 3],
+        activation: Option<&str>,
+        variant: Variant,
+    ) -> Self {
+        let [batch, inputs, outputs] = sizes;
+        let mut choices = Choices::new(gpu.report());
+        choices.set(product.problem(inputs, outputs), variant.to_string());
+        let mut plan = Plan::with_choices(gpu, &Arc::new(choices));
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let mut fill = |tensor: &Tensor| {
+            let draw = |_| random.random_range(-1.0f32..1.0);
+            tensor.write(gpu, &(0..tensor.len()).map(draw).collect::<Vec<_>>());
+        };
+        let [x, dx, pre_x] = [(); 3].map(|()| plan.matrix(&[batch, inputs]));
+        let [y, dy, pre_y] = [(); 3].map(|()| plan.matrix(&[batch, outputs]));
+        // Room for a bias behind the weight.
+        let weight_len = (outputs * crate::gpu::padded(inputs)).next_multiple_of(Tensor::ALIGNMENT);
+        let arena = || Tensor::zeros(gpu, "trial", &[weight_len + outputs.next_multiple_of(64)]);
+        let [parameter, first, second] = [(); 3].map(|()| arena());
+        let weight = parameter.view_matrix(0, &[outputs, inputs]);
+        let bias = parameter.view(weight_len, &[outputs]);
+        let state = State::tensor(gpu, "trial");
+        match product {
+            Product::Forward => {
+                forward(&mut plan, "trial", &x, &weight, &bias, activation, &pre_y, &y);
+            }
+            Product::BackwardInput => {
+                backward_input(&mut plan, "trial", &dy, &weight, activation, &pre_x, &dx);
+            }
+            Product::BackwardWeight => {
+                let (dy, x) = (dy.clone(), x.clone());
+                let layer = WeightGradient { dy, x, weight: weight.clone(), bias };
+                let moments = [&first, &second];
+                backward_weight_adam(&mut plan, "trial", &[layer], &state, &parameter, moments);
+            }
+        }
+        [&x, &dy, &pre_x, &weight].into_iter().for_each(&mut fill);
+        Self { plan, _tensors: vec![parameter, first, second, state] }
+    }
+
+    /// Seconds that it takes; of a trial slower than twice `bound`, from its first sample.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`] if the adapter fails.
+    pub fn seconds(&self, bound: f64) -> Result<f64> {
+        let gpu = self.plan.gpu();
+        let run = |times: usize| -> Result<f64> {
+            let begun = Instant::now();
+            let submission = gpu.submit(|pass| (0..times).for_each(|_| self.plan.encode(pass)));
+            gpu.wait(submission)?;
+            Ok(begun.elapsed().as_secs_f64() / times as f64)
+        };
+        run(1)?; // compiles
+        let first = run(1)?;
+        if first > 2.0 * bound && first > SAMPLE.as_secs_f64() {
+            return Ok(first);
+        }
+        let times = (SAMPLE.as_secs_f64() / first).ceil().clamp(1.0, 256.0) as usize;
+        (0..3).try_fold(first, |least, _| Ok(least.min(run(times)?)))
+    }
+}
