@@ -77,7 +77,12 @@ impl Module {
 
 impl Kernel {
     /// Compiles `entry` of `module`; panics if there is none, which is a bug of this crate.
-    pub(super) fn new(device: &wgpu::Device, module: &Module, entry: &str) -> Self {
+    pub(super) fn new(
+        device: &wgpu::Device,
+        module: &Module,
+        entry: &str,
+        cache: Option<&wgpu::PipelineCache>,
+    ) -> Self {
         let name = format!("{}.{entry}", module.shader);
         let index = module
             .naga
@@ -95,7 +100,7 @@ impl Kernel {
                 zero_initialize_workgroup_memory: false,
                 ..Default::default()
             },
-            cache: None,
+            cache,
         });
         Self {
             pipeline,

@@ -3,8 +3,10 @@
 mod adapter;
 mod choices;
 mod kernel;
+mod pipelines;
 mod plan;
 mod tensor;
+mod timestamps;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,8 +16,10 @@ pub use adapter::{AdapterOptions, AdapterReport, Backend, adapters};
 pub use choices::Choices;
 use kernel::Module;
 pub use kernel::{Kernel, Shader};
+use pipelines::Pipelines;
 pub use plan::Plan;
 pub use tensor::{Tensor, padded};
+pub use timestamps::Timer;
 
 use crate::error::{Error, Result};
 
@@ -29,9 +33,16 @@ struct Inner {
     queue: wgpu::Queue,
     modules: Mutex<HashMap<String, Arc<Module>>>,
     kernels: Mutex<HashMap<(String, String), Arc<Kernel>>>,
+    /// Kept on the disk when this is dropped.
+    pipelines: Option<Pipelines>,
     failure: Arc<Mutex<Option<String>>>,
     traffic: [AtomicU64; 3],
 }
+
+/// What is used where the adapter has it, and done without where it has not.
+const WELCOME: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
+    .union(wgpu::Features::SUBGROUP)
+    .union(wgpu::Features::PIPELINE_CACHE);
 
 /// How often the host has reached for the adapter since it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +74,7 @@ impl Gpu {
         let (adapter, report) = adapter::find(options)?.swap_remove(0);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("vae-gpu"),
-            required_features: adapter.features() & wgpu::Features::SUBGROUP,
+            required_features: adapter.features() & WELCOME,
             required_limits: adapter.limits(),
             ..Default::default()
         };
@@ -90,12 +101,14 @@ impl Gpu {
                 slot.lock().unwrap().get_or_insert(message);
             }
         });
+        let pipelines = Pipelines::load(&device, &adapter.get_info());
         Ok(Self(Arc::new(Inner {
             report,
             device,
             queue,
             modules: Mutex::default(),
             kernels: Mutex::default(),
+            pipelines,
             failure,
             traffic: Default::default(),
         })))
@@ -137,7 +150,8 @@ impl Gpu {
         let new = || Arc::new(Module::new(&self.0.device, shader.name, &text));
         let module = modules.entry(text.clone()).or_insert_with(new).clone();
         drop(modules);
-        let kernel = Arc::new(Kernel::new(&self.0.device, &module, entry));
+        let cache = self.0.pipelines.as_ref().map(Pipelines::cache);
+        let kernel = Arc::new(Kernel::new(&self.0.device, &module, entry, cache));
         self.0.kernels.lock().unwrap().insert(key, kernel.clone());
         kernel
     }

@@ -1,5 +1,6 @@
 //! The program as a user runs it: every command, and every way to get one wrong.
 
+mod cache;
 #[path = "../common/mod.rs"]
 mod common;
 mod datasets;
@@ -114,6 +115,7 @@ impl Place {
             .env("XDG_RUNTIME_DIR", std::env::temp_dir())
             // Mesa keeps compiled shaders there: in a home, if there is one, and complains if not.
             .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"))
+            .env_remove("VAE_GPU_CACHE")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
     }

@@ -1,0 +1,43 @@
+//! What is kept to save time must never be missed, nor do harm.
+
+use super::*;
+
+/// One step of training with $VAE_GPU_CACHE set, which must succeed in silence.
+#[track_caller]
+fn train(place: &Place, cache: &str) {
+    let args =
+        ["train", "--config", "tiny.toml", "--out", "run", "--overwrite", "--max-steps", "1"];
+    let mut command = place.command(&args);
+    let ran = Ran::from(command.env("VAE_GPU_CACHE", cache).output().unwrap());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{cache:?}");
+}
+
+#[test]
+fn pipelines_are_kept_and_damage_is_ignored() {
+    let Some(place) = place_with_adapter() else { return };
+    train(&place, "cache");
+    if adapter().as_ref().unwrap()["pipeline_cache"] == false {
+        return skip("the adapter keeps no pipelines");
+    }
+    let file =
+        names(place.path("cache")).into_iter().find(|n| n.to_str().unwrap().contains("pipe"));
+    let file = format!("cache/{}", file.expect("a file of pipelines").to_str().unwrap());
+    let whole = place.read(&file);
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    for damaged in [&[][..], &whole[..3], &whole[..whole.len() - 1], &flipped] {
+        place.write(&file, damaged);
+        train(&place, "cache");
+        assert!(place.read(&file).len() >= whole.len(), "it is made anew");
+    }
+}
+
+#[test]
+fn no_cache_is_no_error() {
+    let Some(place) = place_with_adapter() else { return };
+    // A file is in the way of the folder.
+    for cache in ["", "tiny.toml", "tiny.toml/deeper"] {
+        train(&place, cache);
+    }
+    assert_eq!(names(place.path("")), ["idx", "run", "tiny.toml"]);
+}

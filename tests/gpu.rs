@@ -1,0 +1,24 @@
+//! The adapter's clock.
+
+#[path = "common/mod.rs"]
+mod common;
+
+use vae_gpu::gpu::{Plan, Tensor, Timer};
+use vae_gpu::ops::activation;
+
+#[test]
+fn a_timed_pass_runs_and_takes_a_finite_time() {
+    let Some(gpu) = common::gpu() else { return };
+    let timer = Timer::new(&gpu);
+    assert_eq!(timer.is_some(), gpu.report().timestamps);
+    let Some(timer) = timer else { return common::skip("the adapter has no timestamps") };
+    let x = Tensor::new(&gpu, "x", &[1000], &[1.5f32; 1000]);
+    let y = Tensor::zeros(&gpu, "y", &[1000]);
+    let mut plan = Plan::new(&gpu);
+    activation::forward(&mut plan, "test", "relu", &x, &y);
+    for _ in 0..3 {
+        let seconds = timer.time(|pass| plan.encode(pass)).unwrap();
+        assert!((0.0..60.0).contains(&seconds), "{seconds}");
+    }
+    assert_eq!(y.read::<f32>(&gpu).unwrap(), [1.5; 1000]);
+}
