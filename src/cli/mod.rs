@@ -11,6 +11,7 @@ mod presets;
 mod reconstruct;
 mod sample;
 mod train;
+mod tune;
 
 use std::io::Write;
 use std::path::Path;
@@ -44,6 +45,8 @@ enum Command {
     Reconstruct(reconstruct::ReconstructArgs),
     /// Print the losses on the test split, in nats per image
     Evaluate(evaluate::EvaluateArgs),
+    /// Find the fastest kernels for a model, ahead of training
+    Tune(tune::TuneArgs),
     /// List the adapters that can be used, the default first
     Devices(devices::DevicesArgs),
     /// List the presets, or print one as a TOML file to start from
@@ -83,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::Sample(args) => sample::run(&args, &cli.adapter),
         Command::Reconstruct(args) => reconstruct::run(&args, &cli.adapter),
         Command::Evaluate(args) => evaluate::run(&args, &cli.adapter),
+        Command::Tune(args) => tune::run(&args, &cli.adapter),
         Command::Devices(args) => devices::run(&args, &cli.adapter),
         Command::Presets(args) => presets::run(&args),
     };

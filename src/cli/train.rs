@@ -65,7 +65,7 @@ pub struct TrainArgs {
     /// Convert the images of a folder to 1 (grey) or 3 channels
     #[arg(long, value_name = "1|3")]
     channels: Option<usize>,
-    /// Try kernels before training, and remember the fastest: off, quick or full
+    /// Try kernels before training and remember the fastest: off, quick or full
     #[arg(long, value_name = "LEVEL", default_value = "quick", env = "VAE_GPU_TUNE")]
     #[arg(hide_env_values = true)]
     tune: Tune,
@@ -144,6 +144,9 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let options = TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };
     // From here on a Ctrl-C finds a run to save.
     let interrupted = watch_for_interrupt();
+    // Up to two seconds, once on an adapter.
+    let tuning = ProgressBar::new_spinner().with_message("finding the fastest kernels");
+    tuning.enable_steady_tick(Duration::from_millis(100));
     let (mut trainer, mut run) = match resumed {
         Some(run) => {
             let checkpoint = run.checkpoint();
@@ -155,6 +158,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
             (trainer, run)
         }
     };
+    tuning.finish_and_clear();
     introduce(gpu.report(), &data, &trainer, &run);
     if trainer.is_finished() {
         say!(

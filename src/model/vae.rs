@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
 use crate::nn::{Backward, Chain, Layer, Layout, Linear, Origin, ParameterSpec, Parameters, Value};
 use crate::ops::activation;
-use crate::ops::matmul::{self, Tune, WeightGradient};
+use crate::ops::matmul::{self, Product, Tune, Tuned, WeightGradient};
 
 /// A variational autoencoder with its parameters on the adapter.
 ///
@@ -120,16 +120,21 @@ impl Vae {
         specs.filter(|s| s.shape.len() == 2).map(|s| [s.shape[1], s.shape[0]]).collect()
     }
 
-    /// Finds the fastest variants of its kernels for batches of `batch`: see [`matmul::tune`].
+    /// Finds the fastest variants of its kernels for batches of `batch`, and takes them: see
+    /// [`matmul::tune`].
     ///
     /// # Errors
     ///
     /// [`crate::Error::Gpu`] if the adapter fails.
-    pub fn tune(&mut self, level: Tune, batch: usize) -> Result<()> {
+    pub fn tune(
+        &mut self,
+        level: Tune,
+        batch: usize,
+        found: impl FnMut(Product, [usize; 3], &Tuned),
+    ) -> Result<()> {
         let activation = activation::named(&self.config.activation);
-        let found = |_, _, _: &_| ();
-        let choices =
-            matmul::tune(&self.gpu, level, batch, &self.layers(), activation, found)?;
+        let layers = self.layers();
+        let choices = matmul::tune(&self.gpu, level, batch, &layers, activation, found)?;
         self.set_choices(choices);
         Ok(())
     }

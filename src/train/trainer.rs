@@ -85,7 +85,7 @@ impl Trainer {
         vae.check_batch(batch_size)?;
         match choices.filter(|choices| choices.are_for(gpu.report())) {
             Some(choices) => vae.set_choices(choices),
-            None => vae.tune(options.tune, batch_size)?,
+            None => vae.tune(options.tune, batch_size, |_, _, _| ())?,
         }
         let step = TrainStep::new(&vae);
         let split = Split::upload(gpu, &data.train)?;

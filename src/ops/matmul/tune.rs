@@ -55,8 +55,8 @@ pub struct Tuned {
 const SAMPLE: Duration = Duration::from_micros(500);
 
 /// The fastest variants for training `layers` (inputs, outputs) on batches of `batch`, with the
-/// hidden layers' `activation`. What was found before on the same adapter, driver and kernels is
-/// taken from the cache; `progress` is told what is found anew.
+/// hidden layers' `activation`; `found` is told each. What was found before on the same adapter,
+/// driver and kernels is taken from the cache.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ pub fn tune(
     batch: usize,
     layers: &[[usize; 2]],
     activation: Option<&str>,
-    mut progress: impl FnMut(Product, [usize; 3], &Tuned),
+    mut found: impl FnMut(Product, [usize; 3], &Tuned),
 ) -> Result<Choices> {
     let mut choices = Choices::new(gpu.report());
     if level == Tune::Off {
@@ -78,14 +78,17 @@ pub fn tune(
     let mut known: BTreeMap<String, Tuned> =
         cache::read(&name).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let mut news = false;
-    let missing = |problem: &str| !known.contains_key(&format!("{problem}, batch {batch}"));
-    let new = layers.iter().any(|[i, o]| PRODUCTS.iter().any(|p| missing(&p.problem(*i, *o))));
-    if new && !gpu.report().is_software() {
+    let missing = |[inputs, outputs]: &[usize; 2]| {
+        let problem = Product::Forward.problem(*inputs, *outputs);
+        !known.contains_key(&format!("{problem}, batch {batch}"))
+    };
+    if layers.iter().any(missing) && !gpu.report().is_software() {
         compile(gpu, activation, &candidates);
     }
-    for &[inputs, outputs] in layers {
+    for (i, &[inputs, outputs]) in layers.iter().enumerate() {
         let sizes = [batch, inputs, outputs];
-        for product in PRODUCTS {
+        // Nobody asks for the gradient of the first layer's input.
+        for product in PRODUCTS.into_iter().filter(|p| i > 0 || *p != Product::BackwardInput) {
             let problem = product.problem(inputs, outputs);
             let key = format!("{problem}, batch {batch}");
             let valid = |t: &&Tuned| {
@@ -96,12 +99,12 @@ pub fn tune(
                 Some(tuned) => tuned.clone(),
                 None => {
                     let tuned = fastest(gpu, product, sizes, activation, &candidates)?;
-                    progress(product, sizes, &tuned);
                     news = true;
                     known.insert(key, tuned.clone());
                     tuned
                 }
             };
+            found(product, sizes, &tuned);
             choices.set(problem, tuned.variant);
         }
     }

@@ -1,0 +1,66 @@
+//! `vae-gpu tune`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use vae_gpu::ops::matmul::Tune;
+use vae_gpu::{Config, Error, Preset, Result, Vae};
+
+use super::AdapterArgs;
+
+#[derive(Args)]
+pub struct TuneArgs {
+    /// For this preset [default: mlp]
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    preset: Option<String>,
+    /// For the model in a TOML file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// For images such as these: digits, an IDX folder or a folder of PNG/JPEG
+    /// images [default: digits]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// For this many images in a step
+    #[arg(long, value_name = "IMAGES", allow_negative_numbers = true)]
+    batch_size: Option<usize>,
+    /// How much to try: quick or full
+    #[arg(long, value_name = "LEVEL", default_value = "full")]
+    level: Tune,
+}
+
+pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
+    if args.level == Tune::Off {
+        return Err(Error::Usage("--level off: must be quick or full".into()));
+    }
+    let mut config = match (&args.config, &args.preset) {
+        (Some(file), _) => Config::read(file)?,
+        (None, Some(name)) => name.parse::<Preset>()?.config(),
+        (None, None) => Preset::Mlp.config(),
+    };
+    config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
+    config.data.path = args.data.clone().unwrap_or(config.data.path);
+    config.check()?;
+    let shape = config.data.read()?.shape();
+    let gpu = adapter.open()?;
+    let batch = config.train.batch_size;
+    let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;
+    vae.check_batch(batch)?;
+    say!("adapter  {} ({})", gpu.report().name, gpu.report().kind);
+    say!("batch    {batch}\n");
+    say!("{:<16} {:>14}  {:<26} {:>9} {:>9}", "product", "layer", "variant", "ms", "GFLOP/s");
+    let bar = ProgressBar::new_spinner().with_message("trying kernels");
+    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    vae.tune(args.level, batch, |product, [batch, inputs, outputs], tuned| {
+        let flop = 2.0 * (batch * inputs * outputs) as f64;
+        let layer = format!("{inputs} to {outputs}");
+        let (ms, rate) = (1e3 * tuned.seconds, flop / tuned.seconds / 1e9);
+        bar.suspend(|| {
+            let variant = &tuned.variant;
+            say!("{:<16} {layer:>14}  {variant:<26} {ms:>9.3} {rate:>9.1}", product.name());
+        });
+    })?;
+    bar.finish_and_clear();
+    Ok(ExitCode::SUCCESS)
+}
