@@ -118,7 +118,7 @@ pub fn tune(
 fn cache_name(gpu: &Gpu) -> String {
     let report = gpu.report();
     let mut key = format!("{} {} {}", report.name, report.driver, report.backend);
-    let some = |lanes| [Variant::Lanes { lanes, columns: 1 }, REGISTERS[0], SMALL];
+    let some = |lanes| [Variant::Lanes { lanes, rows: 1 }, REGISTERS[0], SMALL];
     for (form, variant) in forms().flat_map(|form| some(1).map(|variant| (form, variant))) {
         key += &shader(form, variant).0.source;
     }
@@ -137,11 +137,11 @@ const SMALL: Variant =
 fn candidates(gpu: &Gpu, level: Tune) -> Vec<Variant> {
     let report = gpu.report();
     let lanes = report.subgroup_sizes[0];
-    let lanes = |columns| Variant::Lanes { lanes, columns };
+    let lanes = |rows| Variant::Lanes { lanes, rows };
     let mut all = match (report.is_software(), level) {
         (true, Tune::Full) => vec![lanes(1), lanes(2), REGISTERS[0], REGISTERS[1], SMALL],
         // Compiling is most of a software adapter's time.
-        (true, _) if lanes(1).fits(report) => vec![lanes(1), REGISTERS[0]],
+        (true, _) if lanes(1).fits(report) => vec![lanes(1), lanes(2)],
         (true, _) => REGISTERS.to_vec(),
         (false, Tune::Full) => sweep().collect(),
         (false, _) => TILED.map(tiled).to_vec(),

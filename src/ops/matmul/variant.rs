@@ -12,8 +12,8 @@ pub enum Variant {
     Lanes {
         /// Invocations in a subgroup, and in a workgroup.
         lanes: u32,
-        /// 4×4 blocks of the right side that each holds.
-        columns: u32,
+        /// 4×4 blocks of the left side that each holds, 1 or 2.
+        rows: u32,
     },
     /// `shaders/matmul/registers.wgsl`: each invocation for itself.
     Registers {
@@ -48,9 +48,9 @@ impl Variant {
     pub(super) fn shader(self) -> (&'static str, Vec<(&'static str, u32)>) {
         let block = |rows, columns| [("ROWS", rows), ("COLS", columns)];
         match self {
-            Lanes { lanes, columns } => (
+            Lanes { lanes, rows } => (
                 include_str!("../../../shaders/matmul/lanes.wgsl"),
-                vec![("LANES", lanes), ("COLS", columns)],
+                vec![("LANES", lanes), ("ROWS", rows)],
             ),
             Registers { lanes, rows, columns } => (
                 include_str!("../../../shaders/matmul/registers.wgsl"),
@@ -70,7 +70,7 @@ impl Variant {
     /// Rows and columns of a tile, and the tiles of a workgroup.
     fn tile(self) -> [usize; 3] {
         let [height, width, tiles] = match self {
-            Lanes { lanes, columns } => [4 * lanes, 4 * lanes * columns, 1],
+            Lanes { lanes, rows } => [4 * lanes * rows, 4 * lanes, 1],
             Registers { lanes, rows, columns } => [4 * rows, 4 * columns, lanes],
             Tiled { down, across, rows, columns, .. } => [4 * rows * down, 4 * columns * across, 1],
         };
@@ -123,7 +123,7 @@ impl Variant {
     pub fn default_for(report: &AdapterReport, height: usize, width: usize) -> Self {
         let [small, large] = report.subgroup_sizes;
         if report.is_software() {
-            let lanes = Lanes { lanes: small, columns: 1 };
+            let lanes = Lanes { lanes: small, rows: 1 };
             // A wide subgroup's tile would not fit its registers.
             return match small == large && (4..=8).contains(&small) && lanes.fits(report) {
                 true => lanes,
@@ -143,7 +143,7 @@ impl Variant {
 impl Display for Variant {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
-            Lanes { lanes, columns } => write!(f, "lanes {lanes} {columns}"),
+            Lanes { lanes, rows } => write!(f, "lanes {lanes} {rows}"),
             Registers { lanes, rows, columns } => write!(f, "registers {lanes} {rows}x{columns}"),
             Tiled { down, across, rows, columns, depth, slices } => {
                 write!(f, "tiled {down}x{across} {rows}x{columns} {depth} {slices}")
@@ -164,7 +164,7 @@ impl FromStr for Variant {
             return Err(());
         }
         match (kernel, &numbers[..]) {
-            ("lanes", &[lanes, columns]) => Ok(Lanes { lanes, columns }),
+            ("lanes", &[lanes, rows @ 1..=2]) => Ok(Lanes { lanes, rows }),
             ("registers", &[lanes, rows, columns]) => Ok(Registers { lanes, rows, columns }),
             ("tiled", &[down, across, rows, columns, depth, slices])
                 if depth.is_multiple_of(4) =>
