@@ -19,9 +19,9 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> epsilon: array<f32>;
 
 // Four bytes from byte `at` on.
-fn four_bytes(at: u32) -> vec4<u32> {
+fn four_bytes(at: u32, words: u32) -> vec4<u32> {
     let low = images[at / 4u];
-    let high = images[min(at / 4u + 1u, params.words - 1u)];
+    let high = images[min(at / 4u + 1u, words - 1u)];
     let shift = 8u * (at % 4u);
     let word = select((low >> shift) | (high << (32u - shift)), low, shift == 0u);
     return (vec4(word) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u);
@@ -35,20 +35,23 @@ fn batch(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let i = flat_group(group, groups) * 64u + lane;
-    let quads = params.rows * params.row_quads;
+    // Before any branch, where software adapters read a uniform once for all lanes.
+    let p = params;
+    let row = state.row;
+    let step = state.step;
+    let quads = p.rows * p.row_quads;
     if i < quads {
-        let column = i % params.row_quads * 4u;
-        let image = order[state.row + i / params.row_quads];
-        let bytes = vec4<f32>(four_bytes(image * params.pixels + column)) / 255.0;
-        let exists = vec4(column) + vec4(0u, 1u, 2u, 3u) < vec4(params.pixels);
-        x[i] = select(vec4(0.0), bytes, exists);
+        let column = i % p.row_quads * 4u;
+        let image = order[row + i / p.row_quads];
+        let bytes = vec4<f32>(four_bytes(image * p.pixels + column, p.words)) / 255.0;
+        x[i] = select(vec4(0.0), bytes, vec4(column) + vec4(0u, 1u, 2u, 3u) < vec4(p.pixels));
         return;
     }
     let first = 4u * (i - quads);
-    if first < params.noise {
-        let key = vec4(params.seed_low, params.seed_high, 0u, params.stream);
-        let values = normals(threefry(vec4(i - quads, state.step, 0u, 0u), key));
-        for (var j = 0u; j < 4u && first + j < params.noise; j++) {
+    if first < p.noise {
+        let key = vec4(p.seed_low, p.seed_high, 0u, p.stream);
+        let values = normals(threefry(vec4(i - quads, step, 0u, 0u), key));
+        for (var j = 0u; j < 4u && first + j < p.noise; j++) {
             epsilon[first + j] = values[j];
         }
     }

@@ -25,7 +25,7 @@ fn right_rows(p: Product, column: u32) -> vec4<u32> {
 }
 
 fn whole() -> Product {
-    return Product(params.height, params.width, 0u, 0u, params.left_row, params.right_row, 0u, params.result_row, 0u);
+    return Product(params.height, params.width, params.depth, 0u, 0u, params.left_row, params.right_row, 0u, params.result_row, 0u);
 }
 
 fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}

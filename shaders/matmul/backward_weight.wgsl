@@ -50,6 +50,6 @@ fn backward_weight(
         i++;
     }
     let t = params.tasks[i];
-    let p = Product(t.height, t.width, t.left, t.right, t.left_row, t.right_row, t.weight, t.result_row, t.bias);
+    let p = Product(t.height, t.width, params.depth, t.left, t.right, t.left_row, t.right_row, t.weight, t.result_row, t.bias);
     multiply(p, (number - t.tile) / TILES, lane);
 }

@@ -30,13 +30,14 @@ fn right_rows(p: Product, column: u32) -> vec4<u32> {
     return vec4(0u);
 }
 
+var<private> adam: Adam;
 var<private> scale: vec2<f32>;
 
 fn update(at: u32, gradient: vec4<f32>) {
     var p = parameter[at];
     var m = first_moment[at];
     var v = second_moment[at];
-    adam_step(params.adam, scale, gradient, &p, &m, &v);
+    adam_step(adam, scale, gradient, &p, &m, &v);
     parameter[at] = p;
     first_moment[at] = m;
     second_moment[at] = v;
@@ -64,7 +65,8 @@ fn backward_weight_adam(
         i++;
     }
     let t = params.tasks[i];
-    let p = Product(t.height, t.width, t.left, t.right, t.left_row, t.right_row, t.weight, t.result_row, t.bias);
-    scale = adam_scale(params.adam, state.step, state.learning_rate);
+    let p = Product(t.height, t.width, params.depth, t.left, t.right, t.left_row, t.right_row, t.weight, t.result_row, t.bias);
+    adam = params.adam;
+    scale = adam_scale(adam, state.step, state.learning_rate);
     multiply(p, (number - t.tile) / TILES, lane);
 }

@@ -57,7 +57,7 @@ fn multiply(p: Product, number: u32, lane: u32) {
     var lower_tile: Tile;
     var upper_sums: vec4<f32>;
     var lower_sums: vec4<f32>;
-    for (var k = 0u; k < params.depth; k += 4u) {
+    for (var k = 0u; k < p.depth; k += 4u) {
         let right = right_block(p, right_at, k);
         var left = left_block(p, upper_left, k);
         upper_sums += vec4(1.0) * left;

@@ -7,9 +7,11 @@
 //
 // Rows begin at quads (four floats) and are padded with zeros. Past an edge the last row or quad is
 // read again, and what comes of it is never stored.
+// Read from the parameters once: in a loop, software adapters read a uniform lane by lane.
 struct Product {
     height: u32,
     width: u32,
+    depth: u32,
     left: u32,      // first quad
     right: u32,
     left_row: u32,  // quads from row to row
@@ -40,9 +42,9 @@ fn left_block(p: Product, start: vec4<u32>, k: u32) -> Block {
     }
     // Depths are rows, which have no padding: past the last one there is nothing to add.
     let depths = vec4(k) + FOUR;
-    let at = start + min(depths, vec4(params.depth - 1u)) * p.left_row;
+    let at = start + min(depths, vec4(p.depth - 1u)) * p.left_row;
     let zero = vec4(0.0);
-    let exists = depths < vec4(params.depth);
+    let exists = depths < vec4(p.depth);
     return transpose(Block(
         select(zero, left[at.x], exists.x),
         select(zero, left[at.y], exists.y),
@@ -65,7 +67,7 @@ fn right_block(p: Product, start: vec4<u32>, k: u32) -> Block {
         let at = start + k / 4u;
         return transpose(Block(right[at.x], right[at.y], right[at.z], right[at.w]));
     }
-    let at = start + min(vec4(k) + FOUR, vec4(params.depth - 1u)) * p.right_row;
+    let at = start + min(vec4(k) + FOUR, vec4(p.depth - 1u)) * p.right_row;
     return Block(right[at.x], right[at.y], right[at.z], right[at.w]);
 }
 

@@ -19,7 +19,7 @@ fn multiply(p: Product, number: u32, lane: u32) {
     for (var q = 0u; q < COLS; q++) {
         right_starts[q] = right_start(p, at.y + 4u * q);
     }
-    for (var k = 0u; k < params.depth; k += 4u) {
+    for (var k = 0u; k < p.depth; k += 4u) {
         var rights: array<Block, COLS>;
         for (var q = 0u; q < COLS; q++) {
             rights[q] = right_block(p, right_starts[q], k);
