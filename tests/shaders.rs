@@ -12,7 +12,7 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage};
 use vae_gpu::gpu::Shader;
-use vae_gpu::ops::{SHADERS, activation, likelihood, matmul};
+use vae_gpu::ops::{SHADERS, activation, likelihood, limits, matmul};
 
 /// As the library runs them: no checks.
 const UNCHECKED: BoundsCheckPolicies = BoundsCheckPolicies {
@@ -49,6 +49,7 @@ fn constants(shader: &str) -> Vec<Vec<(&'static str, f64)>> {
     let kinds = |count: usize| (0..count).map(|kind| vec![("KIND", kind as f64)]).collect();
     match shader {
         "activation" => kinds(activation::NAMES.len()),
+        "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as f64)]).to_vec(),
         "likelihood" => kinds(likelihood::NAMES.len()),
         "matmul" => {
             let sets = |tiling: matmul::Tiling| [false, true].map(|v| tiling.constants(v).to_vec());

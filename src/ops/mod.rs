@@ -9,6 +9,7 @@ pub mod activation;
 pub mod adam;
 pub mod gather;
 pub mod likelihood;
+pub mod limits;
 pub mod matmul;
 pub mod noise;
 pub mod report;
@@ -34,9 +35,10 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 6] = [
+pub const SHADERS: [&Shader; 7] = [
     &adam::SHADER,
     &gather::SHADER,
+    &limits::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
     &report::SHADER,

@@ -12,6 +12,7 @@ mod erf;
 mod gather;
 mod latent;
 mod likelihood;
+mod limits;
 mod matmul;
 mod noise;
 mod report;
@@ -23,7 +24,7 @@ use std::collections::BTreeSet;
 use vae_gpu::ops;
 
 /// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
-const CASES: [(&str, fn()); 13] = [
+const CASES: [(&str, fn()); 16] = [
     ("activation.forward", activation::forward),
     ("activation.backward", activation::backward),
     ("adam.step", adam::step),
@@ -31,6 +32,9 @@ const CASES: [(&str, fn()); 13] = [
     ("latent.forward", latent::forward),
     ("latent.backward", latent::backward),
     ("likelihood.loss", likelihood::loss),
+    ("limits.arithmetic", limits::arithmetic),
+    ("limits.copy", limits::copy),
+    ("limits.touch", limits::touch),
     ("matmul.forward", matmul::forward),
     ("matmul.backward_input", matmul::backward_input),
     ("matmul.backward_weight", matmul::backward_weight),

@@ -1,0 +1,48 @@
+//! Kernels that measure what an adapter can do; training has no use for them.
+
+use super::shader;
+use crate::gpu::{Plan, Shader, Tensor};
+
+/// `shaders/limits.wgsl`.
+pub const SHADER: Shader = shader!("limits", "index");
+
+/// Multiply-adds that an invocation of [`arithmetic`] makes in a round: 12 accumulators, 8 times.
+pub const MULTIPLY_ADDS: usize = 12 * 8;
+/// What may be given to [`copy`] as `quads`: adapters differ in which is faster.
+pub const QUADS: [usize; 2] = [1, 4];
+/// Words of a counter for [`touch`].
+pub const COUNTER: usize = 64;
+
+/// result (count) = Σ over k in 1..=12 of what v ← m·v + c makes of k · start (count) in 8 · rounds
+/// steps, with (m, c) = factors (2).
+pub fn arithmetic(
+    plan: &mut Plan,
+    label: &str,
+    rounds: u32,
+    factors: &Tensor,
+    start: &Tensor,
+    result: &Tensor,
+) {
+    let kernel = plan.gpu().kernel(&SHADER, "arithmetic", &[]);
+    let params = [result.len() as u32, rounds, 0, 0];
+    let tensors = [("factors", factors), ("start", start), ("result", result)];
+    plan.record_elements(kernel, label, &params, &tensors, result.len());
+}
+
+/// copied = source, `quads` (of [`QUADS`]) times four elements an invocation; panics unless their common length
+/// is a multiple of 4.
+pub fn copy(plan: &mut Plan, label: &str, quads: usize, source: &Tensor, copied: &Tensor) {
+    assert!(source.len().is_multiple_of(4) && source.len() == copied.len(), "{label}: length");
+    let kernel = plan.gpu().kernel(&SHADER, "copy", &[("QUADS", quads as f64)]);
+    let count = copied.len() / 4;
+    let params = [count as u32, 0, 0, 0];
+    let tensors = [("source", source), ("copied", copied)];
+    plan.record_elements(kernel, label, &params, &tensors, count.div_ceil(quads));
+}
+
+/// Adds one to every word of counter ([`COUNTER`] words at most).
+pub fn touch(plan: &mut Plan, label: &str, counter: &Tensor) {
+    let kernel = plan.gpu().kernel(&SHADER, "touch", &[]);
+    let params = [counter.len() as u32, 0, 0, 0];
+    plan.record_flat(kernel, label, &params, &[("counter", counter)], 1);
+}
