@@ -5,6 +5,7 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::cli::say(format_args!($($text)*)) };
 }
 
+mod bench;
 mod devices;
 mod evaluate;
 mod presets;
@@ -49,6 +50,8 @@ enum Command {
     Tune(tune::TuneArgs),
     /// List the adapters that can be used, the default first
     Devices(devices::DevicesArgs),
+    /// Measure the adapter's limits, every kernel and whole training steps
+    Bench(bench::BenchArgs),
     /// List the presets, or print one as a TOML file to start from
     Presets(presets::PresetsArgs),
 }
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args, &cli.adapter),
         Command::Tune(args) => tune::run(&args, &cli.adapter),
         Command::Devices(args) => devices::run(&args, &cli.adapter),
+        Command::Bench(args) => bench::run(&args, &cli.adapter),
         Command::Presets(args) => presets::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -8,7 +8,7 @@ use super::split::{Split, batches};
 use super::{EpochReport, Evaluator, Losses, Noise, TrainStep};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{Choices, Gpu, Plan};
+use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::model::{Config, TrainConfig, Vae};
 use crate::ops::matmul::Tune;
 use crate::ops::{State, Stream, shuffle};
@@ -142,6 +142,12 @@ impl Trainer {
     /// Labels of the dispatches of a full step, in order.
     pub fn dispatches(&self) -> impl Iterator<Item = &str> {
         self.steps[0].0.labels()
+    }
+
+    /// The plan of a full step and the state it works on, for timing it: what runs it must see that
+    /// the state's row leaves a whole batch.
+    pub(crate) fn full_step(&self) -> (&Plan, &Tensor) {
+        (&self.steps[0].0, &self.step.state)
     }
 
     /// Steps in an epoch.

@@ -68,7 +68,9 @@ fn a_printed_preset_trains() {
 #[test]
 fn help_fits_a_terminal_of_80_columns() {
     let place = Place::new();
-    for command in ["", "train", "sample", "reconstruct", "evaluate", "devices", "presets"] {
+    let commands =
+        ["", "train", "sample", "reconstruct", "evaluate", "devices", "bench", "presets"];
+    for command in commands {
         for flag in ["-h", "--help"] {
             let args: Vec<_> = [command, flag].into_iter().filter(|a| !a.is_empty()).collect();
             let help = place.ok(&args);

@@ -1,5 +1,6 @@
 //! The program as a user runs it: every command, and every way to get one wrong.
 
+mod bench;
 mod cache;
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,0 +1,129 @@
+//! Honest times: warmed up, many samples, each of as many runs as make it long enough.
+
+use serde::Serialize;
+use std::time::Instant;
+
+use crate::error::Result;
+use crate::gpu::{Gpu, Plan, Timer};
+
+/// Seconds that a sample should last, far above what a clock resolves.
+const SAMPLE: f64 = 2e-3;
+/// Seconds for all samples of a row.
+const ROW: f64 = 0.3;
+/// Fewest and most samples.
+const SAMPLES: [usize; 2] = [5, 100];
+/// Most runs in a submission: encoding them costs the host some microseconds each.
+const RUNS: usize = 2000;
+
+/// The median of several times and where the middle half of them lies.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Time {
+    /// Half of the samples took longer.
+    pub median_seconds: f64,
+    /// A quarter of the samples took less.
+    pub lower_quartile_seconds: f64,
+    /// A quarter of the samples took longer.
+    pub upper_quartile_seconds: f64,
+    /// How many there were.
+    pub samples: usize,
+    /// Runs in a sample, whose mean it is.
+    pub runs_per_sample: usize,
+}
+
+impl Time {
+    /// Of samples of `runs` each; panics if there are none.
+    pub(super) fn new(mut seconds: Vec<f64>, runs: usize) -> Self {
+        seconds.sort_by(f64::total_cmp);
+        // Between the two neighbours, as NumPy's default.
+        let quantile = |q: f64| {
+            let at = q * (seconds.len() - 1) as f64;
+            let (low, high) = (seconds[at.floor() as usize], seconds[at.ceil() as usize]);
+            low + (high - low) * at.fract()
+        };
+        Self {
+            median_seconds: quantile(0.5),
+            lower_quartile_seconds: quantile(0.25),
+            upper_quartile_seconds: quantile(0.75),
+            samples: seconds.len(),
+            runs_per_sample: runs,
+        }
+    }
+
+    /// Half the distance between the quartiles, as a share of the median.
+    pub fn spread(&self) -> f64 {
+        (self.upper_quartile_seconds - self.lower_quartile_seconds) / (2.0 * self.median_seconds)
+    }
+}
+
+/// Measures plans by the adapter's own clock, or else by the host's, less a submission's cost.
+pub(super) struct Clock {
+    gpu: Gpu,
+    timer: Option<Timer>,
+    submission: f64,
+}
+
+impl Clock {
+    pub fn new(gpu: &Gpu) -> Self {
+        Self { gpu: gpu.clone(), timer: Timer::new(gpu), submission: 0.0 }
+    }
+
+    /// Whether it is the adapter's own.
+    pub fn is_adapters(&self) -> bool {
+        self.timer.is_some()
+    }
+
+    /// Sets the seconds of a submission that does nothing.
+    pub fn set_submission(&mut self, seconds: f64) {
+        self.submission = seconds;
+    }
+
+    /// Seconds from the submission of `runs` runs of `plan` until the host knows that they are done.
+    pub fn wall(&self, plan: &Plan, runs: usize) -> Result<f64> {
+        let begun = Instant::now();
+        let submission = self.gpu.submit(|pass| (0..runs).for_each(|_| plan.encode(pass)));
+        self.gpu.wait(submission)?;
+        Ok(begun.elapsed().as_secs_f64())
+    }
+
+    /// Seconds of `runs` runs of `plan`, one after the other, on the adapter.
+    pub fn busy(&self, plan: &Plan, runs: usize) -> Result<f64> {
+        match &self.timer {
+            Some(timer) => timer.time(|pass| (0..runs).for_each(|_| plan.encode(pass))),
+            None => Ok((self.wall(plan, runs)? - self.submission).max(0.0)),
+        }
+    }
+
+    /// The time of a run of `plan` on the adapter. Its dispatches must bear repetition.
+    pub fn time(&self, plan: &Plan) -> Result<Time> {
+        self.time_runs(plan, RUNS)
+    }
+
+    /// As [`Clock::time`], with at most `most` runs in a submission.
+    pub fn time_runs(&self, plan: &Plan, most: usize) -> Result<Time> {
+        let mut runs = 1;
+        self.busy(plan, runs)?; // compiles, allocates, wakes the adapter
+        let sample = loop {
+            let seconds = self.busy(plan, runs)?;
+            if seconds >= SAMPLE || runs >= most {
+                break seconds;
+            }
+            // Not at once: the first runs overestimate.
+            let wanted = (1.2 * SAMPLE / seconds.max(1e-9) * runs as f64).ceil() as usize;
+            runs = wanted.clamp(runs + 1, 8 * runs).min(most);
+        };
+        self.samples(runs, sample, || Ok(self.busy(plan, runs)? / runs as f64))
+    }
+
+    /// As many samples of `runs` runs as the time of a row allows, of `sample` seconds each.
+    pub fn samples(
+        &self,
+        runs: usize,
+        sample: f64,
+        mut one: impl FnMut() -> Result<f64>,
+    ) -> Result<Time> {
+        let count = (ROW / sample.max(1e-9)) as usize;
+        let count = count.clamp(SAMPLES[0], SAMPLES[1]);
+        let seconds = (0..count).map(|_| one()).collect::<Result<_>>()?;
+        Ok(Time::new(seconds, runs))
+    }
+}

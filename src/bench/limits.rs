@@ -1,0 +1,160 @@
+//! What the adapter can do at most, by kernels of ours: the yardstick of every other row.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::clock::{Clock, Time};
+use super::{random, wrong};
+use crate::error::Result;
+use crate::gpu::{Gpu, Plan, Tensor};
+use crate::ops::limits;
+
+/// Invocations of the arithmetic, enough to fill any adapter several times.
+const INVOCATIONS: usize = 1 << 20;
+/// Seconds that a dispatch of it should last, so that its launch does not count.
+const LONG: f64 = 1e-3;
+/// Bytes copied: more than caches hold, on software adapters too.
+const COPIED: [u64; 2] = [256 << 20, 64 << 20];
+/// Dispatches that do not wait for each other in a submission: each writes a buffer of its own.
+const INDEPENDENT: usize = 256;
+/// Bytes that the host writes and reads.
+const MOVED: usize = 32 << 20;
+
+/// Measured limits of an adapter: of arithmetic and copies the better samples, as befits a limit, and
+/// medians of the rest.
+#[derive(Clone, Debug, Serialize)]
+pub struct Limits {
+    /// Multiply-adds in 32 bits, each counted as two operations.
+    pub arithmetic_flop_per_second: f64,
+    /// Of a copy within the adapter's memory, reading and writing both counted.
+    pub copy_bytes_per_second: f64,
+    /// A dispatch of one workgroup that waits for the one before it.
+    pub dispatch_seconds: f64,
+    /// The same, where none waits for another.
+    pub independent_dispatch_seconds: f64,
+    /// A submission of one such dispatch, until the host knows that it is done.
+    pub submission_seconds: f64,
+    /// From the host's memory to the adapter's.
+    pub upload_bytes_per_second: f64,
+    /// From the adapter's memory to the host's.
+    pub readback_bytes_per_second: f64,
+    /// Whether times are by the adapter's timestamps; else by the host's clock.
+    pub by_timestamps: bool,
+}
+
+/// Measures them all; tells `clock` what a submission costs.
+pub(super) fn measure(gpu: &Gpu, clock: &mut Clock) -> Result<Limits> {
+    let submission = submission(gpu, clock)?;
+    clock.set_submission(submission);
+    let (dispatch, independent) = dispatches(gpu, clock)?;
+    let (upload, readback) = transfers(gpu, clock, submission)?;
+    Ok(Limits {
+        arithmetic_flop_per_second: arithmetic(gpu, clock)?,
+        copy_bytes_per_second: copy(gpu, clock)?,
+        dispatch_seconds: dispatch,
+        independent_dispatch_seconds: independent,
+        submission_seconds: submission,
+        upload_bytes_per_second: upload,
+        readback_bytes_per_second: readback,
+        by_timestamps: clock.is_adapters(),
+    })
+}
+
+fn arithmetic(gpu: &Gpu, clock: &Clock) -> Result<f64> {
+    // Near one and near zero, so that values stay where arithmetic is at full speed.
+    let factors = Tensor::new(gpu, "factors", &[2], &[0.999f32, 0.001]);
+    let start = Tensor::new(gpu, "start", &[INVOCATIONS], &random(1, INVOCATIONS));
+    let result = Tensor::zeros(gpu, "result", &[INVOCATIONS]);
+    let mut rounds = 4;
+    let plan = loop {
+        let mut plan = Plan::new(gpu);
+        limits::arithmetic(&mut plan, "limits", rounds, &factors, &start, &result);
+        clock.busy(&plan, 1)?;
+        if clock.busy(&plan, 1)? >= LONG || rounds > 1 << 16 {
+            break plan;
+        }
+        rounds *= 4;
+    };
+    let time = clock.time(&plan)?;
+    let (got, first) = (result.read::<f32>(gpu)?[0], f64::from(start.read::<f32>(gpu)?[0]));
+    let steps = |v: f64| (0..8 * rounds).fold(v, |v, _| 0.999 * v + 0.001);
+    let want: f64 = (1..=12).map(|k| steps(f64::from(k) * first)).sum();
+    if (f64::from(got) - want).abs() > 1e-3 * want.abs().max(1.0) {
+        return Err(wrong("limits.arithmetic", "the sum of the accumulators"));
+    }
+    let flop = 2.0 * (limits::MULTIPLY_ADDS * rounds as usize * INVOCATIONS) as f64;
+    Ok(flop / time.lower_quartile_seconds)
+}
+
+/// The better of the ways to copy.
+fn copy(gpu: &Gpu, clock: &Clock) -> Result<f64> {
+    let wanted = COPIED[usize::from(gpu.report().is_software())];
+    let elements = (wanted.min(gpu.report().max_binding_bytes) / 16 * 4) as usize;
+    let values = random(2, elements);
+    let source = Tensor::new(gpu, "source", &[elements], &values);
+    let copied = Tensor::zeros(gpu, "copied", &[elements]);
+    let mut best = 0.0f64;
+    for quads in limits::QUADS {
+        let mut plan = Plan::new(gpu);
+        limits::copy(&mut plan, "limits", quads, &source, &copied);
+        let time = clock.time(&plan)?;
+        best = best.max(8.0 * elements as f64 / time.lower_quartile_seconds);
+    }
+    match copied.read::<f32>(gpu)? == values {
+        true => Ok(best),
+        false => Err(wrong("limits.copy", "the copy")),
+    }
+}
+
+/// Seconds of a dispatch that waits for the one before it, and of one that does not.
+fn dispatches(gpu: &Gpu, clock: &Clock) -> Result<(f64, f64)> {
+    let counter = || Tensor::zeros(gpu, "counter", &[limits::COUNTER]);
+    let (mut waiting, shared) = (Plan::new(gpu), counter());
+    limits::touch(&mut waiting, "limits", &shared);
+    let waiting = clock.time(&waiting)?;
+    let (mut independent, own) =
+        (Plan::new(gpu), Vec::from_iter((0..INDEPENDENT).map(|_| counter())));
+    own.iter().for_each(|own| limits::touch(&mut independent, "limits", own));
+    // Once only in a submission: a second run would wait for the first.
+    let independent = clock.time_runs(&independent, 1)?;
+    if own[INDEPENDENT - 1].read::<u32>(gpu)? != own[0].read::<u32>(gpu)? {
+        return Err(wrong("limits.touch", "the count"));
+    }
+    Ok((waiting.median_seconds, independent.median_seconds / INDEPENDENT as f64))
+}
+
+fn submission(gpu: &Gpu, clock: &Clock) -> Result<f64> {
+    let mut plan = Plan::new(gpu);
+    limits::touch(&mut plan, "limits", &Tensor::zeros(gpu, "counter", &[limits::COUNTER]));
+    clock.wall(&plan, 1)?;
+    let seconds = clock.wall(&plan, 1)?;
+    Ok(clock.samples(1, seconds, || clock.wall(&plan, 1))?.median_seconds)
+}
+
+/// Bytes a second up and down, as [`Tensor::write`] and [`Tensor::read`] do it.
+fn transfers(gpu: &Gpu, clock: &Clock, submission: f64) -> Result<(f64, f64)> {
+    let tensor = Tensor::zeros(gpu, "moved", &[MOVED / 4]);
+    let values = random(3, MOVED / 4);
+    let up = || {
+        let begun = Instant::now();
+        tensor.write(gpu, &values);
+        gpu.wait(gpu.submit(|_| ()))?;
+        Ok((begun.elapsed().as_secs_f64() - submission).max(1e-9))
+    };
+    let down = || {
+        let begun = Instant::now();
+        let read = tensor.read::<f32>(gpu)?;
+        let seconds = begun.elapsed().as_secs_f64() - submission;
+        match read == values {
+            true => Ok(seconds.max(1e-9)),
+            false => Err(wrong("limits.readback", "what was uploaded")),
+        }
+    };
+    let rate = |time: Time| MOVED as f64 / time.median_seconds;
+    let seconds = up()?;
+    let upload = clock.samples(1, seconds, up)?;
+    let seconds = down()?;
+    let readback = clock.samples(1, seconds, down)?;
+    Ok((rate(upload), rate(readback)))
+}

@@ -1,0 +1,242 @@
+//! The microbenchmark suite: every op and every preset's step, against the adapter's own limits.
+//!
+//! Inputs are random and seeded, results are checked before they are timed, and a time is the
+//! median of many samples. A dispatch is timed in a row of its like, each waiting for the one
+//! before it, so that the time includes what it takes to launch it.
+
+mod clock;
+mod limits;
+mod matmul;
+mod ops;
+mod start;
+mod steps;
+
+use std::ffi::OsString;
+
+use rand::RngExt;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::gpu::{AdapterReport, Gpu, Plan};
+use crate::model::Preset;
+use clock::Clock;
+pub use clock::Time;
+pub use limits::Limits;
+pub use start::{Start, first_step};
+pub use steps::Step;
+
+/// What to measure, and how to start the program.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only operations with this in their name.
+    pub filter: Option<String>,
+    /// A program and its arguments that calls [`first_step`] with the preset named by one more
+    /// argument and prints a line from its callback; without it, starts are not measured.
+    pub program: Vec<OsString>,
+}
+
+/// All that was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// On what.
+    pub adapter: AdapterReport,
+    /// Its limits.
+    pub limits: Limits,
+    /// Single kernels.
+    pub rows: Vec<Row>,
+    /// Training steps.
+    pub steps: Vec<Step>,
+    /// Starts of the program.
+    pub starts: Vec<Start>,
+}
+
+/// One kernel at one shape.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Shader and entry point, as in `matmul.forward`.
+    pub operation: String,
+    /// Sizes, as in `128x784x400`: for a product batch, inputs and outputs.
+    pub shape: String,
+    /// Which of several kernels or formulas; empty where there is one.
+    pub variant: String,
+    /// Additions and multiplications that the definition needs; 0 where memory is what counts.
+    pub flop: f64,
+    /// Bytes that must be read and written, each once.
+    pub bytes: f64,
+    /// None where it was skipped.
+    pub time: Option<Time>,
+    /// The least time that the adapter's limits allow, over the time it took. Above 1 where data
+    /// come from a cache, which the limit on memory knows nothing of.
+    pub share_of_limit: Option<f64>,
+    /// Why it was not measured.
+    pub skipped: Option<String>,
+}
+
+/// What [`run`] tells as it goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// Something is about to be measured.
+    Begin(&'a str),
+    /// The limits are known.
+    Limits(&'a Limits),
+    /// A kernel was measured, or skipped.
+    Row(&'a Row),
+    /// A training step was measured.
+    Step(&'a Step),
+    /// A start of the program was measured.
+    Start(&'a Start),
+}
+
+/// What the functions that measure need.
+struct Suite<'a> {
+    gpu: Gpu,
+    clock: Clock,
+    program: &'a [OsString],
+    watch: &'a mut dyn FnMut(Event),
+    report: Report,
+}
+
+/// Measures the operation of a name.
+type Measure = fn(&mut Suite, &str) -> Result<()>;
+
+/// Every kernel that training uses; [`operations`] has more.
+const KERNELS: [(&str, Measure); 13] = [
+    ("matmul.forward", matmul::rows),
+    ("matmul.backward_input", matmul::rows),
+    ("matmul.backward_weight", matmul::rows),
+    ("activation.forward", ops::activation),
+    ("activation.backward", ops::activation),
+    ("adam.step", ops::adam),
+    ("gather.batch", ops::gather),
+    ("latent.forward", ops::latent),
+    ("latent.backward", ops::latent),
+    ("likelihood.loss", ops::likelihood),
+    ("noise.normal", ops::noise),
+    ("report.accumulate", ops::report),
+    ("shuffle.permutation", ops::shuffle),
+];
+
+fn table() -> Vec<(String, Measure)> {
+    let kernels = KERNELS.iter().map(|(name, measure)| (name.to_string(), *measure));
+    let of_presets = |kind: &str, measure: Measure| {
+        let kind = kind.to_string();
+        Preset::ALL.map(|preset| (format!("{kind}.{}", preset.name()), measure))
+    };
+    let limits = [("limits".to_string(), (|_, _| Ok(())) as Measure)];
+    let start = (format!("start.{}", Preset::Mlp.name()), start::starts as Measure);
+    let steps = of_presets("step", steps::step);
+    limits.into_iter().chain(kernels).chain(steps).chain([start]).collect()
+}
+
+/// Names of what there is to measure, which a filter selects from. `limits` are always measured.
+pub fn operations() -> Vec<String> {
+    table().into_iter().map(|(name, _)| name).collect()
+}
+
+fn chosen(filter: Option<&str>) -> Result<Vec<(String, Measure)>> {
+    let Some(filter) = filter else { return Ok(table()) };
+    let chosen: Vec<_> = table().into_iter().filter(|(name, _)| name.contains(filter)).collect();
+    match chosen.is_empty() {
+        false => Ok(chosen),
+        true => Err(Error::Usage(format!(
+            "no operation has `{filter}` in its name; there are: {}",
+            operations().join(", ")
+        ))),
+    }
+}
+
+/// Fails if the filter selects nothing.
+///
+/// # Errors
+///
+/// [`Error::Usage`] naming all there is.
+pub fn check(filter: Option<&str>) -> Result<()> {
+    chosen(filter).map(drop)
+}
+
+/// Measures what `options` select, and tells `watch` as it goes.
+///
+/// # Errors
+///
+/// [`Error::Usage`] when the filter selects nothing, [`Error::Gpu`] when the adapter fails or
+/// computes something wrong.
+pub fn run(gpu: &Gpu, options: &Options, watch: &mut dyn FnMut(Event)) -> Result<Report> {
+    let chosen = chosen(options.filter.as_deref())?;
+    watch(Event::Begin("limits"));
+    let mut clock = Clock::new(gpu);
+    let limits = limits::measure(gpu, &mut clock)?;
+    watch(Event::Limits(&limits));
+    let report = Report {
+        adapter: gpu.report().clone(),
+        limits,
+        rows: Vec::new(),
+        steps: Vec::new(),
+        starts: Vec::new(),
+    };
+    let mut suite = Suite { gpu: gpu.clone(), clock, program: &options.program, watch, report };
+    for (name, measure) in chosen {
+        measure(&mut suite, &name)?;
+    }
+    Ok(suite.report)
+}
+
+impl Suite<'_> {
+    /// Runs `plan`, times it and adds the row; `check` looks at the results before and after.
+    fn measure(&mut self, row: Row, plan: &Plan, check: impl Fn() -> Result<bool>) -> Result<&Row> {
+        let name = format!("{} {} {}", row.operation, row.shape, row.variant);
+        (self.watch)(Event::Begin(&name));
+        plan.run();
+        if !check()? {
+            return Err(wrong(&name, "its result"));
+        }
+        let time = self.clock.time(plan)?;
+        if !check()? {
+            return Err(wrong(&name, "its result after many runs"));
+        }
+        let Limits { arithmetic_flop_per_second, copy_bytes_per_second, .. } = self.report.limits;
+        let least = (row.flop / arithmetic_flop_per_second).max(row.bytes / copy_bytes_per_second);
+        let share_of_limit = Some(least / time.median_seconds);
+        Ok(self.push(Row { time: Some(time), share_of_limit, ..row }))
+    }
+
+    /// Adds a row that is not measured.
+    fn skip(&mut self, row: Row, why: &str) {
+        self.push(Row { skipped: Some(why.into()), ..row });
+    }
+
+    fn push(&mut self, row: Row) -> &Row {
+        (self.watch)(Event::Row(&row));
+        self.report.rows.push(row);
+        &self.report.rows[self.report.rows.len() - 1]
+    }
+}
+
+impl Row {
+    /// A row yet to be measured.
+    fn new(operation: &str, shape: &[usize], variant: &str, flop: f64, bytes: f64) -> Self {
+        let shape: Vec<_> = shape.iter().map(usize::to_string).collect();
+        Self {
+            operation: operation.into(),
+            shape: shape.join("x"),
+            variant: variant.into(),
+            flop,
+            bytes,
+            time: None,
+            share_of_limit: None,
+            skipped: None,
+        }
+    }
+}
+
+fn wrong(operation: &str, what: &str) -> Error {
+    Error::Gpu(format!(
+        "{operation}: the adapter computes wrongly: {what} is not what it should be"
+    ))
+}
+
+/// Uniform between −1 and 1, and never zero for long.
+fn random(seed: u64, len: usize) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
+}

@@ -1,0 +1,133 @@
+//! Whole training steps of the presets, and where their time goes.
+
+use serde::Serialize;
+
+use super::clock::Time;
+use super::{Event, Limits, Suite, random, wrong};
+use crate::data::{Dataset, ImageShape, Images};
+use crate::error::Result;
+use crate::model::{Config, Preset};
+use crate::nn::Layout;
+use crate::ops::State;
+use crate::train::{TrainOptions, Trainer};
+
+const SHAPE: ImageShape = ImageShape { width: 28, height: 28, channels: 1 };
+/// Batches in the dataset, and most steps in a submission.
+const BATCHES: usize = 64;
+/// Seconds that a submission of steps should last, as in training.
+const SUBMISSION: f64 = 0.1;
+
+/// Training steps of a preset.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// `step.` and the preset's name.
+    pub operation: String,
+    /// Images in a step.
+    pub batch: usize,
+    /// Dispatches in a step.
+    pub dispatches: usize,
+    /// Time of a step by the host's clock, in submissions of several as in training.
+    pub wall: Time,
+    /// Time of a step in which the adapter is busy with it, by its own clock if it has one.
+    pub busy: Time,
+    /// Images that a second of training takes.
+    pub images_per_second: f64,
+    /// Share of the wall time that its dispatches take to be launched: their number times
+    /// [`Limits::dispatch_seconds`].
+    pub launch_share: f64,
+    /// Share that its products take at [`Limits::arithmetic_flop_per_second`].
+    pub arithmetic_share: f64,
+    /// Share that its reads and writes take at [`Limits::copy_bytes_per_second`], each kernel's by
+    /// itself, as if no cache kept anything.
+    pub memory_share: f64,
+    /// What is left: kernels below the limits, and the host. Zero where the shares above, which
+    /// may overlap, add up to more than one.
+    pub waiting_share: f64,
+}
+
+/// Times the steps of the preset that `operation` names.
+pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
+    (suite.watch)(Event::Begin(operation));
+    let preset: Preset = operation.trim_start_matches("step.").parse()?;
+    let config = preset.config();
+    let batch = config.train.batch_size;
+    let data = images(BATCHES * batch);
+    let trainer = Trainer::new(&suite.gpu, &config, &data, TrainOptions::default())?;
+    let (plan, state) = trainer.full_step();
+    let (gpu, clock) = (&suite.gpu, &suite.clock);
+    // To the first image, without which the steps would run past the last.
+    let rewind = || {
+        trainer.state().write(gpu, state);
+        gpu.wait(gpu.submit(|_| ()))
+    };
+
+    rewind()?;
+    clock.wall(plan, 1)?;
+    let seconds = clock.wall(plan, 1)?;
+    let runs = ((SUBMISSION / seconds) as usize).clamp(1, BATCHES);
+    let sample = runs as f64 * seconds;
+    let wall = clock.samples(runs, sample, || {
+        rewind()?;
+        Ok(clock.wall(plan, runs)? / runs as f64)
+    })?;
+    let busy = clock.samples(runs, sample, || {
+        rewind()?;
+        Ok(clock.busy(plan, runs)? / runs as f64)
+    })?;
+    let State { row, recon, kl, .. } = State::read(gpu, state)?;
+    let fine = |loss: f32| loss.is_finite() && loss > 0.0;
+    if row as usize != runs * batch || !fine(recon) || !fine(kl) {
+        return Err(wrong(operation, "the loss"));
+    }
+
+    let dispatches = plan.labels().count();
+    let (flop, bytes) = work(&config, trainer.model().parameters().layout());
+    let Limits { dispatch_seconds, arithmetic_flop_per_second, copy_bytes_per_second, .. } =
+        suite.report.limits;
+    let share = |seconds: f64| seconds / wall.median_seconds;
+    let launch_share = share(dispatches as f64 * dispatch_seconds);
+    let arithmetic_share = share(flop / arithmetic_flop_per_second);
+    let memory_share = share(bytes / copy_bytes_per_second);
+    let step = Step {
+        operation: operation.into(),
+        batch,
+        dispatches,
+        wall,
+        busy,
+        images_per_second: batch as f64 / wall.median_seconds,
+        launch_share,
+        arithmetic_share,
+        memory_share,
+        waiting_share: (1.0 - launch_share - arithmetic_share - memory_share).max(0.0),
+    };
+    (suite.watch)(Event::Step(&step));
+    suite.report.steps.push(step);
+    Ok(())
+}
+
+/// Random images: what a step costs does not depend on what they show.
+fn images(count: usize) -> Dataset {
+    let values = random(1, count * SHAPE.pixels());
+    let pixels = values.iter().map(|v| (v.abs() * 255.9) as u8).collect();
+    Dataset { name: "random".into(), train: Images { shape: SHAPE, pixels }, test: None }
+}
+
+/// Operations of the products of a step, and bytes that its kernels read and write; the shuffle,
+/// which runs once an epoch, and the report do not count.
+fn work(config: &Config, layout: &Layout) -> (f64, f64) {
+    let batch = config.train.batch_size;
+    let (mut flop, mut words) = (0, 0);
+    for (index, spec) in layout.specs().filter(|spec| spec.shape.len() == 2).enumerate() {
+        let (outputs, inputs) = (spec.shape[0], spec.shape[1]);
+        // forward, backward_weight and, but for the first layer, backward_input
+        let products = if index == 0 { 2 } else { 3 };
+        flop += products * 2 * batch * inputs * outputs;
+        words += products * (batch * inputs + inputs * outputs + batch * outputs);
+    }
+    let hidden: usize = config.model.encoder.iter().chain(&config.model.decoder).sum();
+    words += batch * hidden * (2 + 3); // activations: x, y; x, dy, dx
+    words += batch * config.model.latent * (1 + 4 + 6); // noise; latent, as in bench::ops
+    words += batch * SHAPE.pixels() * (1 + 3); // gather, but for its bytes; likelihood
+    words += 7 * layout.bytes() as usize / 4; // Adam
+    (flop as f64, (4 * words + batch * SHAPE.pixels()) as f64)
+}
