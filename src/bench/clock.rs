@@ -127,3 +127,19 @@ impl Clock {
         Ok(Time::new(seconds, runs))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_lie_between_their_neighbours() {
+        let time = Time::new(vec![4.0, 1.0, 2.0, 3.0], 7);
+        assert_eq!(time.median_seconds, 2.5);
+        assert_eq!((time.lower_quartile_seconds, time.upper_quartile_seconds), (1.75, 3.25));
+        assert_eq!((time.samples, time.runs_per_sample), (4, 7));
+        assert_eq!(time.spread(), 0.3);
+        let one = Time::new(vec![0.5], 1);
+        assert_eq!((one.median_seconds, one.spread()), (0.5, 0.0));
+    }
+}

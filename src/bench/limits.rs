@@ -21,8 +21,8 @@ const INDEPENDENT: usize = 256;
 /// Bytes that the host writes and reads.
 const MOVED: usize = 32 << 20;
 
-/// Measured limits of an adapter: of arithmetic and copies the better samples, as befits a limit, and
-/// medians of the rest.
+/// Measured limits of an adapter: the better samples of arithmetic and copies, as befits a limit,
+/// and medians of the rest.
 #[derive(Clone, Debug, Serialize)]
 pub struct Limits {
     /// Multiply-adds in 32 bits, each counted as two operations.
@@ -61,7 +61,8 @@ pub(super) fn measure(gpu: &Gpu, clock: &mut Clock) -> Result<Limits> {
     })
 }
 
-fn arithmetic(gpu: &Gpu, clock: &Clock) -> Result<f64> {
+/// Operations a second.
+pub(super) fn arithmetic(gpu: &Gpu, clock: &Clock) -> Result<f64> {
     // Near one and near zero, so that values stay where arithmetic is at full speed.
     let factors = Tensor::new(gpu, "factors", &[2], &[0.999f32, 0.001]);
     let start = Tensor::new(gpu, "start", &[INVOCATIONS], &random(1, INVOCATIONS));

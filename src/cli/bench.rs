@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use vae_gpu::bench::{self, Event, Limits, Row, Start, Step, Time};
+use vae_gpu::bench::{self, Event, Limits, Report, Row, Start, Step, Time};
 use vae_gpu::{Error, Preset, Result};
 
 use super::AdapterArgs;
@@ -57,6 +57,8 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let report = report?;
     if args.json {
         say!("{}", serde_json::to_string_pretty(&report).expect("a report is JSON"));
+    } else {
+        warn_of_drift(&report);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -73,6 +75,17 @@ fn program(adapter: &AdapterArgs) -> Result<Vec<OsString>> {
     }
     all.push("--first-step".into());
     Ok(all)
+}
+
+/// Says so if the limits no longer hold.
+fn warn_of_drift(report: &Report) {
+    let end = report.arithmetic_flop_per_second_at_end;
+    let change = end / report.limits.arithmetic_flop_per_second;
+    if !(0.85..1.15).contains(&change) {
+        let now = scaled(end, "FLOP/s");
+        say!("\nnot to be relied on: the limit on multiply-adds has changed to {now} meanwhile;");
+        say!("is the machine busy with something else?");
+    }
 }
 
 fn print_limits(limits: &Limits) {

@@ -52,6 +52,7 @@ fn json_has_numbers_with_their_units() {
     ] {
         assert!(json["limits"][limit].as_f64().unwrap() > 0.0, "{limit}: {json}");
     }
+    assert!(json["arithmetic_flop_per_second_at_end"].as_f64().unwrap() > 0.0, "{json}");
     assert_eq!(json["rows"], serde_json::json!([]));
     assert_eq!(json["starts"], serde_json::json!([]));
     let step = &json["steps"][0];
