@@ -1,5 +1,5 @@
 // What an adapter can do at most: arithmetic, copies, and dispatches that do next to nothing.
-override QUADS: u32 = 1u; // vec4s that an invocation of copy moves
+// QUADS vec4s are what an invocation of copy moves.
 
 struct Params { count: u32, rounds: u32, pad0: u32, pad1: u32 }
 

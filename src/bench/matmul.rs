@@ -1,10 +1,12 @@
 //! The matrix products, at the presets' shapes and at squares.
 
+use std::sync::Arc;
+
 use super::{Row, Suite, random};
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Tensor};
+use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::model::Preset;
-use crate::ops::matmul;
+use crate::ops::matmul::{self, PRODUCTS, Product, Transposed, Tune, Variant, WeightGradient};
 
 /// Sides of the square problems, each double the one before.
 const SQUARES: [usize; 5] = [256, 512, 1024, 2048, 4096];
@@ -25,37 +27,50 @@ struct Operands {
     y: Tensor,
 }
 
-/// Records the product of an entry point; the last operand is what it writes.
-type Record = fn(&mut Plan, &str, &Operands);
-
-/// The kernels to compare, each with its name: all that there are for the adapter.
-fn variants(gpu: &Gpu) -> Vec<(String, Record)> {
-    let matmul::Tiling { lanes, rows, columns } =
-        if gpu.report().is_software() { matmul::SOFTWARE } else { matmul::GPU };
-    let name = format!("{}x{} by {lanes}", 4 * rows, 4 * columns);
-    vec![(name, record)]
-}
-
-fn record(plan: &mut Plan, operation: &str, operands: &Operands) {
-    let Operands { x, weight, bias, y, .. } = operands;
-    match operation {
-        "matmul.forward" => matmul::forward(plan, "bench", x, weight, bias, y),
-        "matmul.backward_input" => matmul::backward_input(plan, "bench", y, weight, x),
-        _ => matmul::backward_weight(plan, "bench", y, x, weight, bias),
-    }
-}
-
-/// The rows of one of the three products.
+/// The rows of one of the three products: the definition, and what tuning finds the fastest.
 pub(super) fn rows(suite: &mut Suite, operation: &str) -> Result<()> {
+    let product = PRODUCTS.into_iter().find(|p| operation == format!("matmul.{}", p.name()));
+    let product = product.expect("an operation of the table");
     for sizes in preset_sizes() {
-        problem(suite, operation, sizes, 0.0)?;
+        for naive in [true, false] {
+            problem(suite, operation, product, sizes, naive.then_some(None), 0.0)?;
+        }
     }
-    // Seconds of the fastest kernel on the square before.
-    let mut last = 0.0;
-    for side in SQUARES {
-        last = problem(suite, operation, [side; 3], 8.0 * last)?.unwrap_or(8.0 * last);
+    for naive in [true, false] {
+        // Seconds on the square before.
+        let mut last = 0.0;
+        for side in SQUARES {
+            let kernel = naive.then_some(None);
+            let expected = 8.0 * last;
+            let measured = problem(suite, operation, product, [side; 3], kernel, expected)?;
+            last = measured.unwrap_or(expected);
+        }
     }
     Ok(())
+}
+
+/// What a quick tuning takes beside what a full one does, on a problem that fills the adapter and on
+/// a thin one.
+pub(super) fn tuning(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let side = if gpu.report().is_software() { 512 } else { 4096 };
+    for sizes in [[side; 3], [128, PIXELS, 400]] {
+        for product in PRODUCTS {
+            for level in [Tune::Quick, Tune::Full] {
+                let variant = tuned(&gpu, level, product, sizes)?;
+                problem(suite, operation, product, sizes, Some(Some(variant)), 0.0)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tuned(gpu: &Gpu, level: Tune, product: Product, sizes: [usize; 3]) -> Result<Variant> {
+    let [batch, inputs, outputs] = sizes;
+    // Of a first layer nobody tunes the product that leads back to the input.
+    let layers = [[1, 1], [inputs, outputs]];
+    let choices = matmul::tune(gpu, level, batch, &layers, Some("relu"), |_, _, _| ())?;
+    Ok(product.variant(gpu, &choices, sizes))
 }
 
 /// Batch, inputs and outputs of every linear layer of every preset, each once.
@@ -76,57 +91,109 @@ fn preset_sizes() -> Vec<[usize; 3]> {
     all
 }
 
-/// Every kernel on a problem that should take `expected` seconds; returns the fastest's seconds.
+/// One kernel on a problem that should take `expected` seconds: the definition (`Some(None)`), a
+/// given variant, or what tuning finds. Returns its seconds.
 fn problem(
     suite: &mut Suite,
     operation: &str,
+    product: Product,
     sizes: [usize; 3],
+    kernel: Option<Option<Variant>>,
     expected: f64,
 ) -> Result<Option<f64>> {
     let [batch, inputs, outputs] = sizes;
     let flop = 2.0 * sizes.iter().map(|&n| n as f64).product::<f64>();
     let elements = batch * inputs + inputs * outputs + batch * outputs + outputs;
     let row = |variant: &str| Row::new(operation, &sizes, variant, flop, 4.0 * elements as f64);
-    let largest = 4 * (batch * inputs).max(inputs * outputs).max(batch * outputs) as u64;
+    let all = 4 * 2 * (batch * inputs + inputs * outputs + batch * outputs) as u64;
     let reason = match () {
         () if expected > LONGEST => format!("would take {expected:.1} s a run"),
-        () if largest > suite.gpu.report().max_binding_bytes => "does not fit".into(),
+        () if all > suite.gpu.report().max_binding_bytes => "does not fit".into(),
         () => String::new(),
     };
     if !reason.is_empty() {
-        suite.skip(row(""), &reason);
+        suite.skip(row(if kernel == Some(None) { "naive" } else { "" }), &reason);
         return Ok(None);
     }
     let gpu = suite.gpu.clone();
-    let operands = Operands::new(&gpu, sizes);
-    let mut fastest = None;
-    for (name, record) in variants(&gpu) {
-        let mut plan = Plan::new(&gpu);
-        record(&mut plan, operation, &operands);
-        let measured = suite.measure(row(&name), &plan, || operands.is_right(&gpu, operation))?;
-        let seconds = measured.time.map_or(f64::INFINITY, |time| time.median_seconds);
-        fastest = Some(fastest.unwrap_or(f64::INFINITY).min(seconds));
+    let variant = match kernel {
+        Some(variant) => variant,
+        None => Some(tuned(&gpu, Tune::Quick, product, sizes)?),
+    };
+    let name = variant.map_or("naive".into(), |variant| variant.to_string());
+    let mut choices = Choices::new(gpu.report());
+    choices.set(product.problem(inputs, outputs), name.clone());
+    let mut plan = Plan::with_choices(&gpu, &Arc::new(choices));
+    let operands = Operands::new(&plan, sizes);
+    match variant {
+        Some(_) => operands.record(&mut plan, product),
+        None => operands.record_naive(&mut plan, product),
     }
-    Ok(fastest)
+    operands.fill(&gpu, variant.is_some());
+    let measured = suite.measure(row(&name), &plan, || operands.is_right(&gpu, product))?;
+    Ok(measured.time.map(|time| time.median_seconds))
 }
 
 impl Operands {
-    fn new(gpu: &Gpu, sizes: [usize; 3]) -> Self {
+    fn new(plan: &Plan, sizes: [usize; 3]) -> Self {
         let [batch, inputs, outputs] = sizes;
-        let tensor = |label, seed, shape: &[usize]| {
-            Tensor::new(gpu, label, shape, &random(seed, shape.iter().product()))
-        };
+        let weight_shape = [outputs, inputs];
+        let bias_at = (outputs * crate::gpu::padded(inputs)).next_multiple_of(Tensor::ALIGNMENT);
+        let length = bias_at + outputs.next_multiple_of(Tensor::ALIGNMENT);
+        let parameters = Tensor::zeros(plan.gpu(), "bench", &[length]);
         Self {
             sizes,
-            x: tensor("x", 1, &[batch, inputs]),
-            weight: tensor("weight", 2, &[outputs, inputs]),
-            bias: tensor("bias", 3, &[outputs]),
-            y: tensor("y", 4, &[batch, outputs]),
+            x: plan.matrix(&[batch, inputs]),
+            weight: parameters.view_matrix(0, &weight_shape),
+            bias: parameters.view(bias_at, &[outputs]),
+            y: plan.matrix(&[batch, outputs]),
         }
     }
 
+    /// Random values; `bias` says whether the bias has any.
+    fn fill(&self, gpu: &Gpu, bias: bool) {
+        for (seed, tensor) in [(1, &self.x), (2, &self.weight), (4, &self.y)] {
+            tensor.write(gpu, &random(seed, tensor.len()));
+        }
+        if bias {
+            self.bias.write(gpu, &random(3, self.bias.len()));
+        }
+    }
+
+    fn record(&self, plan: &mut Plan, product: Product) {
+        let Self { x, weight, bias, y, .. } = self;
+        match product {
+            Product::Forward => {
+                let pre = plan.matrix(y.shape());
+                matmul::forward(plan, "bench", x, weight, bias, None, &pre, y);
+            }
+            Product::BackwardInput => {
+                let pre = plan.matrix(x.shape());
+                matmul::backward_input(plan, "bench", y, weight, None, &pre, x);
+            }
+            Product::BackwardWeight => {
+                let (dy, x, weight, bias) = (y.clone(), x.clone(), weight.clone(), bias.clone());
+                let arena = weight.arena();
+                let layer = WeightGradient { dy, x, weight, bias };
+                matmul::backward_weight(plan, "bench", &[layer], &arena);
+            }
+        }
+    }
+
+    fn record_naive(&self, plan: &mut Plan, product: Product) {
+        let Self { x, weight, y, .. } = self;
+        let [batch, inputs, outputs] = self.sizes;
+        // The definition reads and writes different buffers.
+        let (left, right, depth, result) = match product {
+            Product::Forward => (Transposed(x, false), Transposed(weight, true), inputs, y),
+            Product::BackwardInput => (Transposed(y, false), Transposed(weight, false), outputs, x),
+            Product::BackwardWeight => (Transposed(y, true), Transposed(x, false), batch, weight),
+        };
+        matmul::naive(plan, "bench", left, right, depth, result);
+    }
+
     /// Whether elements all over the result are the sums in f64 that define them.
-    fn is_right(&self, gpu: &Gpu, operation: &str) -> Result<bool> {
+    fn is_right(&self, gpu: &Gpu, product: Product) -> Result<bool> {
         let [batch, inputs, outputs] = self.sizes;
         let [x, weight, bias, y]: [Vec<f32>; 4] =
             [self.x.read(gpu)?, self.weight.read(gpu)?, self.bias.read(gpu)?, self.y.read(gpu)?];
@@ -138,30 +205,32 @@ impl Operands {
         let y_at = |b, o| at(&y, outputs, b, o);
         // Rows and columns of the result, the element, the terms of its sum, and their number.
         type Term<'a> = Box<dyn Fn(usize, usize, usize) -> f64 + 'a>;
-        let (rows, columns, result, term, depth): (_, _, _, Term, _) = match operation {
-            "matmul.forward" => {
+        let (rows, columns, result, term, depth): (_, _, _, Term, _) = match product {
+            Product::Forward => {
                 (batch, outputs, &y, Box::new(|b, o, k| x_at(b, k) * w_at(o, k)), inputs)
             }
-            "matmul.backward_input" => {
+            Product::BackwardInput => {
                 (batch, inputs, &x, Box::new(|b, i, k| y_at(b, k) * w_at(k, i)), outputs)
             }
-            _ => (outputs, inputs, &weight, Box::new(|o, i, k| y_at(k, o) * x_at(k, i)), batch),
+            Product::BackwardWeight => (outputs, inputs, &weight, Box::new(|o, i, k| y_at(k, o) * x_at(k, i)), batch),
         };
         let close = |got: f64, terms: &mut dyn Iterator<Item = f64>| {
             let (sum, size) = terms.fold((0.0, 0.0), |(s, a), t| (s + t, a + t.abs()));
             // Far above the rounding of 32 bits, far below a term too many.
             (got - sum).abs() <= 1e-4 * size
         };
-        let product = |index: usize| {
+        let element_is_right = |index: usize| {
             // Steps by a prime go all over, and the last element is the likeliest to be missed.
             let element = (index * 7919 + rows * columns - 1) % (rows * columns);
             let (row, column) = (element / columns, element % columns);
-            let added = if operation == "matmul.forward" { f64::from(bias[column]) } else { 0.0 };
+            let added = if product == Product::Forward { f64::from(bias[column]) } else { 0.0 };
             let mut terms = (0..depth).map(|k| term(row, column, k)).chain([added]);
             close(f64::from(result[element]), &mut terms)
         };
-        let sums = operation != "matmul.backward_weight"
+        // The definition leaves the bias alone.
+        let sums = product != Product::BackwardWeight
+            || bias.iter().all(|&b| b == 0.0)
             || (0..outputs).all(|o| close(f64::from(bias[o]), &mut (0..batch).map(|b| y_at(b, o))));
-        Ok((0..CHECKED).all(product) && sums)
+        Ok((0..CHECKED).all(element_is_right) && sums)
     }
 }

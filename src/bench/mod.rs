@@ -5,6 +5,7 @@
 //! before it, so that the time includes what it takes to launch it.
 
 mod clock;
+mod fused;
 mod limits;
 mod matmul;
 mod ops;
@@ -104,17 +105,16 @@ struct Suite<'a> {
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
 /// Every kernel that training uses; [`operations`] has more.
-const KERNELS: [(&str, Measure); 13] = [
+const KERNELS: [(&str, Measure); 12] = [
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
-    ("activation.forward", ops::activation),
-    ("activation.backward", ops::activation),
+    ("matmul.forward_latent", fused::forward_latent),
+    ("matmul.forward_loss", fused::forward_loss),
+    ("matmul.backward_latent", fused::backward_latent),
+    ("matmul.backward_weight_adam", fused::backward_weight_adam),
     ("adam.step", ops::adam),
     ("gather.batch", ops::gather),
-    ("latent.forward", ops::latent),
-    ("latent.backward", ops::latent),
-    ("likelihood.loss", ops::likelihood),
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),
     ("shuffle.permutation", ops::shuffle),
@@ -128,8 +128,12 @@ fn table() -> Vec<(String, Measure)> {
         Preset::ALL.map(|preset| (format!("step.{}", preset.name()), steps::step as Measure)),
     );
     all.push((format!("start.{}", Preset::Mlp.name()), start::starts));
+    all.push((TUNING.into(), matmul::tuning));
     all
 }
+
+/// Takes minutes: measured where a filter names it.
+const TUNING: &str = "tuning";
 
 /// Names of what there is to measure, which a filter selects from.
 pub fn operations() -> Vec<String> {
@@ -137,7 +141,9 @@ pub fn operations() -> Vec<String> {
 }
 
 fn chosen(filter: Option<&str>) -> Result<Vec<(String, Measure)>> {
-    let Some(filter) = filter else { return Ok(table()) };
+    let Some(filter) = filter else {
+        return Ok(table().into_iter().filter(|(name, _)| name != TUNING).collect());
+    };
     let chosen: Vec<_> = table().into_iter().filter(|(name, _)| name.contains(filter)).collect();
     match chosen.is_empty() {
         false => Ok(chosen),

@@ -5,9 +5,8 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::ops::{self, State, Stream};
 
-/// Values per image, width of the hidden layer, latent variables.
+/// Values per image, latent variables.
 const PIXELS: usize = 784;
-const HIDDEN: usize = 400;
 const LATENT: usize = 20;
 /// Images in a batch, the preset's and a large one.
 const ROWS: [usize; 2] = [128, 4096];
@@ -23,7 +22,7 @@ fn zeros(gpu: &Gpu, shape: &[usize]) -> Tensor {
     Tensor::zeros(gpu, "bench", shape)
 }
 
-fn state(gpu: &Gpu) -> Tensor {
+pub(super) fn state(gpu: &Gpu) -> Tensor {
     let state = State::tensor(gpu, "state");
     let host =
         State { images: IMAGES as u32, learning_rate: 1e-3, kl_weight: 1.0, ..State::default() };
@@ -37,38 +36,20 @@ fn is_alive(gpu: &Gpu, tensor: &Tensor) -> Result<bool> {
     Ok(values.iter().all(|v| v.is_finite()) && values.iter().any(|&v| v != 0.0))
 }
 
-/// Records one op, checks what it writes into `outputs`, and times it; `words` are those of four
-/// bytes that it must read and write.
-fn time(
+/// Times a plan of one dispatch, whose `outputs` are checked; `work` is the additions and
+/// multiplications, and the bytes read and written.
+pub(super) fn time(
     suite: &mut Suite,
     operation: &str,
-    (shape, variant, words): (&[usize], &str, usize),
+    (shape, variant): (&[usize], &str),
+    [flop, bytes]: [f64; 2],
     outputs: &[&Tensor],
-    record: impl FnOnce(&mut Plan),
+    plan: &Plan,
 ) -> Result<()> {
     let gpu = suite.gpu.clone();
-    let mut plan = Plan::new(&gpu);
-    record(&mut plan);
-    let row = Row::new(operation, shape, variant, 0.0, 4.0 * words as f64);
+    let row = Row::new(operation, shape, variant, flop, bytes);
     let check = || outputs.iter().try_fold(true, |all, output| Ok(all & is_alive(&gpu, output)?));
-    suite.measure(row, &plan, check).map(drop)
-}
-
-pub(super) fn activation(suite: &mut Suite, operation: &str) -> Result<()> {
-    let gpu = suite.gpu.clone();
-    let small = ops::activation::NAMES.map(|name| (name, ROWS[0]));
-    for (name, rows) in small.into_iter().chain([("relu", ROWS[1]), ("gelu", ROWS[1])]) {
-        let shape = [rows, HIDDEN];
-        let [x, dy] = [1, 2].map(|seed| tensor(&gpu, seed, &shape));
-        let out = zeros(&gpu, &shape);
-        let forward = operation == "activation.forward";
-        let words = if forward { 2 } else { 3 } * x.len();
-        time(suite, operation, (&shape, name, words), &[&out], |plan| match forward {
-            true => ops::activation::forward(plan, "bench", name, &x, &out),
-            false => ops::activation::backward(plan, "bench", name, &x, &dy, &out),
-        })?;
-    }
-    Ok(())
+    suite.measure(row, plan, check).map(drop)
 }
 
 pub(super) fn adam(suite: &mut Suite, operation: &str) -> Result<()> {
@@ -79,9 +60,10 @@ pub(super) fn adam(suite: &mut Suite, operation: &str) -> Result<()> {
         let [first, second] = [(); 2].map(|()| zeros(&gpu, &[count]));
         let state = state(&gpu);
         let outputs = [&parameter, &first, &second];
-        time(suite, operation, (&[count], "", 7 * count), &outputs, |plan| {
-            ops::adam::step(plan, "bench", &state, &gradient, &parameter, &first, &second);
-        })?;
+        let mut plan = Plan::new(&gpu);
+        ops::adam::step(&mut plan, "bench", &state, &gradient, &parameter, &first, &second);
+        let work = [0.0, 4.0 * 7.0 * count as f64];
+        time(suite, operation, (&[count], ""), work, &outputs, &plan)?;
     }
     Ok(())
 }
@@ -98,10 +80,12 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
     let on_order = Tensor::new(&gpu, "order", &[IMAGES], &order);
     let state = state(&gpu);
     for rows in ROWS {
-        let x = zeros(&gpu, &[rows, PIXELS]);
         let mut plan = Plan::new(&gpu);
-        ops::gather::batch(&mut plan, "bench", &state, &images, &on_order, &x);
-        let row = Row::new(operation, x.shape(), "", 0.0, 5.0 * x.len() as f64);
+        let (x, epsilon) = (plan.matrix(&[rows, PIXELS]), plan.vector(rows * LATENT));
+        let noise = Some((SEED, Stream::Train));
+        ops::gather::batch(&mut plan, "bench", &state, &images, &on_order, &x, noise, &epsilon);
+        let bytes_moved = 5.0 * x.len() as f64 + 4.0 * epsilon.len() as f64;
+        let row = Row::new(operation, x.shape(), "", 0.0, bytes_moved);
         suite.measure(row, &plan, || {
             let close = |(i, got): (usize, &f32)| {
                 let image = order[i / PIXELS] as usize;
@@ -113,51 +97,14 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
-    let gpu = suite.gpu.clone();
-    for (rows, latent) in [(ROWS[0], LATENT), (ROWS[1], 128)] {
-        let shape = [rows, latent];
-        let [epsilon, dz] = [1, 2].map(|seed| tensor(&gpu, seed, &shape));
-        let head = tensor(&gpu, 3, &[rows, 2 * latent]);
-        let (z, kl, dhead) = (zeros(&gpu, &shape), zeros(&gpu, &[rows]), zeros(&gpu, head.shape()));
-        let state = state(&gpu);
-        if operation == "latent.forward" {
-            let words = 4 * z.len() + rows;
-            time(suite, operation, (&shape, "", words), &[&z, &kl], |plan| {
-                ops::latent::forward(plan, "bench", &head, &epsilon, &z, &kl);
-            })?;
-        } else {
-            time(suite, operation, (&shape, "", 6 * z.len()), &[&dhead], |plan| {
-                ops::latent::backward(plan, "bench", &state, &head, &epsilon, &dz, &dhead);
-            })?;
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn likelihood(suite: &mut Suite, operation: &str) -> Result<()> {
-    let gpu = suite.gpu.clone();
-    for rows in ROWS {
-        for name in ops::likelihood::NAMES {
-            let shape = [rows, PIXELS];
-            let [x, output] = [1, 2].map(|seed| tensor(&gpu, seed, &shape));
-            let (recon, doutput) = (zeros(&gpu, &[rows]), zeros(&gpu, &shape));
-            let words = 3 * x.len() + rows;
-            time(suite, operation, (&shape, name, words), &[&recon, &doutput], |plan| {
-                ops::likelihood::loss(plan, "bench", name, &x, &output, &recon, &doutput);
-            })?;
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn noise(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for shape in [[ROWS[0], LATENT], [ROWS[1], PIXELS]] {
         let (state, epsilon) = (state(&gpu), zeros(&gpu, &shape));
-        time(suite, operation, (&shape, "", epsilon.len()), &[&epsilon], |plan| {
-            ops::noise::normal(plan, "bench", SEED, Stream::Train, &state, &epsilon);
-        })?;
+        let mut plan = Plan::new(&gpu);
+        ops::noise::normal(&mut plan, "bench", SEED, Stream::Train, &state, &epsilon);
+        let work = [0.0, 4.0 * epsilon.len() as f64];
+        time(suite, operation, (&shape, ""), work, &[&epsilon], &plan)?;
     }
     Ok(())
 }
@@ -168,7 +115,7 @@ pub(super) fn report(suite: &mut Suite, operation: &str) -> Result<()> {
         let [recon, kl] = [1, 2].map(|seed| tensor(&gpu, seed, &[rows]));
         let state = state(&gpu);
         let mut plan = Plan::new(&gpu);
-        ops::report::accumulate(&mut plan, "bench", &recon, &kl, &state);
+        ops::report::accumulate(&mut plan, "bench", rows, &recon, &kl, &state);
         let row = Row::new(operation, &[rows], "", 0.0, 8.0 * rows as f64);
         suite.measure(row, &plan, || {
             let State { step, row, recon, .. } = State::read(&gpu, &state)?;

@@ -14,6 +14,7 @@ use super::{Event, Suite};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::model::Preset;
+use crate::ops::matmul::Tune;
 use crate::train::{TrainOptions, Trainer};
 
 /// Starts to take the median of.
@@ -40,7 +41,9 @@ pub struct Start {
 pub fn first_step(gpu: &Gpu, preset: Preset, mut done: impl FnMut()) -> Result<()> {
     let config = preset.config();
     let data = config.data.read()?;
-    let options = TrainOptions { steps_per_submission: Some(1), ..TrainOptions::default() };
+    let tune = Tune::Quick;
+    let options =
+        TrainOptions { steps_per_submission: Some(1), tune, ..TrainOptions::default() };
     Trainer::new(gpu, &config, &data, options)?.epoch(|_| {
         done();
         ControlFlow::Break(())

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::model::{Config, Preset};
 use crate::nn::Layout;
 use crate::ops::State;
+use crate::ops::matmul::Tune;
 use crate::train::{TrainOptions, Trainer};
 
 const SHAPE: ImageShape = ImageShape { width: 28, height: 28, channels: 1 };
@@ -52,7 +53,8 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
     let config = preset.config();
     let batch = config.train.batch_size;
     let data = images(BATCHES * batch);
-    let trainer = Trainer::new(&suite.gpu, &config, &data, TrainOptions::default())?;
+    let options = TrainOptions { tune: Tune::Quick, ..TrainOptions::default() };
+    let trainer = Trainer::new(&suite.gpu, &config, &data, options)?;
     let (plan, state) = trainer.full_step();
     let (gpu, clock) = (&suite.gpu, &suite.clock);
     // To the first image, without which the steps would run past the last.
@@ -125,9 +127,9 @@ fn work(config: &Config, layout: &Layout) -> (f64, f64) {
         words += products * (batch * inputs + inputs * outputs + batch * outputs);
     }
     let hidden: usize = config.model.encoder.iter().chain(&config.model.decoder).sum();
-    words += batch * hidden * (2 + 3); // activations: x, y; x, dy, dx
-    words += batch * config.model.latent * (1 + 4 + 6); // noise; latent, as in bench::ops
-    words += batch * SHAPE.pixels() * (1 + 3); // gather, but for its bytes; likelihood
-    words += 7 * layout.bytes() as usize / 4; // Adam
+    words += batch * hidden * (1 + 1); // what goes into the activations, forward and backward
+    words += batch * config.model.latent * (1 + 1 + 2); // epsilon, its use twice, z
+    words += batch * SHAPE.pixels() * (1 + 1); // gather, but for its bytes; the loss
+    words += 5 * layout.bytes() as usize / 4; // Adam, but for the gradient, which stays inside
     (flop as f64, (4 * words + batch * SHAPE.pixels()) as f64)
 }

@@ -134,6 +134,12 @@ impl Tensor {
         view
     }
 
+    /// All of the buffer in which it lies.
+    pub fn arena(&self) -> Self {
+        let elements = (self.buffer().size() / 4) as usize;
+        Self { memory: self.memory.clone(), offset: 0, shape: vec![elements], stride: 1 }
+    }
+
     /// Sizes of the dimensions, the slowest first.
     pub fn shape(&self) -> &[usize] {
         &self.shape

@@ -23,7 +23,7 @@ pub fn arithmetic(
     start: &Tensor,
     result: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "arithmetic", &[]);
+    let kernel = plan.gpu().kernel(&SHADER, "arithmetic", &[("QUADS", 1)]);
     let params = [result.len() as u32, rounds, 0, 0];
     let tensors = [("factors", factors), ("start", start), ("result", result)];
     plan.record_elements(kernel, label, &params, &tensors, result.len());
@@ -33,7 +33,7 @@ pub fn arithmetic(
 /// is a multiple of 4.
 pub fn copy(plan: &mut Plan, label: &str, quads: usize, source: &Tensor, copied: &Tensor) {
     assert!(source.len().is_multiple_of(4) && source.len() == copied.len(), "{label}: length");
-    let kernel = plan.gpu().kernel(&SHADER, "copy", &[("QUADS", quads as f64)]);
+    let kernel = plan.gpu().kernel(&SHADER, "copy", &[("QUADS", quads as u32)]);
     let count = copied.len() / 4;
     let params = [count as u32, 0, 0, 0];
     let tensors = [("source", source), ("copied", copied)];
@@ -42,7 +42,7 @@ pub fn copy(plan: &mut Plan, label: &str, quads: usize, source: &Tensor, copied:
 
 /// Adds one to every word of counter ([`COUNTER`] words at most).
 pub fn touch(plan: &mut Plan, label: &str, counter: &Tensor) {
-    let kernel = plan.gpu().kernel(&SHADER, "touch", &[]);
+    let kernel = plan.gpu().kernel(&SHADER, "touch", &[("QUADS", 1)]);
     let params = [counter.len() as u32, 0, 0, 0];
     plan.record_flat(kernel, label, &params, &[("counter", counter)], 1);
 }

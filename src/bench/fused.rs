@@ -1,0 +1,105 @@
+//! The products with more behind them than a bias and an activation, at the sizes of the preset
+//! `mlp`.
+
+use super::Suite;
+use super::ops::{state, time};
+use crate::error::Result;
+use crate::gpu::{Gpu, Plan, Tensor};
+use crate::ops::matmul::{self, WeightGradient};
+
+const BATCH: usize = 128;
+const PIXELS: usize = 784;
+const HIDDEN: usize = 400;
+const LATENT: usize = 20;
+
+fn fill(gpu: &Gpu, tensors: &[&Tensor]) {
+    for (tensor, seed) in tensors.iter().zip(1..) {
+        tensor.write(gpu, &super::random(seed, tensor.len()));
+    }
+}
+
+pub(super) fn forward_latent(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let shape = [BATCH, HIDDEN, 2 * LATENT];
+    let mut plan = Plan::new(&gpu);
+    let weight = Tensor::matrix(&gpu, "bench", &[2 * LATENT, HIDDEN]);
+    let bias = Tensor::zeros(&gpu, "bench", &[2 * LATENT]);
+    let (x, epsilon) = (plan.matrix(&[BATCH, HIDDEN]), plan.vector(BATCH * LATENT));
+    let (head, z) = (plan.matrix(&[BATCH, 2 * LATENT]), plan.matrix(&[BATCH, LATENT]));
+    let kl = matmul::forward_latent(
+        &mut plan, "bench", &x, &weight, &bias, &epsilon, &head, &z,
+    );
+    fill(&gpu, &[&x, &weight, &bias, &epsilon]);
+    time(suite, operation, (&shape, ""), product(shape), &[&head, &z, &kl], &plan)
+}
+
+pub(super) fn forward_loss(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let shape = [BATCH, HIDDEN, PIXELS];
+    for likelihood in crate::ops::likelihood::NAMES {
+        let mut plan = Plan::new(&gpu);
+        let weight = Tensor::matrix(&gpu, "bench", &[PIXELS, HIDDEN]);
+        let bias = Tensor::zeros(&gpu, "bench", &[PIXELS]);
+        let x = plan.matrix(&[BATCH, HIDDEN]);
+        let (target, dy) = (plan.matrix(&[BATCH, PIXELS]), plan.matrix(&[BATCH, PIXELS]));
+        let recon = matmul::forward_loss(
+            &mut plan, "bench", &x, &weight, &bias, None, likelihood, &target, &dy,
+        );
+        fill(&gpu, &[&x, &weight, &bias, &target]);
+        time(suite, operation, (&shape, likelihood), product(shape), &[&dy, &recon], &plan)?;
+    }
+    Ok(())
+}
+
+pub(super) fn backward_latent(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let shape = [BATCH, LATENT, HIDDEN];
+    let mut plan = Plan::new(&gpu);
+    let weight = Tensor::matrix(&gpu, "bench", &[HIDDEN, LATENT]);
+    let (dy, epsilon) = (plan.matrix(&[BATCH, HIDDEN]), plan.vector(BATCH * LATENT));
+    let (head, dhead) = (plan.matrix(&[BATCH, 2 * LATENT]), plan.matrix(&[BATCH, 2 * LATENT]));
+    let state = state(&gpu);
+    matmul::backward_latent(
+        &mut plan, "bench", &state, &dy, &weight, &head, &epsilon, &dhead,
+    );
+    fill(&gpu, &[&dy, &weight, &head, &epsilon]);
+    time(suite, operation, (&shape, ""), product(shape), &[&dhead], &plan)
+}
+
+/// All layers at once, as a step has them.
+pub(super) fn backward_weight_adam(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let layers = [[PIXELS, HIDDEN], [HIDDEN, 2 * LATENT], [LATENT, HIDDEN], [HIDDEN, PIXELS]];
+    let mut plan = Plan::new(&gpu);
+    let room = layers.map(|[i, o]| (i * o + o).next_multiple_of(2 * Tensor::ALIGNMENT)).iter().sum();
+    let arena = |_| Tensor::zeros(&gpu, "bench", &[room]);
+    let [parameter, first, second] = [(); 3].map(arena);
+    let (mut at, mut flop, mut bytes) = (0, 0.0, 0.0);
+    let tasks = layers.map(|[inputs, outputs]| {
+        let (dy, x) = (plan.matrix(&[BATCH, outputs]), plan.matrix(&[BATCH, inputs]));
+        let weight = parameter.view_matrix(at, &[outputs, inputs]);
+        at += (inputs * outputs).next_multiple_of(Tensor::ALIGNMENT);
+        let bias = parameter.view(at, &[outputs]);
+        at += outputs.next_multiple_of(Tensor::ALIGNMENT);
+        let [more, moved] = product([BATCH, inputs, outputs]);
+        flop += more;
+        // Two moments beside the parameter, all read and written.
+        bytes += moved + 4.0 * 5.0 * (inputs * outputs) as f64;
+        WeightGradient { dy, x, weight, bias }
+    });
+    let state = state(&gpu);
+    let moments = [&first, &second];
+    matmul::backward_weight_adam(&mut plan, "bench", &tasks, &state, &parameter, moments);
+    for task in &tasks {
+        fill(&gpu, &[&task.dy, &task.x, &task.weight]);
+    }
+    let outputs = [&parameter, &first, &second];
+    time(suite, operation, (&[BATCH, layers.len()], "layers of mlp"), [flop, bytes], &outputs, &plan)
+}
+
+/// Additions and multiplications, and bytes read and written, of a product by its batch, inputs and
+/// outputs.
+fn product([batch, inputs, outputs]: [usize; 3]) -> [f64; 2] {
+    let words = batch * inputs + inputs * outputs + batch * outputs;
+    [2.0 * (batch * inputs * outputs) as f64, 4.0 * words as f64]
+}
