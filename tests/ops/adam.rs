@@ -3,29 +3,28 @@ use vae_gpu::ops::{State, adam};
 
 use crate::check::{self, Guarded};
 
-const LEARNING_RATE: f32 = 1e-3;
+pub const LEARNING_RATE: f32 = 1e-3;
 
 /// `torch.optim.Adam`'s single-tensor step, in f64.
-struct Oracle {
-    parameter: Vec<f64>,
-    mean: Vec<f64>,
-    square: Vec<f64>,
+pub struct Oracle {
+    pub parameter: Vec<f64>,
+    pub mean: Vec<f64>,
+    pub square: Vec<f64>,
 }
 
 impl Oracle {
-    fn new(parameter: &[f32]) -> Self {
+    pub fn new(parameter: &[f32]) -> Self {
         let zeros = vec![0.0; parameter.len()];
         Self { parameter: check::wide(parameter), mean: zeros.clone(), square: zeros }
     }
 
-    fn step(&mut self, step: u32, gradient: &[f32]) {
+    pub fn step(&mut self, step: u32, gradient: &[f64]) {
         let (beta1, beta2, epsilon) = (0.9f64, 0.999f64, 1e-8);
         let t = f64::from(step + 1);
         let correction1 = 1.0 - beta1.powf(t);
         let correction2 = 1.0 - beta2.powf(t);
         let step_size = f64::from(LEARNING_RATE) / correction1;
         for (i, &g) in gradient.iter().enumerate() {
-            let g = f64::from(g);
             self.mean[i] = beta1 * self.mean[i] + (1.0 - beta1) * g;
             self.square[i] = beta2 * self.square[i] + (1.0 - beta2) * g * g;
             let denominator = self.square[i].sqrt() / correction2.sqrt() + epsilon;
@@ -41,13 +40,13 @@ fn gradients(seed: u64, len: usize) -> Vec<f32> {
     exponents.iter().zip(signs).map(|(e, s)| 10f32.powf(*e).copysign(s)).collect()
 }
 
-fn write_state(gpu: &Gpu, state: &Tensor, step: u32) {
+pub fn write_state(gpu: &Gpu, state: &Tensor, step: u32) {
     let values = State { step, learning_rate: LEARNING_RATE, kl_weight: 7.0, ..State::default() };
     values.write(gpu, state);
 }
 
 /// What the steps have added to the parameters must be right to 1e-5.
-fn assert_updates(what: &str, initial: &[f32], got: &[f32], want: &[f64]) {
+pub fn assert_updates(what: &str, initial: &[f32], got: &[f32], want: &[f64]) {
     let got: Vec<_> = got.iter().zip(initial).map(|(a, b)| a - b).collect();
     let want: Vec<_> = want.iter().zip(initial).map(|(a, &b)| a - f64::from(b)).collect();
     check::assert_norm(what, &got, &want, 1e-5);
@@ -57,7 +56,7 @@ fn assert_updates(what: &str, initial: &[f32], got: &[f32], want: &[f64]) {
 #[test]
 pub fn step() {
     let Some(gpu) = check::gpu() else { return };
-    for len in [1, 63, 257, 1757] {
+    for len in [4, 64, 260, 1760] {
         // Small parameters, so that their own rounding does not hide that of the updates.
         let initial = check::random(1, len, 1e-4..2e-4);
         let mut oracle = Oracle::new(&initial);
@@ -76,7 +75,7 @@ pub fn step() {
             gradient.write(gpu, &values);
             write_state(gpu, &state, step);
             plan.run();
-            oracle.step(step, &values);
+            oracle.step(step, &check::wide(&values));
             let what = format!("{len} parameters, step {step}");
             assert_updates(&what, &initial, &parameter.floats(gpu), &oracle.parameter);
         }
@@ -92,7 +91,7 @@ fn one_step(gpu: &Gpu, step: u32, initial: &[f32], moments: [f32; 2]) -> (Vec<f3
     let mut oracle = Oracle::new(initial);
     oracle.mean.fill(moments[0].into());
     oracle.square.fill(moments[1].into());
-    oracle.step(step, &gradient);
+    oracle.step(step, &check::wide(&gradient));
 
     let state = State::tensor(gpu, "state");
     write_state(gpu, &state, step);
@@ -110,7 +109,7 @@ fn one_step(gpu: &Gpu, step: u32, initial: &[f32], moments: [f32; 2]) -> (Vec<f3
 #[test]
 fn first_step_has_all_its_digits() {
     let Some(gpu) = check::gpu() else { return };
-    let initial = check::random(8, 257, 1e-5..2e-5);
+    let initial = check::random(8, 260, 1e-5..2e-5);
     let (got, want) = one_step(gpu, 0, &initial, [0.0, 0.0]);
     for ((got, want), initial) in got.iter().zip(want).zip(&initial) {
         let [got, want] = [f64::from(*got), want].map(|p| p - f64::from(*initial));
@@ -122,7 +121,7 @@ fn first_step_has_all_its_digits() {
 #[test]
 fn bias_corrections_follow_the_step_count() {
     let Some(gpu) = check::gpu() else { return };
-    let initial = check::random(9, 63, 1e-4..2e-4);
+    let initial = check::random(9, 64, 1e-4..2e-4);
     for step in [1, 2, 9, 99, 999, 9_999, 99_999, 9_999_999] {
         let (got, want) = one_step(gpu, step, &initial, [0.3, 0.5]);
         assert_updates(&format!("step {step}"), &initial, &got, &want);
@@ -134,17 +133,19 @@ fn bias_corrections_follow_the_step_count() {
 #[test]
 fn surplus_invocations_do_nothing() {
     let Some(gpu) = check::gpu() else { return };
-    let (count, bound) = (63, 200);
+    let (count, bound) = (60, 600);
     let values = check::random(10, bound, 0.5..1.0);
     let state = State::tensor(gpu, "state");
     write_state(gpu, &state, 0);
     let gradient = check::input(gpu, &[bound], &check::random(11, bound, 0.5..1.0));
     let outputs = ["parameter", "first_moment", "second_moment"]
         .map(|name| (name, Guarded::new(gpu, &[bound]).fill(gpu, &values)));
-    // Params of the shader, behind the count: epsilon, beta2, 1 - beta1, 1 - beta2 and the logarithms.
-    let floats = [1e-8, 0.999, 0.1, 0.001, 0.9f32.ln(), 0.999f32.ln(), 0.0];
-    let mut params = [count as u32; 8];
-    params[1..].copy_from_slice(&floats.map(f32::to_bits));
+    // Params of the shader: epsilon, beta2, 1 - beta1, 1 - beta2, the logarithms, padding, and the
+    // count in quads.
+    let floats = [1e-8, 0.999, 0.1, 0.001, 0.9f32.ln(), 0.999f32.ln()];
+    let mut params = [0; 12];
+    params[..6].copy_from_slice(&floats.map(f32::to_bits));
+    params[8] = count as u32 / 4;
     check::run(gpu, |plan| {
         let mut tensors = vec![("state", &state), ("gradient", &gradient)];
         tensors.extend(outputs.iter().map(|(name, output)| (*name, &output.tensor)));

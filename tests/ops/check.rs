@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use bytemuck::NoUninit;
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Plan, Tensor, padded};
 
 use super::common;
 
@@ -14,7 +14,7 @@ use super::common;
 pub const POISON: u32 = 0x7FC0_DEAD;
 
 /// Poisoned elements before and behind a tensor.
-const MARGIN: usize = Tensor::ALIGNMENT;
+pub const MARGIN: usize = Tensor::ALIGNMENT;
 
 /// The adapter that all tests share; without one the test is skipped.
 pub fn gpu() -> Option<&'static Gpu> {
@@ -33,12 +33,13 @@ pub fn run(gpu: &Gpu, record: impl FnOnce(&mut Plan)) {
     plan.run();
 }
 
-/// A tensor with poison on both sides.
+/// A tensor with poison on both sides. Those of two dimensions are matrices as the products take
+/// them, whose rows are padded: the padding begins as zero and must stay so.
 pub struct Guarded {
     arena: Tensor,
     /// What to bind.
     pub tensor: Tensor,
-    len: usize,
+    shape: Vec<usize>,
 }
 
 impl Guarded {
@@ -55,35 +56,56 @@ impl Guarded {
     }
 
     fn with_spare(gpu: &Gpu, shape: &[usize], spare: usize) -> Self {
-        let len = shape.iter().product();
-        let mut bound = shape.to_vec();
-        bound[0] += spare;
-        let words = MARGIN + bound.iter().product::<usize>() + MARGIN;
+        let bound = [&[shape[0] + spare], &shape[1..]].concat();
+        let words = 2 * MARGIN + bound[0] * stride(shape);
         let arena = Tensor::new(gpu, "arena", &[words], &vec![POISON; words]);
-        Self { tensor: arena.view(MARGIN, &bound), arena, len }
+        let poison = vec![POISON; shape.iter().product()];
+        Self { tensor: part(&arena, &bound), arena, shape: shape.to_vec() }.fill(gpu, &poison)
     }
 
     /// Writes all of `shape`, and nothing of the spare rows.
     pub fn fill<T: NoUninit>(self, gpu: &Gpu, values: &[T]) -> Self {
-        self.arena.view(MARGIN, &[self.len]).write(gpu, values);
+        part(&self.arena, &self.shape).write(gpu, values);
         self
     }
 
-    /// Reads it back; panics if anything around it has changed.
+    /// Reads it back; panics if anything around it has changed, or padding is not zero.
     pub fn words(&self, gpu: &Gpu) -> Vec<u32> {
         let words: Vec<u32> = self.arena.read(gpu).unwrap();
+        let (shape, stride) = (&self.shape, stride(&self.shape));
         let (before, rest) = words.split_at(MARGIN);
-        let (inside, behind) = rest.split_at(self.len);
+        let (inside, behind) = rest.split_at(shape[0] * stride);
         let overrun = |margin: &[u32]| margin.iter().position(|&word| word != POISON);
-        assert_eq!(overrun(before), None, "written before the tensor");
-        assert_eq!(overrun(behind), None, "written behind the tensor's {} elements", self.len);
-        inside.to_vec()
+        assert_eq!(overrun(before), None, "written before the tensor {shape:?}");
+        assert_eq!(overrun(behind), None, "written behind the tensor {shape:?}");
+        let columns = shape[1..].iter().product();
+        if stride == columns {
+            return inside.to_vec();
+        }
+        let row = |row: &[u32]| {
+            let (values, padding) = row.split_at(columns);
+            assert!(padding.iter().all(|&word| word == 0), "padding of {shape:?}: {padding:x?}");
+            values.to_vec()
+        };
+        inside.chunks(stride).flat_map(row).collect()
     }
 
     /// As [`Guarded::words`], but floats.
     pub fn floats(&self, gpu: &Gpu) -> Vec<f32> {
         self.words(gpu).into_iter().map(f32::from_bits).collect()
     }
+}
+
+/// Elements from row to row.
+fn stride(shape: &[usize]) -> usize {
+    let columns = shape[1..].iter().product();
+    if shape.len() > 1 { padded(columns) } else { columns }
+}
+
+/// `shape` within `arena`, behind a margin.
+fn part(arena: &Tensor, shape: &[usize]) -> Tensor {
+    let view = if shape.len() > 1 { Tensor::view_matrix } else { Tensor::view };
+    view(arena, MARGIN, shape)
 }
 
 /// A tensor of `values` with poison on both sides.

@@ -2,9 +2,10 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use vae_gpu::gpu::{Gpu, Tensor};
-use vae_gpu::ops::{State, gather};
+use vae_gpu::ops::{State, Stream, gather};
 
 use crate::check::{self, Guarded};
+use crate::noise;
 
 struct Dataset {
     pixels: usize,
@@ -53,33 +54,91 @@ const CASES: [[usize; 4]; 8] = [
     [130, 784, 128, 2],
 ];
 
+/// What a batch draws for its noise; the state is at step 3.
+fn noise_oracle(len: usize) -> Vec<f64> {
+    noise::oracle(noise::SEED, Stream::Train, 3, len)
+}
+
 #[test]
 pub fn batch() {
     let Some(gpu) = check::gpu() else { return };
-    for [count, pixels, row, rows] in CASES {
+    for (i, [count, pixels, row, rows]) in CASES.into_iter().enumerate() {
         let dataset = Dataset::new(count, pixels);
         let [state, images, order] = dataset.upload(gpu, row);
         let x = Guarded::new(gpu, &[rows, pixels]);
-        check::run(gpu, |plan| gather::batch(plan, "test", &state, &images, &order, &x.tensor));
+        let len = [1, 2, 3, 63, 257, 1757, 4, 40][i];
+        let epsilon = Guarded::new(gpu, &[len]);
+        check::run(gpu, |plan| {
+            let noise = Some((noise::SEED, Stream::Train));
+            let (x, epsilon) = (&x.tensor, &epsilon.tensor);
+            gather::batch(plan, "test", &state, &images, &order, x, noise, epsilon);
+        });
         let what = format!("rows {row}.. of {count} x {pixels}");
         // A division may be wrong by 2.5 units in the last place; zero stays zero.
         check::assert_each(&what, &x.floats(gpu), &dataset.batch(row, rows), 3e-7, 0.0);
+        // As in noise.rs.
+        check::assert_each(&what, &epsilon.floats(gpu), &noise_oracle(len), 0.0, 1e-3);
+        check::assert_norm(&what, &epsilon.floats(gpu), &noise_oracle(len), 1e-5);
     }
 }
 
-/// The number of rows, not the bindings or the grid, ends the work.
+#[test]
+fn without_a_seed_there_is_no_noise() {
+    let Some(gpu) = check::gpu() else { return };
+    let dataset = Dataset::new(5, 63);
+    let [state, images, order] = dataset.upload(gpu, 1);
+    let x = Guarded::new(gpu, &[3, 63]);
+    let epsilon = Guarded::new(gpu, &[70]);
+    check::run(gpu, |plan| {
+        let (x, epsilon) = (&x.tensor, &epsilon.tensor);
+        gather::batch(plan, "test", &state, &images, &order, x, None, epsilon);
+    });
+    check::assert_each("x", &x.floats(gpu), &dataset.batch(1, 3), 3e-7, 0.0);
+    assert_eq!(epsilon.words(gpu), [check::POISON; 70]);
+}
+
+/// The numbers of rows and of noise, not the bindings or the grid, end the work.
 #[test]
 fn surplus_invocations_do_nothing() {
     let Some(gpu) = check::gpu() else { return };
-    let (rows, pixels) = (3, 63);
+    let (rows, pixels, len) = (3, 63, 5);
     let dataset = Dataset::new(10, pixels);
     let [state, images, order] = dataset.upload(gpu, 1);
     let x = Guarded::roomy(gpu, &[rows, pixels]);
+    let epsilon = Guarded::roomy(gpu, &[len]);
     check::run(gpu, |plan| {
-        let tensors = [("state", &state), ("images", &images), ("order", &order), ("x", &x.tensor)];
-        let params = [rows as u32, pixels as u32, 0, 0];
+        let tensors = [
+            ("state", &state),
+            ("images", &images),
+            ("order", &order),
+            ("x", &x.tensor),
+            ("epsilon", &epsilon.tensor),
+        ];
+        let [low, high] = [noise::SEED as u32, (noise::SEED >> 32) as u32];
+        let sizes = [rows, pixels, x.tensor.stride() / 4, images.len(), len].map(|n| n as u32);
+        let params: Vec<u32> = [&sizes[..], &[low, high, Stream::Train as u32]].concat();
+        let params: [u32; 8] = params.try_into().unwrap();
         let kernel = gpu.kernel(&gather::SHADER, "batch", &[]);
         plan.record_flat(kernel, "test", &params, &tensors, 4);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(1, rows), 3e-7, 0.0);
+    check::assert_each("epsilon", &epsilon.floats(gpu), &noise_oracle(len), 0.0, 1e-3);
+}
+
+/// More workgroups than most adapters take along x.
+#[test]
+fn grids_wrap_into_y() {
+    let Some(gpu) = check::gpu() else { return };
+    let rows = 65_535 * 64 + 257;
+    let dataset = Dataset::new(rows, 1);
+    let [state, images, order] = dataset.upload(gpu, 0);
+    let x = Guarded::new(gpu, &[rows, 1]);
+    let epsilon = Guarded::new(gpu, &[63]);
+    check::run(gpu, |plan| {
+        let noise = Some((noise::SEED, Stream::Train));
+        let (x, epsilon) = (&x.tensor, &epsilon.tensor);
+        gather::batch(plan, "test", &state, &images, &order, x, noise, epsilon);
+    });
+    check::assert_each("x", &x.floats(gpu), &dataset.batch(0, rows), 3e-7, 0.0);
+    check::assert_norm("epsilon", &epsilon.floats(gpu), &noise_oracle(63), 1e-5);
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::f64::consts::TAU;
 
 use vae_gpu::gpu::{Gpu, Shader};
@@ -7,7 +8,7 @@ use crate::check::{self, Guarded};
 use crate::erf::normal_cdf;
 use crate::threefry::threefry;
 
-const SEED: u64 = 0x0123_4567_89AB_CDEF;
+pub const SEED: u64 = 0x0123_4567_89AB_CDEF;
 
 /// Four normals by Box and Muller. The words become fractions in 32 bits, as on the adapter, since
 /// close to one a rounding of the fraction moves the radius; all the rest is in 64.
@@ -21,7 +22,7 @@ fn normals(words: [u32; 4]) -> [f64; 4] {
     [radius_u * cos_a, radius_u * sin_a, radius_v * cos_b, radius_v * sin_b]
 }
 
-fn oracle(seed: u64, stream: Stream, step: u32, len: usize) -> Vec<f64> {
+pub fn oracle(seed: u64, stream: Stream, step: u32, len: usize) -> Vec<f64> {
     let key = [seed as u32, (seed >> 32) as u32, 0, stream as u32];
     let draws = (0..len.div_ceil(4) as u32).map(|i| threefry([i, step, 0, 0], key));
     draws.flat_map(normals).take(len).collect()
@@ -54,7 +55,7 @@ pub fn normal() {
 /// Runs the shared file's `normals` alone.
 const NORMALS: Shader = Shader {
     name: "normals_test",
-    source: concat!(
+    source: Cow::Borrowed(concat!(
         include_str!("../../shaders/shared/rng.wgsl"),
         "
         @group(0) @binding(0) var<uniform> params: vec4<u32>;
@@ -67,7 +68,7 @@ const NORMALS: Shader = Shader {
                 values[at.x] = normals(words[at.x]);
             }
         }"
-    ),
+    )),
 };
 
 /// The words that a million draws do not meet: the logarithm's argument goes from 2⁻³³ to 1.

@@ -32,20 +32,20 @@ fn mean(before: f32, values: &[f32], images: u32) -> f64 {
 #[test]
 pub fn accumulate() {
     let Some(gpu) = check::gpu() else { return };
-    for rows in [1, 63, 64, 65, 257, 1757] {
-        let recon = check::random(1, rows, 50.0..600.0);
-        let kl = check::random(2, rows, 1.0..40.0);
+    let sizes = [[1, 1, 1], [7, 63, 1], [128, 64, 65], [3, 257, 1757], [20, 1757, 2]];
+    for [rows, recons, kls] in sizes {
+        let recon = check::random(1, recons, 50.0..600.0);
+        let kl = check::random(2, kls, 1.0..40.0);
         let state = upload(gpu, &BEFORE);
-        // The wrapper takes the number of rows from recon, so only kl's binding can be longer.
-        let on_recon = check::input(gpu, &[rows], &recon);
-        let on_kl = check::roomy_input(gpu, &[rows], &kl);
+        let on_recon = check::input(gpu, &[recons], &recon);
+        let on_kl = check::input(gpu, &[kls], &kl);
         check::run(gpu, |plan| {
-            report::accumulate(plan, "test", &on_recon, &on_kl, &state.tensor);
+            report::accumulate(plan, "test", rows, &on_recon, &on_kl, &state.tensor);
         });
         let after = read(gpu, &state);
         let sums = [after.recon, after.kl];
         let want = [mean(BEFORE.recon, &recon, 5000), mean(BEFORE.kl, &kl, 5000)];
-        check::assert_each(&format!("{rows} rows"), &sums, &want, 1e-6, 0.0);
+        check::assert_each(&format!("{recons} and {kls} terms"), &sums, &want, 1e-6, 0.0);
         let want = State {
             step: BEFORE.step + 1,
             row: BEFORE.row + rows as u32,
@@ -53,7 +53,7 @@ pub fn accumulate() {
             kl: after.kl,
             ..BEFORE
         };
-        assert_eq!(after, want, "{rows} rows");
+        assert_eq!(after, want, "{recons} and {kls} terms");
     }
 }
 
@@ -72,7 +72,7 @@ fn an_epoch_of_huge_losses_has_a_finite_mean() {
         for first in (0..images).step_by(batch) {
             let rows = batch.min((images - first) as usize);
             let [on_recon, on_kl] = [&recon, &kl].map(|v| check::input(gpu, &[rows], &v[..rows]));
-            report::accumulate(&mut plan, "test", &on_recon, &on_kl, &state.tensor);
+            report::accumulate(&mut plan, "test", rows, &on_recon, &on_kl, &state.tensor);
             want[0] += mean(0.0, &recon[..rows], images);
             want[1] += mean(0.0, &kl[..rows], images);
         }
@@ -83,4 +83,25 @@ fn an_epoch_of_huge_losses_has_a_finite_mean() {
         let steps = images.div_ceil(batch as u32);
         assert_eq!([after.step, after.row, after.epoch], [steps, images, 0]);
     }
+}
+
+/// The counts, not the bindings, end the sums.
+#[test]
+fn terms_behind_the_last_are_not_read() {
+    let Some(gpu) = check::gpu() else { return };
+    let [recons, kls] = [63, 5];
+    let recon = check::random(5, recons, 50.0..600.0);
+    let kl = check::random(6, kls, 1.0..40.0);
+    let state = upload(gpu, &BEFORE);
+    let on_recon = check::roomy_input(gpu, &[recons], &recon);
+    let on_kl = check::roomy_input(gpu, &[kls], &kl);
+    check::run(gpu, |plan| {
+        let tensors = [("recon", &on_recon), ("kl", &on_kl), ("state", &state.tensor)];
+        let kernel = gpu.kernel(&report::SHADER, "accumulate", &[]);
+        plan.record_flat(kernel, "test", &[9, recons as u32, kls as u32, 0], &tensors, 1);
+    });
+    let after = read(gpu, &state);
+    let want = [mean(BEFORE.recon, &recon, 5000), mean(BEFORE.kl, &kl, 5000)];
+    check::assert_each("sums", &[after.recon, after.kl], &want, 1e-6, 0.0);
+    assert_eq!(after.row, BEFORE.row + 9);
 }

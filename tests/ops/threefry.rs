@@ -1,6 +1,8 @@
 //! The CPU twin of `shaders/shared/rng.wgsl`, written from the paper's description (Salmon et al.,
 //! SC 2011) rather than from the shader.
 
+use std::borrow::Cow;
+
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use vae_gpu::gpu::Shader;
@@ -52,7 +54,7 @@ const KNOWN: [[[u32; 4]; 3]; 3] = [
 /// Runs the shared file's `threefry` alone.
 const SHADER: Shader = Shader {
     name: "threefry_test",
-    source: concat!(
+    source: Cow::Borrowed(concat!(
         include_str!("../../shaders/shared/rng.wgsl"),
         "
         @group(0) @binding(0) var<uniform> params: vec4<u32>;
@@ -65,7 +67,7 @@ const SHADER: Shader = Shader {
                 words[at.x] = threefry(draws[at.x][0], draws[at.x][1]);
             }
         }"
-    ),
+    )),
 };
 
 #[test]

@@ -1,0 +1,164 @@
+//! How a case is run: by the form's wrapper, or by its kernel alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use vae_gpu::gpu::{Choices, Gpu, Kernel, Plan, Tensor};
+use vae_gpu::ops::matmul::{self, Product, Variant};
+use vae_gpu::ops::{activation, likelihood};
+
+use super::forms::Case;
+use crate::check::{self, Guarded, MARGIN, POISON};
+
+/// What a form writes, and its loss.
+pub type Results = (Vec<Vec<f32>>, Option<f64>);
+
+/// The variants to try, as far as the adapter can run them: the defaults of several adapters, and
+/// others that the shaders allow.
+pub fn variants(gpu: &Gpu) -> Vec<Variant> {
+    let lanes = gpu.report().subgroup_sizes[0];
+    let shapes = [[1, 1], [1, 2], [2, 1]];
+    let mut all: Vec<_> =
+        shapes.iter().map(|&[rows, columns]| Variant::Lanes { lanes, rows, columns }).collect();
+    // The tiles of wide subgroups fit no registers.
+    all.retain(|_| lanes <= 8);
+    let words = [
+        "registers 8 4x2",
+        "registers 32 1x1",
+        "registers 16 4x1",
+        "tiled 8x8 1x1 16 1",
+        "tiled 8x8 1x1 16 4",
+        "tiled 16x16 2x2 8 1",
+        "tiled 4x8 2x1 4 2",
+    ];
+    all.extend(words.map(|words| words.parse::<Variant>().unwrap()));
+    all.retain(|variant| variant.fits(gpu.report()));
+    all
+}
+
+/// An empty plan in which the products of `layers` (inputs and outputs) take `variant`.
+pub fn plan(gpu: &Gpu, product: Product, layers: &[[usize; 2]], variant: Option<Variant>) -> Plan {
+    let mut choices = Choices::default();
+    for &[inputs, outputs] in layers {
+        let Some(variant) = variant else { continue };
+        choices.0.insert(product.problem(inputs, outputs), variant.to_string());
+        let chosen = product.variant(gpu, &choices, [1, inputs, outputs]);
+        assert_eq!(chosen, variant, "the choice of a variant has no effect");
+    }
+    Plan::with_choices(gpu, &Arc::new(choices))
+}
+
+/// The tensors of a case by their variables.
+struct Tensors {
+    reads: BTreeMap<&'static str, Tensor>,
+    writes: Vec<(&'static str, Guarded)>,
+}
+
+impl Tensors {
+    /// In bindings that go on with poison, but for those that `exact` names.
+    fn new(gpu: &Gpu, case: &Case, exact: &[&str]) -> Self {
+        let read = |name, shape: &[usize]| match exact.contains(&name) {
+            true => check::input(gpu, shape, case.values(name)),
+            false => check::roomy_input(gpu, shape, case.values(name)),
+        };
+        let shape = |shape: fn([usize; 3]) -> Vec<usize>| shape(case.sizes);
+        let reads = case.form.reads.iter().map(|(name, s, _)| (*name, read(*name, &shape(*s))));
+        let writes = case.form.writes.iter();
+        let writes = writes.map(|(name, s, _)| (*name, Guarded::roomy(gpu, &shape(*s))));
+        Self { reads: reads.collect(), writes: writes.collect() }
+    }
+
+    fn get(&self, name: &str) -> &Tensor {
+        let written = || self.writes.iter().find(|(n, _)| *n == name).map(|(_, w)| &w.tensor);
+        self.reads.get(name).or_else(written).unwrap()
+    }
+
+    fn all(&self) -> Vec<(&'static str, &Tensor)> {
+        let writes = self.writes.iter().map(|(name, w)| (*name, &w.tensor));
+        self.reads.iter().map(|(name, tensor)| (*name, tensor)).chain(writes).collect()
+    }
+
+    fn results(&self, gpu: &Gpu, losses: Option<Vec<f32>>) -> Results {
+        let written = self.writes.iter().map(|(_, guarded)| guarded.floats(gpu)).collect();
+        (written, losses.map(|losses| check::wide(&losses).iter().sum()))
+    }
+}
+
+/// By the wrapper, which takes the sizes from the two sides of the product. Around its losses, which
+/// are of the plan's memory, lies poison.
+pub fn by_wrapper(gpu: &Gpu, case: &Case, variant: Option<Variant>) -> Results {
+    let tensors = Tensors::new(gpu, case, &["left", "right"]);
+    let [_, inputs, outputs] = case.sizes;
+    let mut plan = plan(gpu, case.form.product, &[[inputs, outputs]], variant);
+    let before = plan.vector(MARGIN);
+    let losses = (case.form.record)(&mut plan, case, &|name| tensors.get(name).clone());
+    let behind = plan.vector(MARGIN);
+    let poison = |tensor: &Tensor| tensor.write(gpu, &vec![POISON; tensor.len()]);
+    [&before, &behind].into_iter().chain(&losses).for_each(poison);
+    plan.run();
+    for margin in [before, behind] {
+        assert_eq!(margin.read::<u32>(gpu).unwrap(), [POISON; MARGIN], "around the losses");
+    }
+    tensors.results(gpu, losses.map(|losses| losses.read(gpu).unwrap()))
+}
+
+/// By the kernel, with all bindings longer than their tensors and a workgroup too many.
+pub fn by_kernel(gpu: &Gpu, case: &Case, variant: Variant) -> Results {
+    let tensors = Tensors::new(gpu, case, &[]);
+    let [height, width, depth, a, b] = (case.form.params)(case.sizes);
+    let first_written = case.form.writes[0].0;
+    let [left, right, result] =
+        ["left", "right", first_written].map(|name| tensors.get(name).stride() / 4);
+    let params = [height, width, depth, left, right, result, a, b].map(|size| size as u32);
+
+    let (needed, partials) = workgroups(variant, height, width);
+    // The kernels know from its length where the losses end, in fours.
+    let parts = (needed * partials).next_multiple_of(4);
+    let groups = parts.div_ceil(partials) + 1;
+    let losses = case.form.has_loss().then(|| Guarded::new(gpu, &[parts]));
+    let mut bound = tensors.all();
+    bound.extend(losses.as_ref().map(|losses| ("losses", &losses.tensor)));
+    let mut plan = Plan::new(gpu);
+    plan.record_flat(kernel(gpu, case, variant), "test", &params, &bound, groups);
+    plan.run();
+    tensors.results(gpu, losses.map(|losses| losses.floats(gpu)))
+}
+
+fn kernel(gpu: &Gpu, case: &Case, variant: Variant) -> Arc<Kernel> {
+    let (shader, mut constants) = matmul::shader(case.form.entry, variant);
+    let kind = |names: &[&str], name| names.iter().position(|n| *n == name);
+    let activation = case.activation.and_then(|name| kind(&activation::NAMES, name));
+    let likelihood = kind(&likelihood::NAMES, case.likelihood).unwrap();
+    let own = [
+        ("ACTIVATION", activation.unwrap_or(activation::NAMES.len()) as u32),
+        ("LIKELIHOOD", likelihood as u32),
+    ];
+    let taken = own.iter().zip(case.form.takes).filter(|(_, takes)| *takes);
+    constants.extend(taken.map(|(constant, _)| *constant));
+    gpu.kernel(&shader, case.form.entry, &constants)
+}
+
+/// Workgroups for a result, and the parts of a loss that each leaves.
+fn workgroups(variant: Variant, height: usize, width: usize) -> (usize, usize) {
+    let (tile, tiles) = match variant {
+        Variant::Lanes { lanes, rows, columns } => ([lanes * rows, lanes * columns], 1),
+        Variant::Registers { lanes, rows, columns } => ([rows, columns], lanes),
+        Variant::Tiled { down, across, rows, columns, .. } => ([down * rows, across * columns], 1),
+    };
+    let [tall, wide] = tile.map(|blocks| 4 * blocks as usize);
+    let count = height.div_ceil(tall) * width.div_ceil(wide);
+    (count.div_ceil(tiles as usize), tiles as usize)
+}
+
+/// Panics unless `got` is what the oracle says.
+pub fn assert_right(what: &str, case: &Case, got: &Results, want: &(Vec<Vec<f64>>, Option<f64>)) {
+    let what = format!("{} {:?}, {what}", case.form.entry, case.sizes);
+    for ((got, want), (name, _, tolerance)) in got.0.iter().zip(&want.0).zip(case.form.writes) {
+        check::assert_norm(&format!("{what}, {name}"), got, want, *tolerance);
+    }
+    assert_eq!(got.1.is_some(), want.1.is_some(), "{what}: a loss");
+    for (got, want) in got.1.iter().zip(want.1) {
+        let error = (got / want - 1.0).abs();
+        assert!(error <= 1e-5, "{what}: a loss of {got}, not {want}");
+    }
+}

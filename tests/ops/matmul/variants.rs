@@ -1,0 +1,77 @@
+//! Which variant a product takes.
+
+use vae_gpu::gpu::{Choices, Gpu};
+use vae_gpu::ops::matmul::{PRODUCTS, Product, Variant};
+
+use super::run;
+use crate::check;
+
+const SIZES: [usize; 3] = [5, 784, 20];
+
+fn default(gpu: &Gpu, product: Product) -> Variant {
+    product.variant(gpu, &Choices::default(), SIZES)
+}
+
+#[test]
+fn words_name_a_variant() {
+    let words = ["lanes 8 1x1", "registers 32 4x2", "tiled 16x8 2x1 4 64"];
+    for words in words {
+        assert_eq!(words.parse::<Variant>().unwrap().to_string(), words);
+    }
+    let faulty = [
+        "",
+        "lanes",
+        "lanes 8",
+        "lanes 8 1x1 1",
+        "lanes 0 1x1",
+        "registers 8 4x-2",
+        "registers 65 1x1",
+        "tiled 8x8 1x1 6 1",
+        "tiled 8x8 1x1 16",
+        "square 8 1x1",
+    ];
+    for words in faulty {
+        assert!(words.parse::<Variant>().is_err(), "{words}");
+    }
+}
+
+/// What another adapter was tuned to, or a file says that was edited, is no reason to fail.
+#[test]
+fn a_choice_that_the_adapter_cannot_run_is_passed_over() {
+    let Some(gpu) = check::gpu() else { return };
+    // Of a subgroup that no adapter has, and of more workgroup memory.
+    for words in ["lanes 3 1x1", "tiled 16x16 16x16 64 1", "tiled 64x64 1x1 4 1", "nonsense"] {
+        for product in PRODUCTS {
+            let mut choices = Choices::default();
+            choices.0.insert(product.problem(784, 20), words.into());
+            assert_eq!(product.variant(gpu, &choices, SIZES), default(gpu, product), "{words}");
+        }
+    }
+}
+
+/// A loss is added up in halves.
+#[test]
+fn a_tile_of_an_odd_number_of_invocations_fits_no_adapter() {
+    let Some(gpu) = check::gpu() else { return };
+    for words in ["tiled 3x5 1x1 8 1", "tiled 8x8 1x1 16 3", "tiled 6x4 2x2 8 1"] {
+        assert!(!words.parse::<Variant>().unwrap().fits(gpu.report()), "{words}");
+    }
+}
+
+#[test]
+fn a_choice_is_for_one_product_of_one_layer() {
+    let Some(gpu) = check::gpu() else { return };
+    for variant in run::variants(gpu) {
+        for product in PRODUCTS {
+            let mut choices = Choices::default();
+            choices.0.insert(product.problem(784, 20), variant.to_string());
+            for other in PRODUCTS {
+                let want = if other == product { variant } else { default(gpu, other) };
+                assert_eq!(other.variant(gpu, &choices, SIZES), want);
+            }
+            let other = [5, 20, 784];
+            let want = product.variant(gpu, &Choices::default(), other);
+            assert_eq!(product.variant(gpu, &choices, other), want);
+        }
+    }
+}
