@@ -113,7 +113,9 @@ impl Variant {
                     + (slices - 1) * (columns * down * across + rows * down)
                     + 2
                     + invocations.div_ceil(4);
-                invocations <= report.max_workgroup_invocations
+                // A loss is added up in halves.
+                invocations.is_power_of_two()
+                    && invocations <= report.max_workgroup_invocations
                     && 16 * quads <= report.max_workgroup_bytes
             }
         }

@@ -17,9 +17,7 @@ pub type Results = (Vec<Vec<f32>>, Option<f64>);
 /// others that the shaders allow.
 pub fn variants(gpu: &Gpu) -> Vec<Variant> {
     let lanes = gpu.report().subgroup_sizes[0];
-    let shapes = [[1, 1], [1, 2], [2, 1]];
-    let mut all: Vec<_> =
-        shapes.iter().map(|&[rows, columns]| Variant::Lanes { lanes, rows, columns }).collect();
+    let mut all: Vec<_> = [1, 2].map(|rows| Variant::Lanes { lanes, rows }).to_vec();
     // The tiles of wide subgroups fit no registers.
     all.retain(|_| lanes <= 8);
     let words = [
@@ -38,10 +36,10 @@ pub fn variants(gpu: &Gpu) -> Vec<Variant> {
 
 /// An empty plan in which the products of `layers` (inputs and outputs) take `variant`.
 pub fn plan(gpu: &Gpu, product: Product, layers: &[[usize; 2]], variant: Option<Variant>) -> Plan {
-    let mut choices = Choices::default();
+    let mut choices = Choices::new(gpu.report());
     for &[inputs, outputs] in layers {
         let Some(variant) = variant else { continue };
-        choices.0.insert(product.problem(inputs, outputs), variant.to_string());
+        choices.set(product.problem(inputs, outputs), variant.to_string());
         let chosen = product.variant(gpu, &choices, [1, inputs, outputs]);
         assert_eq!(chosen, variant, "the choice of a variant has no effect");
     }
@@ -141,7 +139,7 @@ fn kernel(gpu: &Gpu, case: &Case, variant: Variant) -> Arc<Kernel> {
 /// Workgroups for a result, and the parts of a loss that each leaves.
 fn workgroups(variant: Variant, height: usize, width: usize) -> (usize, usize) {
     let (tile, tiles) = match variant {
-        Variant::Lanes { lanes, rows, columns } => ([lanes * rows, lanes * columns], 1),
+        Variant::Lanes { lanes, rows } => ([lanes * rows, lanes], 1),
         Variant::Registers { lanes, rows, columns } => ([rows, columns], lanes),
         Variant::Tiled { down, across, rows, columns, .. } => ([down * rows, across * columns], 1),
     };
