@@ -87,10 +87,12 @@ impl Clock {
 
     /// Seconds of `runs` runs of `plan`, one after the other, on the adapter.
     pub fn busy(&self, plan: &Plan, runs: usize) -> Result<f64> {
-        match &self.timer {
-            Some(timer) => timer.time(|pass| (0..runs).for_each(|_| plan.encode(pass))),
-            None => Ok((self.wall(plan, runs)? - self.submission).max(0.0)),
-        }
+        let seconds = match &self.timer {
+            Some(timer) => timer.time(|pass| (0..runs).for_each(|_| plan.encode(pass)))?,
+            None => self.wall(plan, runs)? - self.submission,
+        };
+        // Nothing takes no time, and rates are quotients.
+        Ok(seconds.max(1e-9))
     }
 
     /// The time of a run of `plan` on the adapter. Its dispatches must bear repetition.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use vae_gpu::bench::{self, Event, Limits, Report, Row, Start, Step, Time};
+use vae_gpu::bench::{self, Event, Limits, Row, Start, Step, Time};
 use vae_gpu::{Error, Preset, Result};
 
 use super::AdapterArgs;
@@ -58,7 +58,10 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if args.json {
         say!("{}", serde_json::to_string_pretty(&report).expect("a report is JSON"));
     } else {
-        warn_of_drift(&report);
+        let first = report.limits.arithmetic_flop_per_second;
+        if let Some(note) = drift(first, report.arithmetic_flop_per_second_at_end) {
+            say!("\n{note}");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -77,15 +80,15 @@ fn program(adapter: &AdapterArgs) -> Result<Vec<OsString>> {
     Ok(all)
 }
 
-/// Says so if the limits no longer hold.
-fn warn_of_drift(report: &Report) {
-    let end = report.arithmetic_flop_per_second_at_end;
-    let change = end / report.limits.arithmetic_flop_per_second;
-    if !(0.85..1.15).contains(&change) {
-        let now = scaled(end, "FLOP/s");
-        say!("\nnot to be relied on: the limit on multiply-adds has changed to {now} meanwhile;");
-        say!("is the machine busy with something else?");
-    }
+/// What to say if the limit on arithmetic, at first and at the end, no longer holds.
+fn drift(first: f64, end: f64) -> Option<String> {
+    let [first_rate, end_rate] = [first, end].map(|rate| scaled(rate, "FLOP/s"));
+    (!(0.85..1.15).contains(&(end / first))).then(|| {
+        format!(
+            "not to be relied on: multiply-adds went from {first_rate} to {end_rate};\n\
+             is the machine busy with something else?"
+        )
+    })
 }
 
 fn print_limits(limits: &Limits) {
@@ -182,8 +185,38 @@ fn three(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
-/// Two significant digits or more.
+/// With a decimal where it is below ten.
 fn percent(share: f64) -> String {
     let digits = usize::from(share < 0.0995);
     format!("{:.digits$}%", 100.0 * share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_and_a_prefix() {
+        for (value, text) in [
+            (34.56e9, "34.6 GB"),
+            (999.7e6, "1.00 GB"),
+            (999.4e6, "999 MB"),
+            (9.996, "10.0 B"),
+            (1.5e-9, "1.50 nB"),
+            (0.0, "0.00 nB"),
+        ] {
+            assert_eq!(scaled(value, "B"), text, "{value}");
+        }
+        assert_eq!([0.0949, 0.995, 1.17].map(percent), ["9.5%", "100%", "117%"]);
+    }
+
+    /// Whether it is printed depends on the machine's other work, so that no run can test it.
+    #[test]
+    fn a_drift_is_told_in_lines_that_fit() {
+        assert_eq!(drift(1e12, 1.1e12), None);
+        for (first, end) in [(123e12, 456e12), (34.6e9, 69.5e9), (123e9, 0.0)] {
+            let note = drift(first, end).unwrap();
+            assert!(note.lines().all(|line| line.chars().count() <= 80), "{note}");
+        }
+    }
 }
