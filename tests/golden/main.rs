@@ -7,10 +7,11 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 use serde::Deserialize;
-use vae_gpu::gpu::{Plan, Tensor};
+use vae_gpu::gpu::Choices;
 use vae_gpu::model::ModelConfig;
 use vae_gpu::nn::Parameters;
 use vae_gpu::ops::State;
+use vae_gpu::ops::matmul::{PRODUCTS, Variant};
 use vae_gpu::train::TrainStep;
 use vae_gpu::{Gpu, ImageShape, Vae};
 
@@ -93,17 +94,61 @@ fn relative_norm(a: &[f32], b: &[f32]) -> f64 {
     (difference / norm).sqrt()
 }
 
+/// How a trace is followed.
+struct Way {
+    /// For every product; the adapter's own without one.
+    variant: Option<&'static str>,
+    /// Whether gradients are stored before the update.
+    gradients: bool,
+}
+
+/// Those that the adapter can run.
+fn ways(gpu: &Gpu) -> impl Iterator<Item = Way> {
+    let variants = [
+        "lanes 4 1x1",
+        "lanes 8 1x1",
+        "registers 8 1x1",
+        "tiled 8x8 1x1 16 1",
+        "tiled 8x8 1x1 16 4",
+    ];
+    let fits = |words: &&str| words.parse::<Variant>().unwrap().fits(gpu.report());
+    let variants: Vec<_> = variants.into_iter().filter(fits).map(Some).collect();
+    let both = |variant| [true, false].map(|gradients| Way { variant, gradients });
+    [None].into_iter().chain(variants).flat_map(both)
+}
+
+/// Every product of every layer in the variant of `words`.
+fn all(vae: &Vae, words: &str) -> Choices {
+    let mut choices = Choices::default();
+    for (product, [inputs, outputs]) in
+        PRODUCTS.iter().flat_map(|product| vae.layers().into_iter().map(move |l| (product, l)))
+    {
+        choices.0.insert(product.problem(inputs, outputs), words.into());
+    }
+    choices
+}
+
 fn check(name: &str) {
     let Some(gpu) = common::gpu() else { return };
-    let trace = Trace::read(name);
-    let TraceConfig { batch, pixels, latent, steps, .. } = trace.config;
-    let vae = trace.model(&gpu);
-    vae.parameters().write(&gpu, &trace.parameters("initial", vae.parameters()));
+    for way in ways(&gpu) {
+        follow(&gpu, name, &way);
+    }
+}
 
-    let x = Tensor::zeros(&gpu, "x", &[batch, pixels]);
-    let epsilon = Tensor::zeros(&gpu, "epsilon", &[batch, latent]);
-    let step = TrainStep::new(&vae);
-    let mut plan = Plan::new(&gpu);
+fn follow(gpu: &Gpu, file: &str, way: &Way) {
+    let name = format!("{file}, {:?}, gradients stored: {}", way.variant, way.gradients);
+    let trace = Trace::read(file);
+    let TraceConfig { batch, pixels, latent, steps, .. } = trace.config;
+    let mut vae = trace.model(gpu);
+    if let Some(words) = way.variant {
+        vae.set_choices(all(&vae, words));
+    }
+    vae.parameters().write(gpu, &trace.parameters("initial", vae.parameters()));
+
+    let new = if way.gradients { TrainStep::with_gradients } else { TrainStep::new };
+    let step = new(&vae);
+    let mut plan = vae.plan();
+    let (x, epsilon) = (plan.matrix(&[batch, pixels]), plan.vector(batch * latent));
     step.record(&mut plan, &vae, &x, &epsilon);
 
     let (batches, noise) = (trace.raw("batches"), trace.floats("noise"));
@@ -117,13 +162,13 @@ fn check(name: &str) {
     for i in 0..steps {
         let bytes = &batches[i * batch * pixels..][..batch * pixels];
         let floats: Vec<f32> = bytes.iter().map(|b| f32::from(*b) / 255.0).collect();
-        x.write(&gpu, &floats);
+        x.write(gpu, &floats);
         let floats = noise[i * batch * latent..][..batch * latent].iter().map(|v| *v as f32);
-        epsilon.write(&gpu, &floats.collect::<Vec<f32>>());
+        epsilon.write(gpu, &floats.collect::<Vec<f32>>());
         (state.recon, state.kl) = (0.0, 0.0);
-        state.write(&gpu, &step.state);
+        state.write(gpu, &step.state);
         plan.run();
-        state = State::read(&gpu, &step.state).unwrap();
+        state = State::read(gpu, &step.state).unwrap();
 
         let (recon, kl) = (f64::from(state.recon), f64::from(state.kl));
         let losses = [recon + trace.config.kl_weight * kl, recon, kl];
@@ -133,10 +178,10 @@ fn check(name: &str) {
             let error = (loss / expected[i] - 1.0).abs();
             assert!(error < 1e-5, "{name}: {what} of step {i}: {loss}, not {}", expected[i]);
         }
-        if i == 0 {
-            let gradients = step.gradients.read(&gpu).unwrap();
-            let expected = trace.parameters("gradient", &step.gradients);
-            let specs = step.gradients.layout().specs();
+        if let (0, Some(stored)) = (i, &step.gradients) {
+            let gradients = stored.read(gpu).unwrap();
+            let expected = trace.parameters("gradient", stored);
+            let specs = stored.layout().specs();
             for ((spec, gradient), expected) in specs.zip(&gradients).zip(&expected) {
                 let error = relative_norm(gradient, expected);
                 assert!(error < 1e-4, "{name}: gradient of {}: off by {error:e}", spec.name);
@@ -144,7 +189,7 @@ fn check(name: &str) {
         }
     }
     assert_eq!(state.step, steps as u32);
-    let parameters = vae.parameters().read(&gpu).unwrap();
+    let parameters = vae.parameters().read(gpu).unwrap();
     let expected = trace.parameters("final", vae.parameters());
     let specs = vae.parameters().layout().specs();
     for ((spec, values), expected) in specs.zip(&parameters).zip(&expected) {

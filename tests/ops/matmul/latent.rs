@@ -14,7 +14,7 @@ fn run_forward(gpu: &Gpu, [rows, latent]: Sizes, head: &[f32], epsilon: &[f32]) 
     let mut case = Case::identity("forward_latent", rows, 2 * latent, head);
     assert_eq!(case.sizes, [rows, 2 * latent, 2 * latent]);
     case = case.with("epsilon", epsilon);
-    let (written, kl) = run::by_wrapper(gpu, &case, None);
+    let (written, kl) = run::by_wrapper(gpu, &case, Some(run::small()));
     let [got_head, z] = written.try_into().unwrap();
     assert_eq!(got_head, head, "a product by one");
     (z, kl.unwrap() as f32)
@@ -30,7 +30,7 @@ fn run_backward(
 ) -> Vec<f32> {
     let case = Case::identity("backward_latent", rows, latent, dz);
     let case = case.with("head", head).with("epsilon", epsilon);
-    run::by_wrapper(gpu, &case, None).0.swap_remove(0)
+    run::by_wrapper(gpu, &case, Some(run::small())).0.swap_remove(0)
 }
 
 #[test]

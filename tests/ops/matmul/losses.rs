@@ -18,7 +18,7 @@ fn run_loss(
     let case = Case::identity("forward_loss", rows, pixels, pre).with("x", x);
     let activation = (activation != "none").then_some(activation);
     let case = Case { activation, likelihood, ..case };
-    let (mut written, loss) = run::by_wrapper(gpu, &case, None);
+    let (mut written, loss) = run::by_wrapper(gpu, &case, Some(run::small()));
     (loss.unwrap() as f32, written.swap_remove(0))
 }
 

@@ -11,7 +11,9 @@ mod variants;
 mod weights;
 mod wraps;
 
-use forms::Case;
+use forms::{Case, FORMS};
+use vae_gpu::gpu::Gpu;
+use vae_gpu::ops::matmul::Variant;
 
 pub use naive::naive;
 pub use weights::{backward_weight, backward_weight_adam};
@@ -47,20 +49,37 @@ fn assert_form(entry: &str) {
     let Some(gpu) = check::gpu() else { return };
     for sizes in SIZES {
         let case = Case::new(entry, sizes);
+        let got = run::by_wrapper(gpu, &case, None);
+        run::assert_right("default", &case, &got, &case.oracle());
+    }
+    assert_variants(gpu, entry, &run::variants(gpu));
+}
+
+fn assert_variants(gpu: &Gpu, entry: &str, variants: &[Variant]) {
+    for sizes in SIZES {
+        let case = Case::new(entry, sizes);
         let want = case.oracle();
-        run::assert_right("default", &case, &run::by_wrapper(gpu, &case, None), &want);
-        for variant in run::variants(gpu) {
+        for &variant in variants {
             let got = run::by_kernel(gpu, &case, variant);
             run::assert_right(&variant.to_string(), &case, &got, &want);
         }
     }
-    for (sizes, variant) in
-        FEW.iter().flat_map(|&s| run::variants(gpu).into_iter().map(move |v| (s, v)))
-    {
+    for sizes in FEW {
         let case = Case::new(entry, sizes);
-        let got = run::by_wrapper(gpu, &case, Some(variant));
-        run::assert_right(&format!("wrapper, {variant}"), &case, &got, &case.oracle());
+        let want = case.oracle();
+        for &variant in variants {
+            let got = run::by_wrapper(gpu, &case, Some(variant));
+            run::assert_right(&format!("wrapper, {variant}"), &case, &got, &want);
+        }
     }
+}
+
+#[test]
+#[ignore = "llvmpipe takes a quarter of a minute for each of ten kernels"]
+fn lanes_of_several_blocks() {
+    let Some(gpu) = check::gpu() else { return };
+    let variants = run::slow_variants(gpu);
+    FORMS.iter().for_each(|form| assert_variants(gpu, form.entry, &variants));
 }
 
 #[test]

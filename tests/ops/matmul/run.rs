@@ -13,14 +13,17 @@ use crate::check::{self, Guarded, MARGIN, POISON};
 /// What a form writes, and its loss.
 pub type Results = (Vec<Vec<f32>>, Option<f64>);
 
+/// Quick to compile everywhere: for what does not depend on the variant.
+pub fn small() -> Variant {
+    Variant::Registers { lanes: 8, rows: 1, columns: 1 }
+}
+
 /// The variants to try, as far as the adapter can run them: the defaults of several adapters, and
 /// others that the shaders allow.
 pub fn variants(gpu: &Gpu) -> Vec<Variant> {
-    let lanes = gpu.report().subgroup_sizes[0];
-    let mut all: Vec<_> = [1, 2].map(|rows| Variant::Lanes { lanes, rows }).to_vec();
-    // The tiles of wide subgroups fit no registers.
-    all.retain(|_| lanes <= 8);
     let words = [
+        "lanes 4 1",
+        "lanes 8 1",
         "registers 8 4x2",
         "registers 32 1x1",
         "registers 16 4x1",
@@ -29,9 +32,17 @@ pub fn variants(gpu: &Gpu) -> Vec<Variant> {
         "tiled 16x16 2x2 8 1",
         "tiled 4x8 2x1 4 2",
     ];
-    all.extend(words.map(|words| words.parse::<Variant>().unwrap()));
-    all.retain(|variant| variant.fits(gpu.report()));
-    all
+    fitting(gpu, &words)
+}
+
+/// Others, whose kernels software adapters take long to compile.
+pub fn slow_variants(gpu: &Gpu) -> Vec<Variant> {
+    fitting(gpu, &["lanes 4 2", "lanes 8 2"])
+}
+
+fn fitting(gpu: &Gpu, words: &[&str]) -> Vec<Variant> {
+    let variants = words.iter().map(|words| words.parse::<Variant>().unwrap());
+    variants.filter(|variant| variant.fits(gpu.report())).collect()
 }
 
 /// An empty plan in which the products of `layers` (inputs and outputs) take `variant`.
