@@ -26,9 +26,7 @@ pub(super) fn forward_latent(suite: &mut Suite, operation: &str) -> Result<()> {
     let bias = Tensor::zeros(&gpu, "bench", &[2 * LATENT]);
     let (x, epsilon) = (plan.matrix(&[BATCH, HIDDEN]), plan.vector(BATCH * LATENT));
     let (head, z) = (plan.matrix(&[BATCH, 2 * LATENT]), plan.matrix(&[BATCH, LATENT]));
-    let kl = matmul::forward_latent(
-        &mut plan, "bench", &x, &weight, &bias, &epsilon, &head, &z,
-    );
+    let kl = matmul::forward_latent(&mut plan, "bench", &x, &weight, &bias, &epsilon, &head, &z);
     fill(&gpu, &[&x, &weight, &bias, &epsilon]);
     time(suite, operation, (&shape, ""), product(shape), &[&head, &z, &kl], &plan)
 }
@@ -59,9 +57,7 @@ pub(super) fn backward_latent(suite: &mut Suite, operation: &str) -> Result<()> 
     let (dy, epsilon) = (plan.matrix(&[BATCH, HIDDEN]), plan.vector(BATCH * LATENT));
     let (head, dhead) = (plan.matrix(&[BATCH, 2 * LATENT]), plan.matrix(&[BATCH, 2 * LATENT]));
     let state = state(&gpu);
-    matmul::backward_latent(
-        &mut plan, "bench", &state, &dy, &weight, &head, &epsilon, &dhead,
-    );
+    matmul::backward_latent(&mut plan, "bench", &state, &dy, &weight, &head, &epsilon, &dhead);
     fill(&gpu, &[&dy, &weight, &head, &epsilon]);
     time(suite, operation, (&shape, ""), product(shape), &[&dhead], &plan)
 }
@@ -71,7 +67,8 @@ pub(super) fn backward_weight_adam(suite: &mut Suite, operation: &str) -> Result
     let gpu = suite.gpu.clone();
     let layers = [[PIXELS, HIDDEN], [HIDDEN, 2 * LATENT], [LATENT, HIDDEN], [HIDDEN, PIXELS]];
     let mut plan = Plan::new(&gpu);
-    let room = layers.map(|[i, o]| (i * o + o).next_multiple_of(2 * Tensor::ALIGNMENT)).iter().sum();
+    let room =
+        layers.map(|[i, o]| (i * o + o).next_multiple_of(2 * Tensor::ALIGNMENT)).iter().sum();
     let arena = |_| Tensor::zeros(&gpu, "bench", &[room]);
     let [parameter, first, second] = [(); 3].map(arena);
     let (mut at, mut flop, mut bytes) = (0, 0.0, 0.0);
@@ -94,7 +91,14 @@ pub(super) fn backward_weight_adam(suite: &mut Suite, operation: &str) -> Result
         fill(&gpu, &[&task.dy, &task.x, &task.weight]);
     }
     let outputs = [&parameter, &first, &second];
-    time(suite, operation, (&[BATCH, layers.len()], "layers of mlp"), [flop, bytes], &outputs, &plan)
+    time(
+        suite,
+        operation,
+        (&[BATCH, layers.len()], "layers of mlp"),
+        [flop, bytes],
+        &outputs,
+        &plan,
+    )
 }
 
 /// Additions and multiplications, and bytes read and written, of a product by its batch, inputs and

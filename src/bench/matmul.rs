@@ -212,7 +212,9 @@ impl Operands {
             Product::BackwardInput => {
                 (batch, inputs, &x, Box::new(|b, i, k| y_at(b, k) * w_at(k, i)), outputs)
             }
-            Product::BackwardWeight => (outputs, inputs, &weight, Box::new(|o, i, k| y_at(k, o) * x_at(k, i)), batch),
+            Product::BackwardWeight => {
+                (outputs, inputs, &weight, Box::new(|o, i, k| y_at(k, o) * x_at(k, i)), batch)
+            }
         };
         let close = |got: f64, terms: &mut dyn Iterator<Item = f64>| {
             let (sum, size) = terms.fold((0.0, 0.0), |(s, a), t| (s + t, a + t.abs()));

@@ -42,8 +42,7 @@ pub fn first_step(gpu: &Gpu, preset: Preset, mut done: impl FnMut()) -> Result<(
     let config = preset.config();
     let data = config.data.read()?;
     let tune = Tune::Quick;
-    let options =
-        TrainOptions { steps_per_submission: Some(1), tune, ..TrainOptions::default() };
+    let options = TrainOptions { steps_per_submission: Some(1), tune, ..TrainOptions::default() };
     Trainer::new(gpu, &config, &data, options)?.epoch(|_| {
         done();
         ControlFlow::Break(())

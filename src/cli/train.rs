@@ -141,7 +141,8 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         data = data.hold_out(fraction, config.train.seed)?;
     }
     let gpu = adapter.open()?;
-    let options = TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };
+    let options =
+        TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };
     // From here on a Ctrl-C finds a run to save.
     let interrupted = watch_for_interrupt();
     // Up to two seconds, once on an adapter.

@@ -34,11 +34,7 @@ pub(super) struct Workspace {
 
 impl Workspace {
     pub fn new(device: &wgpu::Device) -> Arc<Self> {
-        Arc::new(Self {
-            device: device.clone(),
-            elements: Mutex::new(0),
-            buffer: OnceLock::new(),
-        })
+        Arc::new(Self { device: device.clone(), elements: Mutex::new(0), buffer: OnceLock::new() })
     }
 
     /// Places a tensor; panics once the buffer is made.

@@ -110,7 +110,8 @@ impl Vae {
     /// and its gradient.
     pub(super) fn row_bytes(&self) -> u64 {
         let ModelConfig { encoder, decoder, latent, .. } = &self.config;
-        let widths = encoder.iter().chain(decoder).copied().chain([self.shape.pixels(), 2 * latent]);
+        let widths =
+            encoder.iter().chain(decoder).copied().chain([self.shape.pixels(), 2 * latent]);
         widths.map(|width| 3 * 4 * padded(width) as u64).sum()
     }
 
@@ -182,12 +183,7 @@ impl Vae {
     }
 
     /// Records the encoder: x and each layer's output, z, and the KL divergence.
-    fn encode(
-        &self,
-        plan: &mut Plan,
-        x: &Tensor,
-        epsilon: &Tensor,
-    ) -> (Vec<Value>, Value, Tensor) {
+    fn encode(&self, plan: &mut Plan, x: &Tensor, epsilon: &Tensor) -> (Vec<Value>, Value, Tensor) {
         let x = Value { tensor: x.clone(), origin: Origin::Input };
         let encoder = self.encoder.forward(plan, &self.parameters, x);
         let (own, below) = (self.parameters.of(HEAD), &encoder[encoder.len() - 1]);
@@ -240,12 +236,7 @@ impl Vae {
 
 /// Linear layers of `widths`, each with the activation that the configuration names; and the last
 /// one's width.
-fn hidden(
-    chain: &str,
-    widths: &[usize],
-    inputs: usize,
-    config: &ModelConfig,
-) -> (Chain, usize) {
+fn hidden(chain: &str, widths: &[usize], inputs: usize, config: &ModelConfig) -> (Chain, usize) {
     let mut layers: Vec<(String, Box<dyn Layer>)> = Vec::new();
     let mut inputs = inputs;
     for (i, &outputs) in widths.iter().enumerate() {

@@ -30,8 +30,7 @@ impl Linear {
         let head = plan.matrix(&[batch, self.outputs]);
         let z = plan.matrix(&[batch, self.outputs / 2]);
         let [weight, bias] = parameters else { panic!("{label}: a weight and a bias") };
-        let kl =
-            matmul::forward_latent(plan, label, &x.tensor, weight, bias, epsilon, &head, &z);
+        let kl = matmul::forward_latent(plan, label, &x.tensor, weight, bias, epsilon, &head, &z);
         (Value { tensor: z, origin: Origin::Latent { head, epsilon: epsilon.clone() } }, kl)
     }
 
@@ -49,9 +48,8 @@ impl Linear {
         let [weight, bias] = parameters else { panic!("{label}: a weight and a bias") };
         let Self { activation, .. } = *self;
         let x = &x.tensor;
-        let recon = matmul::forward_loss(
-            plan, label, x, weight, bias, activation, likelihood, target, &dy,
-        );
+        let recon =
+            matmul::forward_loss(plan, label, x, weight, bias, activation, likelihood, target, &dy);
         (dy, recon)
     }
 }

@@ -30,13 +30,13 @@ pub(super) struct Constants {
 
 pub(super) fn constants() -> Constants {
     Constants {
-    epsilon: EPSILON as f32,
-    beta2: BETA2 as f32,
-    one_minus_beta1: (1.0 - BETA1) as f32,
-    one_minus_beta2: (1.0 - BETA2) as f32,
-    log_beta1: BETA1.ln() as f32,
-    log_beta2: BETA2.ln() as f32,
-    pad: [0; 2],
+        epsilon: EPSILON as f32,
+        beta2: BETA2 as f32,
+        one_minus_beta1: (1.0 - BETA1) as f32,
+        one_minus_beta2: (1.0 - BETA2) as f32,
+        log_beta1: BETA1.ln() as f32,
+        log_beta2: BETA2.ln() as f32,
+        pad: [0; 2],
     }
 }
 

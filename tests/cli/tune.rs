@@ -45,7 +45,7 @@ fn forge(place: &Place, cache: &str, variant: &str) {
     for tuned in found.as_object_mut().unwrap().values_mut() {
         tuned["variant"] = variant.into();
     }
-    place.write(&file, &with_checksum(&found));
+    place.write(&file, with_checksum(&found));
 }
 
 /// What the metadata of a file says of the kernels that trained it.

@@ -105,8 +105,9 @@ struct Way {
 /// Those that the adapter can run.
 fn ways(gpu: &Gpu) -> impl Iterator<Item = Way> {
     let variants = [
-        "lanes 4 1x1",
-        "lanes 8 1x1",
+        "lanes 4 1",
+        "lanes 8 1",
+        "lanes 8 2",
         "registers 8 1x1",
         "tiled 8x8 1x1 16 1",
         "tiled 8x8 1x1 16 4",
@@ -119,11 +120,11 @@ fn ways(gpu: &Gpu) -> impl Iterator<Item = Way> {
 
 /// Every product of every layer in the variant of `words`.
 fn all(vae: &Vae, words: &str) -> Choices {
-    let mut choices = Choices::default();
+    let mut choices = Choices::new(vae.gpu().report());
     for (product, [inputs, outputs]) in
         PRODUCTS.iter().flat_map(|product| vae.layers().into_iter().map(move |l| (product, l)))
     {
-        choices.0.insert(product.problem(inputs, outputs), words.into());
+        choices.set(product.problem(inputs, outputs), words.into());
     }
     choices
 }

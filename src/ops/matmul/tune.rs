@@ -28,7 +28,8 @@ pub enum Tune {
 }
 
 /// The levels by their names.
-const LEVELS: [(&str, Tune); 3] = [("off", Tune::Off), ("quick", Tune::Quick), ("full", Tune::Full)];
+const LEVELS: [(&str, Tune); 3] =
+    [("off", Tune::Off), ("quick", Tune::Quick), ("full", Tune::Full)];
 
 impl std::str::FromStr for Tune {
     type Err = Error;
@@ -75,8 +76,9 @@ pub fn tune(
     }
     let candidates = candidates(gpu, level);
     let name = cache_name(gpu);
-    let mut known: BTreeMap<String, Tuned> =
-        cache::read(&name).and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let mut known: BTreeMap<String, Tuned> = cache::read(&name)
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
     let mut news = false;
     let missing = |[inputs, outputs]: &[usize; 2]| {
         let problem = Product::Forward.problem(*inputs, *outputs);
@@ -201,9 +203,11 @@ fn fastest(
     activation: Option<&str>,
     candidates: &[Variant],
 ) -> Result<Tuned> {
-    let mut best = Tuned { variant: String::new(), seconds: f64::INFINITY, tried: candidates.len() };
+    let mut best =
+        Tuned { variant: String::new(), seconds: f64::INFINITY, tried: candidates.len() };
     for variant in candidates {
-        let seconds = Trial::new(gpu, product, sizes, activation, *variant).seconds(best.seconds)?;
+        let seconds =
+            Trial::new(gpu, product, sizes, activation, *variant).seconds(best.seconds)?;
         if seconds < best.seconds {
             best = Tuned { variant: variant.to_string(), seconds, ..best };
         }

@@ -168,9 +168,7 @@ impl FromStr for Variant {
         match (kernel, &numbers[..]) {
             ("lanes", &[lanes, rows @ 1..=2]) => Ok(Lanes { lanes, rows }),
             ("registers", &[lanes, rows, columns]) => Ok(Registers { lanes, rows, columns }),
-            ("tiled", &[down, across, rows, columns, depth, slices])
-                if depth.is_multiple_of(4) =>
-            {
+            ("tiled", &[down, across, rows, columns, depth, slices]) if depth.is_multiple_of(4) => {
                 Ok(Tiled { down, across, rows, columns, depth, slices })
             }
             _ => Err(()),

@@ -109,7 +109,8 @@ fn cut(plan: &Plan, layers: &[WeightGradient]) -> (Variant, Params, usize) {
 
     let all = plan.workspace();
     let depth = sizes_of_largest[0];
-    let mut params = Params { depth: depth as u32, count: layers.len() as u32, ..Zeroable::zeroed() };
+    let mut params =
+        Params { depth: depth as u32, count: layers.len() as u32, ..Zeroable::zeroed() };
     let mut groups = 0;
     for (task, layer) in params.tasks.iter_mut().zip(layers) {
         let WeightGradient { dy, x, weight, bias } = layer;

@@ -19,6 +19,9 @@ type Binding<T> = (&'static str, Shape, T);
 /// A tensor by its variable.
 type Find<'a> = &'a dyn Fn(&str) -> Tensor;
 
+/// What a form should write, and its loss.
+pub type Wanted = (Vec<Vec<f64>>, Option<f64>);
+
 pub struct Form {
     pub entry: &'static str,
     pub product: Product,
@@ -33,7 +36,7 @@ pub struct Form {
     /// The first three and the last two of the kernel's sizes.
     pub params: fn([usize; 3]) -> [usize; 5],
     /// What it writes, and its loss.
-    oracle: fn(&Case) -> (Vec<Vec<f64>>, Option<f64>),
+    oracle: fn(&Case) -> Wanted,
 }
 
 const X: Shape = |[batch, inputs, _]| vec![batch, inputs];

@@ -11,7 +11,7 @@ mod variants;
 mod weights;
 mod wraps;
 
-use forms::{Case, FORMS};
+use forms::Case;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::ops::matmul::Variant;
 
@@ -72,14 +72,6 @@ fn assert_variants(gpu: &Gpu, entry: &str, variants: &[Variant]) {
             run::assert_right(&format!("wrapper, {variant}"), &case, &got, &want);
         }
     }
-}
-
-#[test]
-#[ignore = "llvmpipe takes a quarter of a minute for each of ten kernels"]
-fn lanes_of_several_blocks() {
-    let Some(gpu) = check::gpu() else { return };
-    let variants = run::slow_variants(gpu);
-    FORMS.iter().for_each(|form| assert_variants(gpu, form.entry, &variants));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use vae_gpu::gpu::{Choices, Gpu, Kernel, Plan, Tensor};
 use vae_gpu::ops::matmul::{self, Product, Variant};
 use vae_gpu::ops::{activation, likelihood};
 
-use super::forms::Case;
+use super::forms::{Case, Wanted};
 use crate::check::{self, Guarded, MARGIN, POISON};
 
 /// What a form writes, and its loss.
@@ -23,7 +23,9 @@ pub fn small() -> Variant {
 pub fn variants(gpu: &Gpu) -> Vec<Variant> {
     let words = [
         "lanes 4 1",
+        "lanes 4 2",
         "lanes 8 1",
+        "lanes 8 2",
         "registers 8 4x2",
         "registers 32 1x1",
         "registers 16 4x1",
@@ -32,15 +34,6 @@ pub fn variants(gpu: &Gpu) -> Vec<Variant> {
         "tiled 16x16 2x2 8 1",
         "tiled 4x8 2x1 4 2",
     ];
-    fitting(gpu, &words)
-}
-
-/// Others, whose kernels software adapters take long to compile.
-pub fn slow_variants(gpu: &Gpu) -> Vec<Variant> {
-    fitting(gpu, &["lanes 4 2", "lanes 8 2"])
-}
-
-fn fitting(gpu: &Gpu, words: &[&str]) -> Vec<Variant> {
     let variants = words.iter().map(|words| words.parse::<Variant>().unwrap());
     variants.filter(|variant| variant.fits(gpu.report())).collect()
 }
@@ -160,7 +153,7 @@ fn workgroups(variant: Variant, height: usize, width: usize) -> (usize, usize) {
 }
 
 /// Panics unless `got` is what the oracle says.
-pub fn assert_right(what: &str, case: &Case, got: &Results, want: &(Vec<Vec<f64>>, Option<f64>)) {
+pub fn assert_right(what: &str, case: &Case, got: &Results, want: &Wanted) {
     let what = format!("{} {:?}, {what}", case.form.entry, case.sizes);
     for ((got, want), (name, _, tolerance)) in got.0.iter().zip(&want.0).zip(case.form.writes) {
         check::assert_norm(&format!("{what}, {name}"), got, want, *tolerance);

@@ -211,19 +211,6 @@ fn variants(gpu: &Gpu) -> impl Iterator<Item = Option<Variant>> {
 }
 
 #[test]
-#[ignore = "llvmpipe takes a quarter of a minute for each of four kernels"]
-fn lanes_of_several_blocks() {
-    let Some(gpu) = check::gpu() else { return };
-    let cases = nets()
-        .into_iter()
-        .flat_map(|net| run::slow_variants(gpu).into_iter().map(move |v| (net.clone(), v)));
-    for (net, variant) in cases {
-        run_stored(gpu, &net, Some(variant));
-        run_adam(gpu, &net, Some(variant));
-    }
-}
-
-#[test]
 pub fn backward_weight() {
     let Some(gpu) = check::gpu() else { return };
     for net in nets() {
