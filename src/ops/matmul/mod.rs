@@ -5,83 +5,22 @@
 //! [`Tensor::matrix`]. A layer has x (batch, inputs), y (batch, outputs), weight (outputs, inputs)
 //! and bias (outputs).
 
+mod forms;
 mod naive;
+mod trial;
 mod tune;
 mod variant;
 mod weights;
 
+pub use forms::{forms, shader};
 pub use naive::{SHADER as NAIVE, Transposed, naive};
-pub use tune::{Trial, Tune, Tuned, tune};
+pub use tune::{Tune, Tuned, tune};
 pub use variant::Variant;
 pub use weights::{WeightGradient, backward_weight, backward_weight_adam};
 
 use super::{activation, kind, likelihood};
-use crate::gpu::{Choices, Gpu, Kernel, Plan, Shader, Tensor};
-
-macro_rules! part {
-    ($file:literal) => {
-        include_str!(concat!("../../../shaders/", $file, ".wgsl"))
-    };
-}
-
-const FRAME: [&str; 2] = [part!("shared/index"), part!("matmul/product")];
-
-/// Entry points, and the parts that complete them.
-const FORMS: [(&str, &[&str]); 7] = [
-    ("forward", &[part!("matmul/forward"), part!("shared/activation"), part!("shared/math")]),
-    ("forward_latent", &[part!("matmul/forward_latent"), part!("shared/math")]),
-    (
-        "forward_loss",
-        &[
-            part!("matmul/forward_loss"),
-            part!("shared/activation"),
-            part!("shared/likelihood"),
-            part!("shared/math"),
-        ],
-    ),
-    (
-        "backward_input",
-        &[part!("matmul/backward_input"), part!("shared/activation"), part!("shared/math")],
-    ),
-    (
-        "backward_latent",
-        &[part!("matmul/backward_latent"), part!("shared/state"), part!("shared/math")],
-    ),
-    ("backward_weight", &[part!("matmul/backward_weight")]),
-    (
-        "backward_weight_adam",
-        &[
-            part!("matmul/backward_weight_adam"),
-            part!("shared/adam"),
-            part!("shared/state"),
-            part!("shared/math"),
-        ],
-    ),
-];
-
-/// The entry points of the forms.
-pub fn forms() -> impl Iterator<Item = &'static str> {
-    FORMS.iter().map(|(entry, _)| *entry)
-}
-
-/// The shader of the form `entry` in `variant`, and the variant's constants.
-pub fn shader(entry: &str, variant: Variant) -> (Shader, Vec<(&'static str, u32)>) {
-    let form = FORMS.iter().find(|(name, _)| *name == entry);
-    let parts = form.unwrap_or_else(|| panic!("{entry}: not a form")).1;
-    let (loops, constants) = variant.shader();
-    let source = [&FRAME[..], &[loops], parts].concat().join("\n");
-    (Shader { name: "matmul", source: source.into() }, constants)
-}
-
-fn kernel(
-    gpu: &Gpu,
-    entry: &str,
-    variant: Variant,
-    constants: &[(&'static str, u32)],
-) -> std::sync::Arc<Kernel> {
-    let (shader, own) = shader(entry, variant);
-    gpu.kernel(&shader, entry, &[&own, constants].concat())
-}
+use crate::gpu::{Choices, Gpu, Plan, Tensor};
+use forms::kernel;
 
 /// The three ways in which a layer's matrices are multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

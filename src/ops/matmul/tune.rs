@@ -1,19 +1,14 @@
 //! Finding the fastest variant for a problem by trying.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use rand::RngExt;
-use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use super::{PRODUCTS, Product, Variant, WeightGradient, backward_input, backward_weight_adam};
-use super::{forms, forward, shader};
+use super::trial::{Trial, record};
+use super::{PRODUCTS, Product, Variant, forms, shader};
 use crate::cache;
 use crate::error::{Error, Result};
-use crate::gpu::{Choices, Gpu, Plan, Tensor};
-use crate::ops::State;
+use crate::gpu::{Choices, Gpu};
 
 /// How much to try before training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,9 +46,6 @@ pub struct Tuned {
     /// Variants that were tried.
     pub tried: usize,
 }
-
-/// How long a sample should last at least: the clock and the submission are then below its noise.
-const SAMPLE: Duration = Duration::from_micros(500);
 
 /// The fastest variants for training `layers` (inputs, outputs) on batches of `batch`, with the
 /// hidden layers' `activation`; `found` is told each. What was found before on the same adapter,
@@ -189,12 +181,19 @@ fn compile(gpu: &Gpu, activation: Option<&str>, candidates: &[Variant]) {
         for part in candidates.chunks(candidates.len().div_ceil(threads).max(1)) {
             scope.spawn(move || {
                 for (variant, product) in part.iter().flat_map(|v| PRODUCTS.map(|p| (*v, p))) {
-                    Trial::new(gpu, product, [4, 4, 4], activation, variant);
+                    record(gpu, product, [4, 4, 4], activation, variant);
                 }
             });
         }
     });
 }
+
+/// Candidates that are timed by turns, so that an adapter that changes its speed changes it for all.
+const GROUP: usize = 4;
+/// Turns.
+const ROUNDS: usize = 4;
+/// A candidate this much slower than the best gets no further turn.
+const HOPELESS: f64 = 3.0;
 
 fn fastest(
     gpu: &Gpu,
@@ -203,89 +202,23 @@ fn fastest(
     activation: Option<&str>,
     candidates: &[Variant],
 ) -> Result<Tuned> {
-    let mut best =
-        Tuned { variant: String::new(), seconds: f64::INFINITY, tried: candidates.len() };
-    for variant in candidates {
-        let seconds =
-            Trial::new(gpu, product, sizes, activation, *variant).seconds(best.seconds)?;
-        if seconds < best.seconds {
-            best = Tuned { variant: variant.to_string(), seconds, ..best };
+    // The best of a group stays on for the next.
+    let mut group: Vec<(f64, Variant, Trial)> = Vec::new();
+    for part in candidates.chunks(GROUP) {
+        for &variant in part {
+            let trial = Trial::new(gpu, product, sizes, activation, variant)?;
+            group.push((f64::INFINITY, variant, trial));
         }
-    }
-    Ok(best)
-}
-
-/// A product on random data in one variant.
-pub struct Trial {
-    plan: Plan,
-    /// Kept, for the plan's bind groups alone do not own them.
-    _tensors: Vec<Tensor>,
-}
-
-impl Trial {
-    /// Records it as training uses it.
-    pub fn new(
-        gpu: &Gpu,
-        product: Product,
-        sizes: [usize; 3],
-        activation: Option<&str>,
-        variant: Variant,
-    ) -> Self {
-        let [batch, inputs, outputs] = sizes;
-        let mut choices = Choices::new(gpu.report());
-        choices.set(product.problem(inputs, outputs), variant.to_string());
-        let mut plan = Plan::with_choices(gpu, &Arc::new(choices));
-        let mut random = ChaCha8Rng::seed_from_u64(1);
-        let mut fill = |tensor: &Tensor| {
-            let draw = |_| random.random_range(-1.0f32..1.0);
-            tensor.write(gpu, &(0..tensor.len()).map(draw).collect::<Vec<_>>());
-        };
-        let [x, dx, pre_x] = [(); 3].map(|()| plan.matrix(&[batch, inputs]));
-        let [y, dy, pre_y] = [(); 3].map(|()| plan.matrix(&[batch, outputs]));
-        // Room for a bias behind the weight.
-        let weight_len = (outputs * crate::gpu::padded(inputs)).next_multiple_of(Tensor::ALIGNMENT);
-        let arena = || Tensor::zeros(gpu, "trial", &[weight_len + outputs.next_multiple_of(64)]);
-        let [parameter, first, second] = [(); 3].map(|()| arena());
-        let weight = parameter.view_matrix(0, &[outputs, inputs]);
-        let bias = parameter.view(weight_len, &[outputs]);
-        let state = State::tensor(gpu, "trial");
-        match product {
-            Product::Forward => {
-                forward(&mut plan, "trial", &x, &weight, &bias, activation, &pre_y, &y);
+        for _ in 0..ROUNDS {
+            for (seconds, _, trial) in &mut group {
+                *seconds = seconds.min(trial.seconds()?);
             }
-            Product::BackwardInput => {
-                backward_input(&mut plan, "trial", &dy, &weight, activation, &pre_x, &dx);
-            }
-            Product::BackwardWeight => {
-                let (dy, x) = (dy.clone(), x.clone());
-                let layer = WeightGradient { dy, x, weight: weight.clone(), bias };
-                let moments = [&first, &second];
-                backward_weight_adam(&mut plan, "trial", &[layer], &state, &parameter, moments);
-            }
+            let least = group.iter().map(|g| g.0).fold(f64::INFINITY, f64::min);
+            group.retain(|g| g.0 <= HOPELESS * least);
         }
-        [&x, &dy, &pre_x, &weight].into_iter().for_each(&mut fill);
-        Self { plan, _tensors: vec![parameter, first, second, state] }
+        group.sort_by(|a, b| a.0.total_cmp(&b.0));
+        group.truncate(1);
     }
-
-    /// Seconds that it takes; of a trial slower than twice `bound`, from its first sample.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::Gpu`] if the adapter fails.
-    pub fn seconds(&self, bound: f64) -> Result<f64> {
-        let gpu = self.plan.gpu();
-        let run = |times: usize| -> Result<f64> {
-            let begun = Instant::now();
-            let submission = gpu.submit(|pass| (0..times).for_each(|_| self.plan.encode(pass)));
-            gpu.wait(submission)?;
-            Ok(begun.elapsed().as_secs_f64() / times as f64)
-        };
-        run(1)?; // compiles
-        let first = run(1)?;
-        if first > 2.0 * bound && first > SAMPLE.as_secs_f64() {
-            return Ok(first);
-        }
-        let times = (SAMPLE.as_secs_f64() / first).ceil().clamp(1.0, 256.0) as usize;
-        (0..3).try_fold(first, |least, _| Ok(least.min(run(times)?)))
-    }
+    let (seconds, variant, _) = group.pop().expect("every adapter can run some variant");
+    Ok(Tuned { variant: variant.to_string(), seconds, tried: candidates.len() })
 }

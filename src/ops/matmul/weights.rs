@@ -2,7 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Product, Variant, kernel};
+use super::forms::kernel;
+use super::{Product, Variant};
 use crate::gpu::{Plan, Tensor};
 use crate::ops::adam;
 
