@@ -1,0 +1,141 @@
+//! The texts that the ops give to the adapter, and adapters to choose variants for.
+
+use std::collections::HashSet;
+
+use naga::Module;
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use vae_gpu::gpu::{AdapterReport, Backend, Shader};
+use vae_gpu::ops::matmul::{self, Variant};
+use vae_gpu::ops::{SHADERS, activation, likelihood, limits};
+
+/// One entry point of a shader with its constants set.
+pub struct Text {
+    pub label: String,
+    pub entry: String,
+    /// Its place in the module.
+    pub index: usize,
+    pub module: Module,
+    pub info: ModuleInfo,
+    /// Whether it is of subgroups.
+    pub lanes: bool,
+    /// Workgroup memory that it may take.
+    pub memory: u32,
+}
+
+impl Text {
+    pub fn new(shader: &Shader, entry: &str, constants: &[(&str, u32)], lanes: bool) -> Self {
+        let label = format!("{}.{entry} {constants:?}", shader.name);
+        let text = shader.text(constants);
+        let module = naga::front::wgsl::parse_str(&text)
+            .unwrap_or_else(|e| panic!("{label}: {}", e.emit_to_string(&text)));
+        let capabilities = if lanes { Capabilities::SUBGROUP } else { Capabilities::empty() };
+        let info = Validator::new(ValidationFlags::all(), capabilities)
+            .validate(&module)
+            .unwrap_or_else(|e| panic!("{label}: {}", e.emit_to_string(&text)));
+        let index = module.entry_points.iter().position(|e| e.name == entry).expect("an entry");
+        let memory = wgpu::Limits::default().max_compute_workgroup_storage_size;
+        Self { label, entry: entry.into(), index, module, info, lanes, memory }
+    }
+}
+
+/// Variants that tests/ops runs, and all that are an adapter's default.
+fn variants() -> HashSet<Variant> {
+    let words = [
+        "lanes 4 1",
+        "lanes 8 2",
+        "registers 8 4x2",
+        "registers 32 1x1",
+        "registers 16 4x1",
+        "tiled 8x8 1x1 16 1",
+        "tiled 8x8 1x1 16 4",
+        "tiled 16x16 2x2 8 1",
+        "tiled 4x8 2x1 4 2",
+    ];
+    words.map(|words| words.parse().unwrap()).into_iter().chain(defaults()).collect()
+}
+
+/// An adapter of WebGPU's default limits.
+pub fn report(kind: &'static str, subgroups: bool, subgroup_sizes: [u32; 2]) -> AdapterReport {
+    let limits = wgpu::Limits::default();
+    AdapterReport {
+        index: 0,
+        name: String::new(),
+        driver: String::new(),
+        backend: Backend::Vulkan,
+        kind,
+        max_buffer_bytes: limits.max_buffer_size,
+        max_binding_bytes: limits.max_storage_buffer_binding_size,
+        max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
+        max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+        max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
+        subgroup_sizes,
+        subgroups,
+        f16: false,
+        timestamps: false,
+        pipeline_cache: false,
+    }
+}
+
+fn defaults() -> impl Iterator<Item = Variant> {
+    let subgroups =
+        [(false, [0, 0]), (true, [4, 4]), (true, [8, 8]), (true, [8, 32]), (true, [32, 32])];
+    let kinds = ["discrete", "integrated", "virtual", "other", "software"];
+    let adapters =
+        kinds.into_iter().flat_map(move |kind| subgroups.map(|s| report(kind, s.0, s.1)));
+    let results = [[1, 1], [128, 400], [784, 400], [1024, 1024], [4096, 4096]];
+    adapters.flat_map(move |adapter| {
+        results.map(|[height, width]| {
+            let variant = Variant::default_for(&adapter, height, width);
+            assert!(variant.fits(&adapter), "{variant} does not fit {adapter:?}");
+            variant
+        })
+    })
+}
+
+/// The constants that the ops give to the products of an entry point, besides those of the variant:
+/// every value of each.
+fn constants(entry: &str) -> Vec<Vec<(&'static str, u32)>> {
+    let activations = 0..=activation::NAMES.len() as u32;
+    let activations = activations.map(|kind| ("ACTIVATION", kind));
+    match entry {
+        "forward" | "backward_input" => activations.map(|constant| vec![constant]).collect(),
+        "forward_loss" => activations
+            .flat_map(|a| {
+                (0..likelihood::NAMES.len() as u32).map(move |l| vec![a, ("LIKELIHOOD", l)])
+            })
+            .collect(),
+        "backward_weight" | "backward_weight_adam" => vec![vec![("TASKS", 16)]],
+        _ => vec![vec![]],
+    }
+}
+
+/// Every entry point; the products in every variant, and with every set of constants in one.
+pub fn texts() -> Vec<Text> {
+    let mut texts = Vec::new();
+    for shader in SHADERS {
+        let sets = match shader.name {
+            "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
+            _ => vec![vec![]],
+        };
+        for set in sets {
+            let module = naga::front::wgsl::parse_str(&shader.text(&set)).unwrap();
+            let entries = module.entry_points.iter().map(|entry| &entry.name);
+            texts.extend(entries.map(|entry| Text::new(shader, entry, &set, false)));
+        }
+    }
+    let mut product = |entry, variant, own: &[(&'static str, u32)]| {
+        let (shader, constants) = matmul::shader(entry, variant);
+        let lanes = matches!(variant, Variant::Lanes { .. });
+        let text = Text::new(&shader, entry, &[&constants, own].concat(), lanes);
+        // One that is for larger adapters alone must know that it is.
+        let portable = lanes || variant.fits(&report("discrete", false, [0, 0]));
+        texts.push(Text { memory: if portable { text.memory } else { 32 << 10 }, ..text });
+    };
+    for entry in matmul::forms() {
+        let sets = constants(entry);
+        variants().into_iter().for_each(|variant| product(entry, variant, &sets[0]));
+        let small = "registers 8 1x1".parse().unwrap();
+        sets.iter().for_each(|set| product(entry, small, set));
+    }
+    texts
+}
