@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
-use vae_gpu::ops::matmul::Tune;
 use vae_gpu::train::{EpochReport, Progress, RunFolder};
-use vae_gpu::{Config, Dataset, Error, Preset, Result, TrainOptions, Trainer};
+use vae_gpu::{Config, Dataset, Error, Preset, Result, TrainOptions, Trainer, Tune};
 
 use super::{AdapterArgs, INTERRUPTED, size};
 

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use vae_gpu::ops::matmul::Tune;
-use vae_gpu::{Config, Error, Preset, Result, Vae};
+use vae_gpu::{Config, Error, Preset, Result, Tune, Vae};
 
 use super::AdapterArgs;
 
