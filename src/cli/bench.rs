@@ -119,8 +119,8 @@ fn head(last: &mut String, name: &str, text: &str) {
 fn print_row(row: &Row, heading: &mut String) {
     let Row { operation, shape, variant, .. } = row;
     let columns = format!("{:>9} {:>5} {:>13} {:>6}", "time", "±", "rate", "limit");
-    head(heading, operation, &format!("{operation:<38} {columns}"));
-    let name = format!("  {shape:<16} {variant:<19.19}");
+    head(heading, operation, &format!("{operation:<41} {columns}"));
+    let name = format!("  {shape:<16} {variant:<22.22}");
     let (Some(time), Some(share)) = (row.time, row.share_of_limit) else {
         say!("{name} skipped: {}", row.skipped.as_deref().unwrap_or_default());
         return;
