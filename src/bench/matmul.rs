@@ -56,9 +56,10 @@ pub(super) fn tuning(suite: &mut Suite, operation: &str) -> Result<()> {
     let side = if gpu.report().is_software() { 512 } else { 4096 };
     for sizes in [[side; 3], [128, PIXELS, 400]] {
         for product in PRODUCTS {
-            for level in [Tune::Quick, Tune::Full] {
+            for (level, name) in [(Tune::Quick, "quick"), (Tune::Full, "full")] {
                 let variant = tuned(&gpu, level, product, sizes)?;
-                problem(suite, operation, product, sizes, Some(Some(variant)), 0.0)?;
+                let operation = format!("{operation}.{name}.{}", product.name());
+                problem(suite, &operation, product, sizes, Some(Some(variant)), 0.0)?;
             }
         }
     }
