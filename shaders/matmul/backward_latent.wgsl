@@ -1,17 +1,6 @@
 // dz = dy (batch, outputs) · weight (outputs, latent), taken back through the reparameterization,
 // plus the gradient of the batch mean of kl_weight · KL: see forward_latent.wgsl.
-struct Params {
-    height: u32,
-    width: u32,
-    depth: u32,
-    left_row: u32,   // quads from row to row
-    right_row: u32,
-    result_row: u32,
-    pad0: u32,
-    pad1: u32,
-}
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> left: array<vec4<f32>>;   // dy, read only
 @group(0) @binding(2) var<storage, read> right: array<vec4<f32>>;        // weight
 @group(0) @binding(3) var<storage, read> state: State;
@@ -25,12 +14,6 @@ const RIGHT_BY_DEPTH = 0u;
 fn right_rows(p: Product, column: u32) -> vec4<u32> {
     return min(vec4(column) + FOUR, vec4(p.width - 1u));
 }
-
-fn whole() -> Product {
-    return Product(params.height, params.width, params.depth, 0u, 0u, params.left_row, params.right_row, 0u, params.result_row, 0u);
-}
-
-fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}
 
 fn begin_column(p: Product, column: u32) {}
 

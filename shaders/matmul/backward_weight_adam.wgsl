@@ -1,18 +1,5 @@
 // As backward_weight.wgsl, with Adam's step on the parameters at once: the gradients are never stored.
-struct Task {
-    tile: u32,       // the first of its tiles
-    height: u32,     // outputs
-    width: u32,      // inputs
-    left: u32,       // dy, the first quad
-    right: u32,      // x, likewise
-    left_row: u32,   // quads from row to row
-    right_row: u32,
-    weight: u32,     // the gradient's or parameter's first quad
-    result_row: u32, // its quads from row to row
-    bias: u32,       // first quad
-    pad0: u32,
-    pad1: u32,
-}
+
 struct Params { adam: Adam, depth: u32, count: u32, pad0: u32, pad1: u32, tasks: array<Task, TASKS> }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,13 +9,6 @@ struct Params { adam: Adam, depth: u32, count: u32, pad0: u32, pad1: u32, tasks:
 @group(0) @binding(4) var<storage, read_write> parameter: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> first_moment: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> second_moment: array<vec4<f32>>; // raw
-
-const LEFT_BY_DEPTH = 0u;
-const RIGHT_BY_DEPTH = 0u;
-
-fn right_rows(p: Product, column: u32) -> vec4<u32> {
-    return vec4(0u);
-}
 
 var<private> adam: Adam;
 var<private> scale: vec2<f32>;
@@ -65,8 +45,7 @@ fn backward_weight_adam(
         i++;
     }
     let t = params.tasks[i];
-    let p = Product(t.height, t.width, params.depth, t.left, t.right, t.left_row, t.right_row, t.weight, t.result_row, t.bias);
     adam = params.adam;
     scale = adam_scale(adam, state.step, state.learning_rate);
-    multiply(p, (number - t.tile) / TILES, lane);
+    multiply(product(t, params.depth), (number - t.tile) / TILES, lane);
 }

@@ -1,16 +1,5 @@
 // y (batch, outputs) = activation(x (batch, inputs) · weightᵀ + bias), weight (outputs, inputs).
-struct Params {
-    height: u32,
-    width: u32,
-    depth: u32,
-    left_row: u32,   // quads from row to row
-    right_row: u32,
-    result_row: u32,
-    pad0: u32,
-    pad1: u32,
-}
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> left: array<vec4<f32>>;   // x, read only
 @group(0) @binding(2) var<storage, read> right: array<vec4<f32>>;        // weight
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
@@ -23,12 +12,6 @@ const RIGHT_BY_DEPTH = 1u;
 fn right_rows(p: Product, column: u32) -> vec4<u32> {
     return min(vec4(column) + FOUR, vec4(p.width - 1u));
 }
-
-fn whole() -> Product {
-    return Product(params.height, params.width, params.depth, 0u, 0u, params.left_row, params.right_row, 0u, params.result_row, 0u);
-}
-
-fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}
 
 var<private> added: vec4<f32>;
 

@@ -2,18 +2,7 @@
 // (Kingma and Welling 2013, sections 2.4 and appendix B):
 //   head (batch, 2 latent) = x (batch, inputs) · weightᵀ + bias, its rows the mean, then the
 //   log-variance; z = mean + exp(logvar / 2) epsilon; KL = sum of (mean² + exp(logvar) - logvar - 1) / 2.
-struct Params {
-    height: u32,
-    width: u32,
-    depth: u32,
-    left_row: u32,   // quads from row to row
-    right_row: u32,
-    result_row: u32,
-    latent: u32,
-    z_row: u32,
-}
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> left: array<vec4<f32>>;   // x, read only
 @group(0) @binding(2) var<storage, read> right: array<vec4<f32>>;        // weight
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
@@ -32,12 +21,6 @@ fn right_rows(p: Product, column: u32) -> vec4<u32> {
     let unit = min(vec2(column / 2u) + FOUR.xy, vec2(params.latent - 1u));
     return vec4(unit, unit + params.latent);
 }
-
-fn whole() -> Product {
-    return Product(params.height, params.width, params.depth, 0u, 0u, params.left_row, params.right_row, 0u, params.result_row, 0u);
-}
-
-fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}
 
 var<private> added: vec4<f32>;
 

@@ -1,18 +1,7 @@
 // The decoder's last layer and the reconstruction loss, value and gradient together: output =
 // activation(h (batch, inputs) · weightᵀ + bias), against the pixels x. The gradient is that of the
 // batch mean, by what goes into the activation.
-struct Params {
-    height: u32,
-    width: u32,
-    depth: u32,
-    left_row: u32,   // quads from row to row
-    right_row: u32,
-    result_row: u32,
-    pad0: u32,
-    pad1: u32,
-}
 
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> left: array<vec4<f32>>;   // h, read only
 @group(0) @binding(2) var<storage, read> right: array<vec4<f32>>;        // weight
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
@@ -28,12 +17,6 @@ var<private> loss: f32;
 fn right_rows(p: Product, column: u32) -> vec4<u32> {
     return min(vec4(column) + FOUR, vec4(p.width - 1u));
 }
-
-fn whole() -> Product {
-    return Product(params.height, params.width, params.depth, 0u, 0u, params.left_row, params.right_row, 0u, params.result_row, 0u);
-}
-
-fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}
 
 var<private> added: vec4<f32>;
 

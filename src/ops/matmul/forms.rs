@@ -15,12 +15,24 @@ const FRAME: [&str; 2] = [part!("shared/index"), part!("matmul/product")];
 
 /// Entry points, and the parts that complete them.
 const FORMS: [(&str, &[&str]); 7] = [
-    ("forward", &[part!("matmul/forward"), part!("shared/activation"), part!("shared/math")]),
-    ("forward_latent", &[part!("matmul/forward_latent"), part!("shared/math")]),
+    (
+        "forward",
+        &[
+            part!("matmul/forward"),
+            part!("matmul/batch"),
+            part!("shared/activation"),
+            part!("shared/math"),
+        ],
+    ),
+    (
+        "forward_latent",
+        &[part!("matmul/forward_latent"), part!("matmul/batch"), part!("shared/math")],
+    ),
     (
         "forward_loss",
         &[
             part!("matmul/forward_loss"),
+            part!("matmul/batch"),
             part!("shared/activation"),
             part!("shared/likelihood"),
             part!("shared/math"),
@@ -28,17 +40,28 @@ const FORMS: [(&str, &[&str]); 7] = [
     ),
     (
         "backward_input",
-        &[part!("matmul/backward_input"), part!("shared/activation"), part!("shared/math")],
+        &[
+            part!("matmul/backward_input"),
+            part!("matmul/batch"),
+            part!("shared/activation"),
+            part!("shared/math"),
+        ],
     ),
     (
         "backward_latent",
-        &[part!("matmul/backward_latent"), part!("shared/state"), part!("shared/math")],
+        &[
+            part!("matmul/backward_latent"),
+            part!("matmul/batch"),
+            part!("shared/state"),
+            part!("shared/math"),
+        ],
     ),
-    ("backward_weight", &[part!("matmul/backward_weight")]),
+    ("backward_weight", &[part!("matmul/backward_weight"), part!("matmul/layers")]),
     (
         "backward_weight_adam",
         &[
             part!("matmul/backward_weight_adam"),
+            part!("matmul/layers"),
             part!("shared/adam"),
             part!("shared/state"),
             part!("shared/math"),

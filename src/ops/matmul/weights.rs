@@ -24,7 +24,7 @@ pub struct WeightGradient {
     pub bias: Tensor,
 }
 
-/// As `Task` in `shaders/matmul/backward_weight.wgsl`.
+/// As `Task` in `shaders/matmul/layers.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Task {

@@ -1,0 +1,19 @@
+// What the forms that give a row for each image of a batch have in common.
+struct Params {
+    height: u32,
+    width: u32,
+    depth: u32,
+    left_row: u32,   // quads from row to row
+    right_row: u32,
+    result_row: u32,
+    latent: u32,     // of forward_latent alone
+    z_row: u32,      // likewise
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+fn whole() -> Product {
+    return Product(params.height, params.width, params.depth, 0u, 0u, params.left_row, params.right_row, 0u, params.result_row, 0u);
+}
+
+fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}
