@@ -105,16 +105,15 @@ struct Suite<'a> {
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
 /// Every kernel that training uses; [`operations`] has more.
-const KERNELS: [(&str, Measure); 12] = [
+const KERNELS: [(&str, Measure); 11] = [
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
-    ("matmul.forward_latent", fused::forward_latent),
-    ("matmul.forward_loss", fused::forward_loss),
-    ("matmul.backward_latent", fused::backward_latent),
     ("matmul.backward_weight_adam", fused::backward_weight_adam),
     ("adam.step", ops::adam),
     ("gather.batch", ops::gather),
+    ("latent.forward", ops::latent),
+    ("latent.backward", ops::latent),
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),
     ("shuffle.permutation", ops::shuffle),
@@ -127,7 +126,7 @@ fn table() -> Vec<(String, Measure)> {
     all.extend(
         Preset::ALL.map(|preset| (format!("step.{}", preset.name()), steps::step as Measure)),
     );
-    all.push((format!("start.{}", Preset::Mlp.name()), start::starts));
+    all.push((format!("start.{}", Preset::MLP.name()), start::starts));
     all.push((TUNING.into(), matmul::tuning));
     all
 }

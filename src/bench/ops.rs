@@ -3,7 +3,9 @@
 use super::{Row, Suite, random};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
-use crate::ops::{self, State, Stream};
+use crate::ops::gather::Source;
+use crate::ops::latent::Divergence;
+use crate::ops::{self, Extent, State, Stream};
 
 /// Values per image, latent variables.
 const PIXELS: usize = 784;
@@ -25,7 +27,7 @@ fn zeros(gpu: &Gpu, shape: &[usize]) -> Tensor {
 pub(super) fn state(gpu: &Gpu) -> Tensor {
     let state = State::tensor(gpu, "state");
     let host =
-        State { images: IMAGES as u32, learning_rate: 1e-3, kl_weight: 1.0, ..State::default() };
+        State { images: IMAGES as u32, learning_rate: 1e-3, ..State::default() };
     host.write(gpu, &state);
     state
 }
@@ -83,7 +85,11 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
         let mut plan = Plan::new(&gpu);
         let (x, epsilon) = (plan.matrix(&[rows, PIXELS]), plan.vector(rows * LATENT));
         let noise = Some((SEED, Stream::Train));
-        ops::gather::batch(&mut plan, "bench", &state, &images, &on_order, &x, noise, &epsilon);
+        let extent = Extent { height: 28, width: 28 };
+        let source = Source { images: &images, order: &on_order, channels: 1, extent };
+        ops::gather::batch(
+            &mut plan, "bench", &state, &source, &x, false, None, noise, &epsilon,
+        );
         let bytes_moved = 5.0 * x.len() as f64 + 4.0 * epsilon.len() as f64;
         let row = Row::new(operation, x.shape(), "", 0.0, bytes_moved);
         suite.measure(row, &plan, || {
@@ -93,6 +99,37 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
             };
             Ok(x.read::<f32>(&gpu)?.iter().enumerate().all(close))
         })?;
+    }
+    Ok(())
+}
+
+pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    for rows in ROWS {
+        let mut plan = Plan::new(&gpu);
+        let [head, dhead] = [(); 2].map(|()| plan.matrix(&[rows, 2 * LATENT]));
+        let [z, dz] = [(); 2].map(|()| plan.matrix(&[rows, LATENT]));
+        let (epsilon, kl) = (plan.vector(rows * LATENT), plan.vector(LATENT));
+        let (state, units) = (state(&gpu), zeros(&gpu, &[ops::latent::STATISTICS * LATENT]));
+        let mut outputs = vec![&z, &kl];
+        let mut words = 2 + 1 + 1;
+        if operation.ends_with("forward") {
+            ops::latent::forward(
+                &mut plan, "bench", &state, &head, &epsilon, &z, &kl, &units,
+            );
+        } else {
+            let divergence = Divergence::weighted(1.0);
+            ops::latent::backward(
+                &mut plan, "bench", &state, &divergence, &head, &epsilon, &kl, &dz, &dhead,
+            );
+            outputs = vec![&dhead];
+            words = 2 + 1 + 1 + 2;
+        }
+        for (tensor, seed) in [&head, &epsilon, &dz].into_iter().zip(1..) {
+            tensor.write(&gpu, &random(seed, tensor.len()));
+        }
+        let work = [0.0, 4.0 * (words * rows * LATENT) as f64];
+        time(suite, operation, (&[rows, LATENT], ""), work, &outputs, &plan)?;
     }
     Ok(())
 }

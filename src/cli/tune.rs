@@ -36,7 +36,7 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let mut config = match (&args.config, &args.preset) {
         (Some(file), _) => Config::read(file)?,
         (None, Some(name)) => name.parse::<Preset>()?.config(),
-        (None, None) => Preset::Mlp.config(),
+        (None, None) => Preset::MLP.config(),
     };
     config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
     config.data.path = args.data.clone().unwrap_or(config.data.path);

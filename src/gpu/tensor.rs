@@ -238,6 +238,11 @@ impl Tensor {
             && other.offset < self.offset + self.extent()
     }
 
+    /// Whether both are one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.shares_buffer(other) && self.offset == other.offset && self.shape == other.shape
+    }
+
     /// Whether both lie in one buffer.
     pub fn shares_buffer(&self, other: &Self) -> bool {
         match (&self.memory, &other.memory) {

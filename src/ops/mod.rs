@@ -5,9 +5,14 @@
 //!
 //! [`Plan`]: crate::gpu::Plan
 
+pub mod activate;
 pub mod activation;
 pub mod adam;
+pub mod add;
+pub mod dropout;
+pub mod reshape;
 pub mod gather;
+pub mod latent;
 pub mod likelihood;
 pub mod limits;
 pub mod matmul;
@@ -35,15 +40,26 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 7] = [
+pub const SHADERS: [&Shader; 8] = [
     &adam::SHADER,
     &gather::SHADER,
+    &latent::SHADER,
     &limits::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
     &report::SHADER,
     &shuffle::SHADER,
 ];
+
+/// Rows and columns of an image or a feature map. A batch of them is a matrix (batch · height · width,
+/// channels).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
 
 /// Counters, schedules and running sums that live on the GPU between steps; the host writes them
 /// before an epoch and reads them after it. As `State` in `shaders/shared/state.wgsl`.
@@ -60,8 +76,6 @@ pub struct State {
     pub images: u32,
     /// Step size of the optimizer.
     pub learning_rate: f32,
-    /// Weight β of the KL divergence.
-    pub kl_weight: f32,
     /// Reconstruction loss summed over this epoch's images so far, over `images`, in nats.
     pub recon: f32,
     /// KL divergence, likewise.
@@ -69,7 +83,8 @@ pub struct State {
 }
 
 impl State {
-    const WORDS: usize = size_of::<Self>() / 4;
+    /// Elements that it takes.
+    pub const WORDS: usize = size_of::<Self>() / 4;
 
     /// A tensor that holds one state, zeroed.
     pub fn tensor(gpu: &Gpu, label: &str) -> Tensor {
@@ -104,6 +119,10 @@ pub enum Stream {
     Evaluate = 2,
     /// Draws from the prior.
     Sample = 3,
+    /// What corrupts the input in training.
+    Corrupt = 4,
+    /// What corrupts it in evaluation.
+    CorruptEvaluate = 5,
 }
 
 /// Position of `name` in `names`, as the shaders' constants count. Panics if there is none:

@@ -99,11 +99,6 @@ fn constants(entry: &str) -> Vec<Vec<(&'static str, u32)>> {
     let activations = activations.map(|kind| ("ACTIVATION", kind));
     match entry {
         "forward" | "backward_input" => activations.map(|constant| vec![constant]).collect(),
-        "forward_loss" => activations
-            .flat_map(|a| {
-                (0..likelihood::NAMES.len() as u32).map(move |l| vec![a, ("LIKELIHOOD", l)])
-            })
-            .collect(),
         "backward_weight" | "backward_weight_adam" => vec![vec![("TASKS", 16)]],
         _ => vec![vec![]],
     }
@@ -114,6 +109,9 @@ pub fn texts() -> Vec<Text> {
     let mut texts = Vec::new();
     for shader in SHADERS {
         let sets = match shader.name {
+            "gather" => [[0, 0], [1, 0], [0, 1], [1, 2]]
+                .map(|[maps, kind]| vec![("MAPS", maps), ("CORRUPTION", kind)])
+                .to_vec(),
             "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
             _ => vec![vec![]],
         };

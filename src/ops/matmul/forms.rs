@@ -14,7 +14,7 @@ macro_rules! part {
 const FRAME: [&str; 2] = [part!("shared/index"), part!("matmul/product")];
 
 /// Entry points, and the parts that complete them.
-const FORMS: [(&str, &[&str]); 7] = [
+const FORMS: [(&str, &[&str]); 4] = [
     (
         "forward",
         &[
@@ -25,34 +25,11 @@ const FORMS: [(&str, &[&str]); 7] = [
         ],
     ),
     (
-        "forward_latent",
-        &[part!("matmul/forward_latent"), part!("matmul/batch"), part!("shared/math")],
-    ),
-    (
-        "forward_loss",
-        &[
-            part!("matmul/forward_loss"),
-            part!("matmul/batch"),
-            part!("shared/activation"),
-            part!("shared/likelihood"),
-            part!("shared/math"),
-        ],
-    ),
-    (
         "backward_input",
         &[
             part!("matmul/backward_input"),
             part!("matmul/batch"),
             part!("shared/activation"),
-            part!("shared/math"),
-        ],
-    ),
-    (
-        "backward_latent",
-        &[
-            part!("matmul/backward_latent"),
-            part!("matmul/batch"),
-            part!("shared/state"),
             part!("shared/math"),
         ],
     ),
