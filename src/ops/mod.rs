@@ -10,6 +10,7 @@ pub mod adam;
 pub mod gather;
 pub mod likelihood;
 pub mod limits;
+pub mod loss;
 pub mod matmul;
 pub mod noise;
 pub mod report;
@@ -35,10 +36,11 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 7] = [
+pub const SHADERS: [&Shader; 8] = [
     &adam::SHADER,
     &gather::SHADER,
     &limits::SHADER,
+    &loss::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
     &report::SHADER,
@@ -104,6 +106,8 @@ pub enum Stream {
     Evaluate = 2,
     /// Draws from the prior.
     Sample = 3,
+    /// Pixels from the likelihood.
+    Pixels = 4,
 }
 
 /// Position of `name` in `names`, as the shaders' constants count. Panics if there is none:

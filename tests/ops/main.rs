@@ -10,6 +10,7 @@ mod common;
 mod erf;
 mod gather;
 mod limits;
+mod loss;
 mod matmul;
 mod noise;
 mod report;
@@ -21,12 +22,16 @@ use std::collections::BTreeSet;
 use vae_gpu::ops;
 
 /// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
-const CASES: [(&str, fn()); 16] = [
+const CASES: [(&str, fn()); 20] = [
     ("adam.step", adam::step),
     ("gather.batch", gather::batch),
     ("limits.arithmetic", limits::arithmetic),
     ("limits.copy", limits::copy),
     ("limits.touch", limits::touch),
+    ("loss.backward_scale", loss::backward_scale),
+    ("loss.draw", loss::draw),
+    ("loss.forward", loss::forward),
+    ("loss.mean", loss::mean),
     ("matmul.backward_input", matmul::backward_input),
     ("matmul.backward_latent", matmul::backward_latent),
     ("matmul.backward_weight", matmul::backward_weight),
@@ -45,7 +50,8 @@ fn every_entry_point_has_an_oracle() {
     let mut entries: BTreeSet<_> =
         ops::matmul::forms().map(|entry| format!("matmul.{entry}")).collect();
     for shader in ops::SHADERS {
-        let module = naga::front::wgsl::parse_str(&shader.text(&[("QUADS", 1)])).unwrap();
+        let constants = [("ACTIVATION", 0), ("LIKELIHOOD", 0), ("QUADS", 1)];
+        let module = naga::front::wgsl::parse_str(&shader.text(&constants)).unwrap();
         entries.extend(module.entry_points.iter().map(|e| format!("{}.{}", shader.name, e.name)));
     }
     let cases: BTreeSet<_> = CASES.iter().map(|(name, _)| name.to_string()).collect();
