@@ -15,6 +15,7 @@ pub mod gather;
 pub mod latent;
 pub mod likelihood;
 pub mod limits;
+pub mod loss;
 pub mod matmul;
 pub mod noise;
 pub mod report;
@@ -40,11 +41,12 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 8] = [
+pub const SHADERS: &[&Shader] = &[
     &adam::SHADER,
     &gather::SHADER,
     &latent::SHADER,
     &limits::SHADER,
+    &loss::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
     &report::SHADER,
@@ -123,6 +125,8 @@ pub enum Stream {
     Corrupt = 4,
     /// What corrupts it in evaluation.
     CorruptEvaluate = 5,
+    /// Pixels from the likelihood.
+    Pixels = 6,
 }
 
 /// Position of `name` in `names`, as the shaders' constants count. Panics if there is none:

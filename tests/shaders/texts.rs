@@ -6,7 +6,7 @@ use naga::Module;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use vae_gpu::gpu::{AdapterReport, Backend, Shader};
 use vae_gpu::ops::matmul::{self, Variant};
-use vae_gpu::ops::{SHADERS, activation, likelihood, limits};
+use vae_gpu::ops::{SHADERS, activation, likelihood, limits, loss};
 
 /// One entry point of a shader with its constants set.
 pub struct Text {
@@ -92,13 +92,16 @@ fn defaults() -> impl Iterator<Item = Variant> {
     })
 }
 
+/// Every value of the constant.
+fn activations() -> impl Iterator<Item = (&'static str, u32)> {
+    (0..=activation::NAMES.len() as u32).map(|kind| ("ACTIVATION", kind))
+}
+
 /// The constants that the ops give to the products of an entry point, besides those of the variant:
 /// every value of each.
 fn constants(entry: &str) -> Vec<Vec<(&'static str, u32)>> {
-    let activations = 0..=activation::NAMES.len() as u32;
-    let activations = activations.map(|kind| ("ACTIVATION", kind));
     match entry {
-        "forward" | "backward_input" => activations.map(|constant| vec![constant]).collect(),
+        "forward" | "backward_input" => activations().map(|constant| vec![constant]).collect(),
         "backward_weight" | "backward_weight_adam" => vec![vec![("TASKS", 16)]],
         _ => vec![vec![]],
     }
@@ -112,6 +115,11 @@ pub fn texts() -> Vec<Text> {
             "gather" => [[0, 0], [1, 0], [0, 1], [1, 2]]
                 .map(|[maps, kind]| vec![("MAPS", maps), ("CORRUPTION", kind)])
                 .to_vec(),
+            "loss" => activations()
+                .flat_map(|a| {
+                    (0..loss::KINDS.len() as u32).map(move |l| vec![a, ("LIKELIHOOD", l)])
+                })
+                .collect(),
             "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
             _ => vec![vec![]],
         };
