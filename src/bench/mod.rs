@@ -105,7 +105,7 @@ struct Suite<'a> {
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
 /// Every kernel that training uses; [`operations`] has more.
-const KERNELS: [(&str, Measure); 11] = [
+const KERNELS: &[(&str, Measure)] = &[
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
@@ -114,6 +114,10 @@ const KERNELS: [(&str, Measure); 11] = [
     ("gather.batch", ops::gather),
     ("latent.forward", ops::latent),
     ("latent.backward", ops::latent),
+    ("loss.forward", ops::loss),
+    ("loss.backward_scale", ops::loss),
+    ("loss.mean", ops::loss),
+    ("loss.draw", ops::loss),
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),
     ("shuffle.permutation", ops::shuffle),
@@ -122,7 +126,7 @@ const KERNELS: [(&str, Measure); 11] = [
 fn table() -> Vec<(String, Measure)> {
     // The limits are measured in any case.
     let mut all = vec![("limits".to_string(), (|_, _| Ok(())) as Measure)];
-    all.extend(KERNELS.map(|(name, measure)| (name.to_string(), measure)));
+    all.extend(KERNELS.iter().map(|(name, measure)| (name.to_string(), *measure)));
     all.extend(
         Preset::ALL.map(|preset| (format!("step.{}", preset.name()), steps::step as Measure)),
     );

@@ -122,7 +122,7 @@ impl Default for ModelConfig {
         let hidden = || vec![linear(Setting::Integer(400)), LayerSpec::new("relu", None)];
         Self {
             latent: 20,
-            likelihood: Likelihood::default(),
+            likelihood: Likelihood::Bernoulli,
             kl_weight: 1.0,
             kl_schedule: None,
             free_bits: 0.0,

@@ -6,7 +6,6 @@ use super::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::nn::{Build, Chain, Layer, Layout, Linear, ParameterSpec, Shape};
-use crate::ops::likelihood::LOG_SCALE;
 use crate::ops::matmul::Problem;
 
 /// The encoder, the linear layer that gives the latent variables, and the decoder.
@@ -30,6 +29,8 @@ pub struct Network {
 pub const HEAD: &str = "latent";
 /// What the likelihood's own parameter belongs to.
 pub const LIKELIHOOD: &str = "likelihood";
+/// That parameter: the logarithm of the likelihood's scale.
+pub const LOG_SCALE: &str = "log_scale";
 
 /// A layer as it stands in a table.
 #[derive(Clone, Debug)]

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::network::{HEAD, LIKELIHOOD, Network};
+use super::network::{HEAD, LIKELIHOOD, LOG_SCALE, Network};
 use super::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::nn::{self, Draws, Layer, Layout, Parameters, Value};
 use crate::ops::latent::{self, Divergence};
-use crate::ops::likelihood::LOG_SCALE;
 use crate::ops::matmul::{self, Problem, Tune, Tuned, WeightGradient};
 use crate::ops::{State, loss};
 
@@ -229,7 +228,7 @@ impl Vae {
         let z = match self.config.variational {
             true => {
                 let z = pass.plan.matrix(&[*rows, self.config.latent]);
-                let Running { state, units } = running;
+                let Running { state, units, .. } = running;
                 latent::forward(pass.plan, HEAD, state, &head.tensor, epsilon, &z, &kl, units);
                 z
             }
@@ -317,9 +316,8 @@ impl Vae {
     }
 
     fn log_scale(&self) -> Option<Tensor> {
-        let [scale] =
-            self.config.likelihood.is_learnt().then(|| self.parameters.expect(LIKELIHOOD, [LOG_SCALE]))?;
-        Some(scale)
+        let learnt = self.config.likelihood.is_learnt();
+        learnt.then(|| self.parameters.expect(LIKELIHOOD, [LOG_SCALE])).map(|[scale]| scale)
     }
 
     /// Records the decoder and the mean of the likelihood, laid out as the decoder's output, for z
@@ -344,7 +342,7 @@ impl Vae {
         }
         let z = plan.matrix(&[rows, self.config.latent]);
         let kl = plan.vector(self.config.latent);
-        let Running { state, units } = Running::new(self);
+        let Running { state, units, .. } = Running::new(self);
         // The noise stays zero.
         latent::forward(plan, HEAD, &state, &head.tensor, &batch.epsilon, &z, &kl, &units);
         (batch.x, z)

@@ -7,10 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The likelihoods of [`super::matmul::forward_loss`]: [`Likelihood::Bernoulli`] and
-/// [`Likelihood::SquaredError`].
-pub const NAMES: [&str; 2] = ["bernoulli", "gaussian"];
-
 /// The distribution of a pixel. In TOML a name, or a name with its scale:
 ///
 /// | TOML | |
