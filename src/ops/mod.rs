@@ -5,12 +5,8 @@
 //!
 //! [`Plan`]: crate::gpu::Plan
 
-pub mod activate;
 pub mod activation;
 pub mod adam;
-pub mod add;
-pub mod dropout;
-pub mod reshape;
 pub mod gather;
 pub mod latent;
 pub mod likelihood;
