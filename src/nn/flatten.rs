@@ -13,22 +13,28 @@ pub(super) fn build(_: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn La
     Ok(Box::new(Flatten { input }))
 }
 
+impl Flatten {
+    /// Features are in a row already.
+    fn is_nothing(&self) -> bool {
+        matches!(self.input, Shape::Features(_))
+    }
+}
+
 impl Layer for Flatten {
     fn output(&self) -> Shape {
         Shape::Features(self.input.values())
     }
 
     fn bytes(&self) -> u64 {
-        match self.input {
-            Shape::Features(_) => 0,
-            map => self.output().bytes() + map.bytes(),
-        }
+        if self.is_nothing() { 0 } else { self.output().bytes() + self.input.bytes() }
     }
 
     fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
-        let Shape::Map { extent, .. } = self.input else { return x.clone() };
+        if self.is_nothing() {
+            return x.clone();
+        }
         let y = self.output().tensor(pass.plan, pass.batch);
-        reshape::flatten(pass.plan, label, extent, &x.tensor, None, &x.tensor, &y);
+        reshape::flatten_forward(pass.plan, label, &x.tensor, &y);
         Value::new(y)
     }
 
@@ -40,9 +46,11 @@ impl Layer for Flatten {
         dy: &Tensor,
     ) -> Option<Tensor> {
         let origin = x.origin.as_ref()?;
-        let Shape::Map { extent, .. } = self.input else { return Some(dy.clone()) };
+        if self.is_nothing() {
+            return Some(dy.clone());
+        }
         let dx = self.input.tensor(pass.plan, pass.batch);
-        reshape::unflatten(pass.plan, label, extent, dy, origin.name, &origin.pre, &dx);
+        reshape::flatten_backward(pass.plan, label, dy, origin.name, &origin.pre, &dx);
         Some(dx)
     }
 }

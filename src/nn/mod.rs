@@ -1,8 +1,10 @@
 //! Layers with hand-written backward passes, chains of them, and their parameters.
 
 mod activation;
+mod avg_pool2d;
 mod chain;
 mod linear;
+mod max_pool2d;
 mod dropout;
 mod flatten;
 mod parameters;
@@ -10,6 +12,7 @@ mod reshape;
 mod residual;
 mod shape;
 mod spec;
+mod upsample;
 
 use std::cell::Cell;
 
@@ -26,8 +29,11 @@ use crate::ops::matmul::{Problem, WeightGradient};
 
 /// Every layer but the activations: its name, its options if it takes a size or any, and what makes
 /// it of them.
-const LAYERS: [(&str, Option<&[&str]>, BuildLayer); 5] = [
+const LAYERS: [(&str, Option<&[&str]>, BuildLayer); 8] = [
     ("linear", Some(&[]), linear::build),
+    ("max_pool2d", Some(&["stride", "padding"]), max_pool2d::build),
+    ("avg_pool2d", Some(&["stride", "padding"]), avg_pool2d::build),
+    ("upsample", Some(&[]), upsample::build),
     ("flatten", None, flatten::build),
     ("reshape", Some(&[]), reshape::build),
     ("dropout", Some(&[]), dropout::build),

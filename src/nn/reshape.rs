@@ -40,7 +40,7 @@ impl Layer for Reshape {
 
     fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
         let y = self.output().tensor(pass.plan, pass.batch);
-        reshape::unflatten(pass.plan, label, self.extent, &x.tensor, None, &x.tensor, &y);
+        reshape::unflatten_forward(pass.plan, label, &x.tensor, &y);
         Value::new(y)
     }
 
@@ -53,7 +53,7 @@ impl Layer for Reshape {
     ) -> Option<Tensor> {
         let origin = x.origin.as_ref()?;
         let dx = self.input.tensor(pass.plan, pass.batch);
-        reshape::flatten(pass.plan, label, self.extent, dy, origin.name, &origin.pre, &dx);
+        reshape::unflatten_backward(pass.plan, label, dy, origin.name, &origin.pre, &dx);
         Some(dx)
     }
 }

@@ -5,8 +5,11 @@
 //!
 //! [`Plan`]: crate::gpu::Plan
 
+pub mod activate;
 pub mod activation;
 pub mod adam;
+pub mod add;
+pub mod dropout;
 pub mod gather;
 pub mod latent;
 pub mod likelihood;
@@ -14,8 +17,11 @@ pub mod limits;
 pub mod loss;
 pub mod matmul;
 pub mod noise;
+pub mod pool;
 pub mod report;
+pub mod reshape;
 pub mod shuffle;
+pub mod upsample;
 
 use bytemuck::{Pod, Zeroable};
 
@@ -38,15 +44,21 @@ pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
 pub const SHADERS: &[&Shader] = &[
+    &activate::SHADER,
     &adam::SHADER,
+    &add::SHADER,
+    &dropout::SHADER,
     &gather::SHADER,
     &latent::SHADER,
     &limits::SHADER,
     &loss::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
+    &pool::SHADER,
     &report::SHADER,
+    &reshape::SHADER,
     &shuffle::SHADER,
+    &upsample::SHADER,
 ];
 
 /// Rows and columns of an image or a feature map. A batch of them is a matrix (batch · height · width,
@@ -123,6 +135,8 @@ pub enum Stream {
     CorruptEvaluate = 5,
     /// Pixels from the likelihood.
     Pixels = 6,
+    /// Which elements are dropped.
+    Dropout = 7,
 }
 
 /// Position of `name` in `names`, as the shaders' constants count. Panics if there is none:
@@ -130,6 +144,15 @@ pub enum Stream {
 fn kind(names: &[&str], name: &str) -> u32 {
     let position = names.iter().position(|n| *n == name);
     position.unwrap_or_else(|| panic!("{name}: not one of {names:?}")) as u32
+}
+
+/// Quads in each of `tensors`; panics unless they are padded matrices of one layout.
+fn quads(label: &str, tensors: &[&Tensor]) -> usize {
+    let layout = |tensor: &Tensor| (tensor.rows(), tensor.columns(), tensor.stride());
+    let same = tensors.iter().all(|tensor| layout(tensor) == layout(tensors[0]));
+    assert!(same, "{label}: layouts differ");
+    assert!(tensors[0].stride().is_multiple_of(4), "{label}: matrices must be padded");
+    tensors[0].extent() / 4
 }
 
 fn halves(seed: u64) -> [u32; 2] {

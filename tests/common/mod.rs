@@ -35,3 +35,17 @@ pub fn real_data(name: &str) -> Option<PathBuf> {
     }
     Some(path)
 }
+
+/// Constants that shaders want, each of some value.
+#[allow(dead_code, reason = "not every test has shaders")]
+pub const ANY: &[(&str, u32)] = &[
+    ("ACTIVATION", 0),
+    ("CORRUPTION", 0),
+    ("FACTOR", 1),
+    ("KERNEL", 1),
+    ("LIKELIHOOD", 0),
+    ("MAPS", 0),
+    ("PADDING", 0),
+    ("QUADS", 1),
+    ("STRIDE", 1),
+];

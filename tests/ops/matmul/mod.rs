@@ -3,7 +3,7 @@
 mod activations;
 mod forms;
 mod naive;
-mod oracle;
+pub mod oracle;
 mod run;
 mod variants;
 mod weights;
