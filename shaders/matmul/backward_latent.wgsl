@@ -8,13 +8,6 @@
 @group(0) @binding(5) var<storage, read_write> epsilon: array<f32>; // (batch, latent), read only
 @group(0) @binding(6) var<storage, read_write> dhead: array<f32>;   // (batch, 2 latent), padded
 
-const LEFT_BY_DEPTH = 1u;
-const RIGHT_BY_DEPTH = 0u;
-
-fn right_rows(p: Product, column: u32) -> vec4<u32> {
-    return min(vec4(column) + FOUR, vec4(p.width - 1u));
-}
-
 fn begin_column(p: Product, column: u32) {}
 
 fn finish(p: Product, row: u32, column: u32, value: vec4<f32>) {

@@ -11,9 +11,6 @@
 @group(0) @binding(6) var<storage, read_write> z: array<f32>;       // (batch, latent), padded
 @group(0) @binding(7) var<storage, read_write> losses: array<f32>;  // KL in nats, summed over tiles
 
-const LEFT_BY_DEPTH = 1u;
-const RIGHT_BY_DEPTH = 1u;
-
 var<private> loss: f32;
 
 // Four columns are the means of two units, then their log-variances.

@@ -9,9 +9,6 @@
 @group(0) @binding(5) var<storage, read_write> result: array<vec4<f32>>; // gradient (batch, pixels)
 @group(0) @binding(6) var<storage, read_write> losses: array<f32>;       // nats, summed over tiles
 
-const LEFT_BY_DEPTH = 1u;
-const RIGHT_BY_DEPTH = 1u;
-
 var<private> loss: f32;
 
 fn right_rows(p: Product, column: u32) -> vec4<u32> {

@@ -7,6 +7,8 @@
 
 pub mod activation;
 pub mod adam;
+pub mod column_sums;
+pub mod conv;
 pub mod gather;
 pub mod likelihood;
 pub mod limits;
@@ -14,6 +16,7 @@ pub mod matmul;
 pub mod noise;
 pub mod report;
 pub mod shuffle;
+pub mod sums;
 
 use bytemuck::{Pod, Zeroable};
 
@@ -35,15 +38,26 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 7] = [
+pub const SHADERS: [&Shader; 9] = [
     &adam::SHADER,
+    &column_sums::SHADER,
     &gather::SHADER,
     &limits::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
     &report::SHADER,
     &shuffle::SHADER,
+    &sums::SHADER,
 ];
+
+/// The size of an image or of a map of features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Pixels down.
+    pub height: usize,
+    /// Pixels across.
+    pub width: usize,
+}
 
 /// Counters, schedules and running sums that live on the GPU between steps; the host writes them
 /// before an epoch and reads them after it. As `State` in `shaders/shared/state.wgsl`.

@@ -5,8 +5,10 @@
 
 mod adam;
 mod check;
+mod column_sums;
 #[path = "../common/mod.rs"]
 mod common;
+mod conv;
 mod erf;
 mod gather;
 mod limits;
@@ -14,6 +16,7 @@ mod matmul;
 mod noise;
 mod report;
 mod shuffle;
+mod sums;
 mod threefry;
 
 use std::collections::BTreeSet;
@@ -21,8 +24,14 @@ use std::collections::BTreeSet;
 use vae_gpu::ops;
 
 /// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
-const CASES: [(&str, fn()); 16] = [
+const CASES: [(&str, fn()); 23] = [
     ("adam.step", adam::step),
+    ("column_sums.parts", column_sums::parts),
+    ("conv.backward_input", conv::backward_input),
+    ("conv.backward_weight", conv::backward_weight),
+    ("conv.forward", conv::forward),
+    ("conv_transpose.backward_input", conv::transposed_backward_input),
+    ("conv_transpose.forward", conv::transposed_forward),
     ("gather.batch", gather::batch),
     ("limits.arithmetic", limits::arithmetic),
     ("limits.copy", limits::copy),
@@ -38,12 +47,12 @@ const CASES: [(&str, fn()); 16] = [
     ("noise.normal", noise::normal),
     ("report.accumulate", report::accumulate),
     ("shuffle.permutation", shuffle::permutation),
+    ("sums.parts", sums::parts),
 ];
 
 #[test]
 fn every_entry_point_has_an_oracle() {
-    let mut entries: BTreeSet<_> =
-        ops::matmul::forms().map(|entry| format!("matmul.{entry}")).collect();
+    let mut entries: BTreeSet<_> = ops::matmul::forms().map(String::from).collect();
     for shader in ops::SHADERS {
         let module = naga::front::wgsl::parse_str(&shader.text(&[("QUADS", 1)])).unwrap();
         entries.extend(module.entry_points.iter().map(|e| format!("{}.{}", shader.name, e.name)));

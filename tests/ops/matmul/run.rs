@@ -127,7 +127,7 @@ pub fn by_kernel(gpu: &Gpu, case: &Case, variant: Variant) -> Results {
 }
 
 fn kernel(gpu: &Gpu, case: &Case, variant: Variant) -> Arc<Kernel> {
-    let (shader, mut constants) = matmul::shader(case.form.entry, variant);
+    let (shader, mut constants) = matmul::shader(&format!("matmul.{}", case.form.entry), variant);
     let kind = |names: &[&str], name| names.iter().position(|n| *n == name);
     let activation = case.activation.and_then(|name| kind(&activation::NAMES, name));
     let likelihood = kind(&likelihood::NAMES, case.likelihood).unwrap();
