@@ -6,9 +6,6 @@
 @group(0) @binding(4) var<storage, read_write> result: array<vec4<f32>>; // y
 @group(0) @binding(5) var<storage, read_write> pre: array<vec4<f32>>;    // before the activation
 
-const LEFT_BY_DEPTH = 1u;
-const RIGHT_BY_DEPTH = 1u;
-
 fn right_rows(p: Product, column: u32) -> vec4<u32> {
     return min(vec4(column) + FOUR, vec4(p.width - 1u));
 }
@@ -20,7 +17,7 @@ fn begin_column(p: Product, column: u32) {
 }
 
 fn finish(p: Product, row: u32, column: u32, value: vec4<f32>) {
-    let at = row * p.result_row + column / 4u;
+    let at = result_at(p, row, column);
     let x = value + added;
     pre[at] = within(p, column, x);
     result[at] = within(p, column, activate_four(x));
@@ -32,6 +29,5 @@ fn forward(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let number = flat_group(group, groups);
-    multiply(whole(), number, lane);
+    run(flat_group(group, groups), lane);
 }

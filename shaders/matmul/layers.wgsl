@@ -14,13 +14,6 @@ struct Task {
     pad1: u32,
 }
 
-const LEFT_BY_DEPTH = 0u;
-const RIGHT_BY_DEPTH = 0u;
-
-fn right_rows(p: Product, column: u32) -> vec4<u32> {
-    return vec4(0u);
-}
-
 fn product(t: Task, depth: u32) -> Product {
     return Product(t.height, t.width, depth, t.left, t.right, t.left_row, t.right_row, t.weight, t.result_row, t.bias);
 }

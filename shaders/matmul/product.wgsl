@@ -1,8 +1,10 @@
 // result (height, width) = left (height, depth) · right (depth, width), the frame of every matrix
 // product here. It is completed by
-//   - a form, which declares `left` and `right`, says how they lie (LEFT_BY_DEPTH, RIGHT_BY_DEPTH),
-//     and takes results four columns at a time in `finish`, where it adds, activates, compares or
-//     updates before it stores;
+//   - a form, which declares `left` and `right` and takes results four columns at a time in `finish`,
+//     where it adds, activates, compares or updates before it stores;
+//   - a loader for each side, which gives it in blocks and says how it lies (LEFT_BY_DEPTH,
+//     RIGHT_BY_DEPTH): left_start and right_start are for a loop over the depth to keep, for no
+//     compiler of a software adapter takes them out of it. See left_rows.wgsl and its like;
 //   - a variant, whose `multiply` cuts the work: see lanes.wgsl, registers.wgsl, tiled.wgsl.
 //
 // Rows begin at quads (four floats) and are padded with zeros. Past an edge the last row or quad is
@@ -24,52 +26,6 @@ struct Product {
 alias Block = mat4x4<f32>; // block[i][j]: row i, column j
 
 const FOUR = vec4(0u, 1u, 2u, 3u);
-
-// Where rows row to row + 3 of the left side lie. For a loop over the depth to keep: no compiler of
-// a software adapter takes it out of the loop.
-fn left_start(p: Product, row: u32) -> vec4<u32> {
-    if LEFT_BY_DEPTH == 1u {
-        return p.left + min(vec4(row) + FOUR, vec4(p.height - 1u)) * p.left_row;
-    }
-    return vec4(p.left + min(row / 4u, p.left_row - 1u));
-}
-
-// Their depths k to k + 3.
-fn left_block(p: Product, start: vec4<u32>, k: u32) -> Block {
-    if LEFT_BY_DEPTH == 1u {
-        let at = start + k / 4u;
-        return Block(left[at.x], left[at.y], left[at.z], left[at.w]);
-    }
-    // Depths are rows, which have no padding: past the last one there is nothing to add.
-    let depths = vec4(k) + FOUR;
-    let at = start + min(depths, vec4(p.depth - 1u)) * p.left_row;
-    let zero = vec4(0.0);
-    let exists = depths < vec4(p.depth);
-    return transpose(Block(
-        select(zero, left[at.x], exists.x),
-        select(zero, left[at.y], exists.y),
-        select(zero, left[at.z], exists.z),
-        select(zero, left[at.w], exists.w),
-    ));
-}
-
-// Where columns column to column + 3 of the right side lie.
-fn right_start(p: Product, column: u32) -> vec4<u32> {
-    if RIGHT_BY_DEPTH == 1u {
-        return p.right + right_rows(p, column) * p.right_row;
-    }
-    return vec4(p.right + min(column / 4u, p.right_row - 1u));
-}
-
-// Their depths k to k + 3.
-fn right_block(p: Product, start: vec4<u32>, k: u32) -> Block {
-    if RIGHT_BY_DEPTH == 1u {
-        let at = start + k / 4u;
-        return transpose(Block(right[at.x], right[at.y], right[at.z], right[at.w]));
-    }
-    let at = start + min(vec4(k) + FOUR, vec4(p.depth - 1u)) * p.right_row;
-    return Block(right[at.x], right[at.y], right[at.z], right[at.w]);
-}
 
 // Row and column where tile number `tile` begins, row by row of tiles.
 fn corner(p: Product, tile: u32, height: u32, width: u32) -> vec2<u32> {

@@ -11,8 +11,8 @@ fn multiply(p: Product, number: u32, lane: u32) {
     let at = corner(p, number * LANES + lane, 4u * ROWS, 4u * COLS);
     var tile: array<array<Block, COLS>, ROWS>;
     var sums: array<vec4<f32>, ROWS>;
-    var left_starts: array<vec4<u32>, ROWS>;
-    var right_starts: array<vec4<u32>, COLS>;
+    var left_starts: array<LeftStart, ROWS>;
+    var right_starts: array<RightStart, COLS>;
     for (var r = 0u; r < ROWS; r++) {
         left_starts[r] = left_start(p, at.x + 4u * r);
     }

@@ -16,6 +16,7 @@ const FETCHED = (BLOCKS + THREADS - 1u) / THREADS; // blocks an invocation loads
 var<workgroup> lefts: array<vec4<f32>, SLICES * DEPTH * LEFT_QUADS>;   // [slice][depth][row]
 var<workgroup> rights: array<vec4<f32>, SLICES * DEPTH * RIGHT_QUADS>; // [slice][depth][column]
 var<workgroup> partial: array<vec4<f32>, (SLICES - 1u) * COLS * THREADS + 1u>;
+var<workgroup> whole_depth: u32;
 var<workgroup> addends: array<f32, INVOCATIONS>;
 var<workgroup> partial_sums: array<vec4<f32>, (SLICES - 1u) * ROWS * DOWN + 1u>;
 
@@ -33,12 +34,12 @@ fn place(block: u32, quads: u32, by_depth: u32) -> vec2<u32> {
 fn fetch(p: Product, at: vec2<u32>, k: u32, block: u32) -> Block {
     if block < DEPTH / 4u * LEFT_QUADS {
         let to = place(block, LEFT_QUADS, LEFT_BY_DEPTH);
-        if k + 4u * to.x < params.depth {
+        if k + 4u * to.x < p.depth {
             return transpose(left_block(p, left_start(p, at.x + 4u * to.y), k + 4u * to.x));
         }
     } else if block < BLOCKS {
         let to = place(block - DEPTH / 4u * LEFT_QUADS, RIGHT_QUADS, RIGHT_BY_DEPTH);
-        if k + 4u * to.x < params.depth {
+        if k + 4u * to.x < p.depth {
             return right_block(p, right_start(p, at.y + 4u * to.y), k + 4u * to.x);
         }
     }
@@ -67,13 +68,18 @@ fn multiply(p: Product, number: u32, lane: u32) {
     let thread = lane % THREADS;
     let down = thread / ACROSS;
     let across = thread % ACROSS;
+    // Barriers in a loop want it proved that all leave it at once.
+    if lane == 0u {
+        whole_depth = p.depth;
+    }
+    let depth = workgroupUniformLoad(&whole_depth);
     var tile: array<array<vec4<f32>, COLS>, 4 * ROWS>;
     var sums: array<vec4<f32>, ROWS>;
     var fetched: array<Block, FETCHED>;
     for (var f = 0u; f < FETCHED; f++) {
         fetched[f] = fetch(p, at, slice * DEPTH, f * THREADS + thread);
     }
-    for (var k = 0u; k < params.depth; k += SLICES * DEPTH) {
+    for (var k = 0u; k < depth; k += SLICES * DEPTH) {
         workgroupBarrier(); // the former tiles are used up
         for (var f = 0u; f < FETCHED; f++) {
             keep(slice, f * THREADS + thread, fetched[f]);

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::nn::{self, Draws, Layer, Layout, Parameters, Value};
 use crate::ops::latent::{self, Divergence};
-use crate::ops::matmul::{self, Problem, Tune, Tuned, WeightGradient};
-use crate::ops::{State, loss};
+use crate::ops::matmul::{self, Problem, Tune, Tuned};
+use crate::ops::{State, conv, loss};
 
 /// A variational autoencoder with its parameters on the adapter; a plain one where its configuration
 /// says so.
@@ -263,12 +263,19 @@ impl Vae {
         divergence: &Divergence,
         training: Draws,
         gradients: Option<&Parameters>,
-    ) -> Vec<WeightGradient> {
+    ) -> (Vec<matmul::WeightGradient>, Vec<conv::WeightGradient>) {
         let Forward { rows, encoder, head, epsilon, decoder, target, doutput, recon, kl } = forward;
         let parameters = &self.parameters;
-        let weights = Vec::new();
-        let mut pass =
-            nn::Backward { plan, batch: *rows, parameters, gradients, training, weights };
+        let (weights, convolutions) = (Vec::new(), Vec::new());
+        let mut pass = nn::Backward {
+            plan,
+            batch: *rows,
+            parameters,
+            gradients,
+            training,
+            weights,
+            convolutions,
+        };
         if let Some(scale) = self.log_scale() {
             let gradients = gradients.expect("the scale's gradient has a place");
             let [dscale] = gradients.expect(LIKELIHOOD, [LOG_SCALE]);
@@ -295,7 +302,7 @@ impl Vae {
         if let Some(dy) = network.head.backward(&mut pass, HEAD, [below, head], &dhead) {
             network.encoder.backward(&mut pass, encoder, &dy);
         }
-        pass.weights
+        (pass.weights, pass.convolutions)
     }
 
     fn pass<'a>(

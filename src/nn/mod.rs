@@ -3,6 +3,8 @@
 mod activation;
 mod avg_pool2d;
 mod chain;
+mod conv2d;
+mod conv_transpose2d;
 mod linear;
 mod max_pool2d;
 mod dropout;
@@ -23,14 +25,19 @@ pub use shape::Shape;
 pub use spec::{LayerSpec, Setting};
 
 use crate::gpu::{Plan, Tensor};
-use crate::ops::activation as activations;
-use crate::ops::Extent;
+use crate::ops::{Extent, activation as activations, conv};
 use crate::ops::matmul::{Problem, WeightGradient};
 
 /// Every layer but the activations: its name, its options if it takes a size or any, and what makes
 /// it of them.
-const LAYERS: [(&str, Option<&[&str]>, BuildLayer); 8] = [
+const LAYERS: [(&str, Option<&[&str]>, BuildLayer); 10] = [
     ("linear", Some(&[]), linear::build),
+    ("conv2d", Some(&["kernel", "stride", "padding"]), conv2d::build),
+    (
+        "conv_transpose2d",
+        Some(&["kernel", "stride", "padding", "output_padding"]),
+        conv_transpose2d::build,
+    ),
     ("max_pool2d", Some(&["stride", "padding"]), max_pool2d::build),
     ("avg_pool2d", Some(&["stride", "padding"]), avg_pool2d::build),
     ("upsample", Some(&[]), upsample::build),
@@ -131,6 +138,8 @@ pub struct Backward<'a> {
     pub training: Draws<'a>,
     /// What the other parameters' gradients are to be computed from, of all layers at once.
     pub weights: Vec<WeightGradient>,
+    /// Likewise, of the layers that convolve.
+    pub convolutions: Vec<conv::WeightGradient>,
 }
 
 /// A differentiable step of a chain. Both passes record dispatches; nothing runs until the plan is

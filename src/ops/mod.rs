@@ -10,6 +10,8 @@ pub mod activation;
 pub mod adam;
 pub mod add;
 pub mod dropout;
+pub mod column_sums;
+pub mod conv;
 pub mod gather;
 pub mod latent;
 pub mod likelihood;
@@ -22,6 +24,7 @@ pub mod report;
 pub mod reshape;
 pub mod shuffle;
 pub mod upsample;
+pub mod sums;
 
 use bytemuck::{Pod, Zeroable};
 
@@ -47,6 +50,7 @@ pub const SHADERS: &[&Shader] = &[
     &activate::SHADER,
     &adam::SHADER,
     &add::SHADER,
+    &column_sums::SHADER,
     &dropout::SHADER,
     &gather::SHADER,
     &latent::SHADER,
@@ -58,6 +62,7 @@ pub const SHADERS: &[&Shader] = &[
     &report::SHADER,
     &reshape::SHADER,
     &shuffle::SHADER,
+    &sums::SHADER,
     &upsample::SHADER,
 ];
 

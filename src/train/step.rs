@@ -4,7 +4,7 @@ use crate::gpu::Plan;
 use crate::model::{Batch, Running, Vae};
 use crate::nn::{Draws, Parameters};
 use crate::ops::latent::Divergence;
-use crate::ops::{adam, matmul, report};
+use crate::ops::{adam, conv, matmul, report};
 
 /// What training adds to a model on the adapter: the optimizer's moments and the loop's state.
 pub struct TrainStep {
@@ -51,12 +51,13 @@ impl TrainStep {
         let state = &running.state;
         let forward = vae.forward(plan, batch, running, Some(*seed));
         let draws = Draws { seed: *seed, state };
-        let layers = vae.backward(plan, &forward, &self.divergence, draws, gradients.as_ref());
+        let (layers, convolutions) = vae.backward(plan, &forward, &self.divergence, draws, gradients.as_ref());
         let updated = [vae.parameters(), &self.first_moment, &self.second_moment];
         let [parameter, first_moment, second_moment] = updated.map(Parameters::arena);
         if let Some(gradients) = gradients {
             let gradient = gradients.arena();
             matmul::backward_weight(plan, "step", &layers, gradient);
+            conv::backward_weight(plan, "step", &convolutions, gradient);
             adam::step(plan, "step", state, gradient, parameter, first_moment, second_moment);
         } else {
             let moments = [first_moment, second_moment];

@@ -7,9 +7,11 @@ mod activate;
 mod adam;
 mod add;
 mod check;
+mod column_sums;
 #[path = "../common/mod.rs"]
 mod common;
 mod dropout;
+mod conv;
 mod erf;
 mod gather;
 mod latent;
@@ -22,6 +24,7 @@ mod pool;
 mod report;
 mod reshape;
 mod shuffle;
+mod sums;
 mod threefry;
 mod upsample;
 
@@ -36,6 +39,12 @@ const CASES: &[(&str, fn())] = &[
     ("adam.step", adam::step),
     ("add.backward", add::backward),
     ("add.forward", add::forward),
+    ("column_sums.parts", column_sums::parts),
+    ("conv.backward_input", conv::backward_input),
+    ("conv.backward_weight", conv::backward_weight),
+    ("conv.forward", conv::forward),
+    ("conv_transpose.backward_input", conv::transposed_backward_input),
+    ("conv_transpose.forward", conv::transposed_forward),
     ("dropout.backward", dropout::backward),
     ("dropout.forward", dropout::forward),
     ("gather.batch", gather::batch),
@@ -66,13 +75,13 @@ const CASES: &[(&str, fn())] = &[
     ("shuffle.permutation", shuffle::permutation),
     ("upsample.backward", upsample::backward),
     ("upsample.forward", upsample::forward),
+    ("sums.parts", sums::parts),
 ];
 
 
 #[test]
 fn every_entry_point_has_an_oracle() {
-    let mut entries: BTreeSet<_> =
-        ops::matmul::forms().map(|entry| format!("matmul.{entry}")).collect();
+    let mut entries: BTreeSet<_> = ops::matmul::forms().map(String::from).collect();
     for shader in ops::SHADERS {
         let module = naga::front::wgsl::parse_str(&shader.text(common::ANY)).unwrap();
         entries.extend(module.entry_points.iter().map(|e| format!("{}.{}", shader.name, e.name)));

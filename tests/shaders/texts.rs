@@ -94,7 +94,7 @@ fn defaults() -> impl Iterator<Item = Variant> {
 
 /// The constants that the ops give to a shader, likewise.
 fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
-    let activations = || constants("forward");
+    let activations = || constants("matmul.forward");
     let each = |more: &[(&'static str, u32)]| {
         activations().into_iter().map(|own| [&own, more].concat()).collect::<Vec<_>>()
     };
@@ -122,12 +122,12 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
 
 /// The constants that the ops give to the products of an entry point, besides those of the variant:
 /// every value of each.
-fn constants(entry: &str) -> Vec<Vec<(&'static str, u32)>> {
-    match entry {
+fn constants(form: &str) -> Vec<Vec<(&'static str, u32)>> {
+    match matmul::entry(form) {
         "forward" | "backward_input" => (0..=activation::NAMES.len() as u32)
             .map(|kind| vec![("ACTIVATION", kind)])
             .collect(),
-        "backward_weight" | "backward_weight_adam" => vec![vec![("TASKS", 16)]],
+        _ if form.starts_with("matmul.backward_weight") => vec![vec![("TASKS", 16)]],
         _ => vec![vec![]],
     }
 }
@@ -142,19 +142,20 @@ pub fn texts() -> Vec<Text> {
             texts.extend(entries.map(|entry| Text::new(shader, entry, &set, false)));
         }
     }
-    let mut product = |entry, variant, own: &[(&'static str, u32)]| {
-        let (shader, constants) = matmul::shader(entry, variant);
+    let mut product = |form, variant, own: &[(&'static str, u32)]| {
+        let (shader, constants) = matmul::shader(form, variant);
+        let entry = matmul::entry(form);
         let lanes = matches!(variant, Variant::Lanes { .. });
         let text = Text::new(&shader, entry, &[&constants, own].concat(), lanes);
         // One that is for larger adapters alone must know that it is.
         let portable = lanes || variant.fits(&report("discrete", false, [0, 0]));
         texts.push(Text { memory: if portable { text.memory } else { 32 << 10 }, ..text });
     };
-    for entry in matmul::forms() {
-        let sets = constants(entry);
-        variants().into_iter().for_each(|variant| product(entry, variant, &sets[0]));
+    for form in matmul::forms() {
+        let sets = constants(form);
+        variants().into_iter().for_each(|variant| product(form, variant, &sets[0]));
         let small = "registers 8 1x1".parse().unwrap();
-        sets.iter().for_each(|set| product(entry, small, set));
+        sets.iter().for_each(|set| product(form, small, set));
     }
     texts
 }

@@ -13,60 +13,135 @@ macro_rules! part {
 
 const FRAME: [&str; 2] = [part!("shared/index"), part!("matmul/product")];
 
-/// Entry points, and the parts that complete them.
-const FORMS: [(&str, &[&str]); 4] = [
+/// Forms, and the parts that complete them.
+const FORMS: &[(&str, &[&str])] = &[
     (
-        "forward",
+        "matmul.forward",
         &[
             part!("matmul/forward"),
             part!("matmul/batch"),
+            part!("matmul/left_rows"),
+            part!("matmul/right_rows"),
             part!("shared/activation"),
             part!("shared/math"),
         ],
     ),
     (
-        "backward_input",
+        "matmul.backward_input",
         &[
             part!("matmul/backward_input"),
             part!("matmul/batch"),
+            part!("matmul/left_rows"),
+            part!("matmul/right_columns"),
             part!("shared/activation"),
             part!("shared/math"),
         ],
     ),
-    ("backward_weight", &[part!("matmul/backward_weight"), part!("matmul/layers")]),
     (
-        "backward_weight_adam",
+        "matmul.backward_weight",
+        &[
+            part!("matmul/backward_weight"),
+            part!("matmul/layers"),
+            part!("matmul/left_columns"),
+            part!("matmul/right_columns"),
+        ],
+    ),
+    (
+        "matmul.backward_weight_adam",
         &[
             part!("matmul/backward_weight_adam"),
             part!("matmul/layers"),
+            part!("matmul/left_columns"),
+            part!("matmul/right_columns"),
             part!("shared/adam"),
             part!("shared/state"),
             part!("shared/math"),
         ],
     ),
+    (
+        "conv.forward",
+        &[
+            part!("matmul/forward"),
+            part!("matmul/gather"),
+            part!("matmul/patches"),
+            part!("matmul/left_patches"),
+            part!("matmul/right_rows"),
+            part!("shared/activation"),
+            part!("shared/math"),
+        ],
+    ),
+    (
+        "conv.backward_input",
+        &[
+            part!("matmul/backward_input"),
+            part!("matmul/scatter"),
+            part!("matmul/patches"),
+            part!("matmul/left_patches"),
+            part!("shared/activation"),
+            part!("shared/math"),
+        ],
+    ),
+    (
+        "conv.backward_weight",
+        &[
+            part!("matmul/parts"),
+            part!("matmul/patches"),
+            part!("matmul/left_columns"),
+            part!("matmul/right_patches"),
+        ],
+    ),
+    (
+        "conv_transpose.forward",
+        &[
+            part!("matmul/forward"),
+            part!("matmul/scatter"),
+            part!("matmul/patches"),
+            part!("matmul/left_patches"),
+            part!("shared/activation"),
+            part!("shared/math"),
+        ],
+    ),
+    (
+        "conv_transpose.backward_input",
+        &[
+            part!("matmul/backward_input"),
+            part!("matmul/gather"),
+            part!("matmul/patches"),
+            part!("matmul/left_patches"),
+            part!("matmul/right_rows"),
+            part!("shared/activation"),
+            part!("shared/math"),
+        ],
+    ),
 ];
 
-/// The entry points of the forms.
+/// The forms, each as an op and an entry point: `matmul.forward`.
 pub fn forms() -> impl Iterator<Item = &'static str> {
-    FORMS.iter().map(|(entry, _)| *entry)
+    FORMS.iter().map(|(name, _)| *name)
 }
 
-/// The shader of the form `entry` in `variant`, and the variant's constants.
-pub fn shader(entry: &str, variant: Variant) -> (Shader, Vec<(&'static str, u32)>) {
-    let form = FORMS.iter().find(|(name, _)| *name == entry);
-    let parts = form.unwrap_or_else(|| panic!("{entry}: not a form")).1;
+/// The shader of a form of [`forms`] in `variant`, and the variant's constants.
+pub fn shader(form: &str, variant: Variant) -> (Shader, Vec<(&'static str, u32)>) {
+    let found = FORMS.iter().find(|(name, _)| *name == form);
+    let (form, parts) = *found.unwrap_or_else(|| panic!("{form}: not a form"));
     let (loops, constants) = variant.shader();
     let source = [&FRAME[..], &[loops], parts].concat().join("\n");
-    (Shader { name: "matmul", source: source.into() }, constants)
+    let name = form.split_once('.').map_or(form, |(op, _)| op);
+    (Shader { name, source: source.into() }, constants)
 }
 
-/// The kernel of the form `entry` in `variant`; `constants` are the form's.
-pub(super) fn kernel(
+/// The entry point of a form.
+pub fn entry(form: &str) -> &str {
+    form.split_once('.').map_or(form, |(_, entry)| entry)
+}
+
+/// The kernel of a form in `variant`; `constants` are the form's.
+pub(in crate::ops) fn kernel(
     gpu: &Gpu,
-    entry: &str,
+    form: &str,
     variant: Variant,
     constants: &[(&'static str, u32)],
 ) -> Arc<Kernel> {
-    let (shader, own) = shader(entry, variant);
-    gpu.kernel(&shader, entry, &[&own, constants].concat())
+    let (shader, own) = shader(form, variant);
+    gpu.kernel(&shader, entry(form), &[&own, constants].concat())
 }

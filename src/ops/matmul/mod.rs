@@ -12,7 +12,7 @@ mod tune;
 mod variant;
 mod weights;
 
-pub use forms::{forms, shader};
+pub use forms::{entry, forms, shader};
 pub use naive::{SHADER as NAIVE, Transposed, naive};
 pub use tune::{Tune, Tuned, tune};
 pub use variant::Variant;
@@ -20,7 +20,7 @@ pub use weights::{WeightGradient, backward_weight, backward_weight_adam};
 
 use super::activation;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
-use forms::kernel;
+pub(super) use forms::kernel;
 
 /// The three ways in which a layer's matrices are multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,14 +82,24 @@ impl Product {
 
     /// The variant that `choices` name, if the adapter can run it, and otherwise the default.
     pub fn variant(self, gpu: &Gpu, choices: &Choices, sizes: [usize; 3]) -> Variant {
-        let usable = choices.are_for(gpu.report());
-        let chosen = choices.get(&self.problem(sizes[1], sizes[2])).filter(|_| usable);
-        let chosen = chosen.and_then(|words| words.parse().ok());
         let [height, width, _] = self.shape(sizes);
-        chosen
-            .filter(|variant: &Variant| variant.fits(gpu.report()))
-            .unwrap_or_else(|| Variant::default_for(gpu.report(), height, width))
+        chosen(gpu, choices, &self.problem(sizes[1], sizes[2]), [height, width])
     }
+}
+
+/// The variant that `choices` name for `problem`, if the adapter can run it, and otherwise the default
+/// for a result of `height` by `width`.
+pub(super) fn chosen(
+    gpu: &Gpu,
+    choices: &Choices,
+    problem: &str,
+    [height, width]: [usize; 2],
+) -> Variant {
+    let words = choices.get(problem).filter(|_| choices.are_for(gpu.report()));
+    let variant = words.and_then(|words| words.parse().ok());
+    variant
+        .filter(|variant: &Variant| variant.fits(gpu.report()))
+        .unwrap_or_else(|| Variant::default_for(gpu.report(), height, width))
 }
 
 /// y = activation(x · weightᵀ + bias), and `pre`, like y, before the activation.
@@ -107,7 +117,7 @@ pub fn forward(
     let tensors = [("left", x), ("right", weight), ("bias", bias), ("pre", pre), ("result", y)];
     let sizes = [x.rows(), weight.columns(), weight.rows()];
     let call = Call::new(plan, Product::Forward, sizes, [x, weight, y]);
-    call.record(plan, label, "forward", &[activation::constant(activation)], &tensors);
+    call.record(plan, label, "matmul.forward", &[activation::constant(activation)], &tensors);
 }
 
 /// dx (batch, inputs) = dy · weight, times the slope of the activation at `pre` (batch, inputs).
@@ -124,7 +134,13 @@ pub fn backward_input(
     let sizes = [dy.rows(), weight.columns(), weight.rows()];
     let call = Call::new(plan, Product::BackwardInput, sizes, [dy, weight, dx]);
     assert_eq!(pre.stride(), dx.stride(), "{label}: layouts differ");
-    call.record(plan, label, "backward_input", &[activation::constant(activation)], &tensors);
+    call.record(
+        plan,
+        label,
+        "matmul.backward_input",
+        &[activation::constant(activation)],
+        &tensors,
+    );
 }
 
 /// A product over a batch with its variant chosen.
@@ -154,11 +170,11 @@ impl Call {
         &self,
         plan: &mut Plan,
         label: &str,
-        entry: &str,
+        form: &str,
         constants: &[(&'static str, u32)],
         tensors: &[(&str, &Tensor)],
     ) {
-        let kernel = kernel(plan.gpu(), entry, self.variant, constants);
+        let kernel = kernel(plan.gpu(), form, self.variant, constants);
         plan.record_flat(kernel, label, &self.params, tensors, self.groups());
     }
 }

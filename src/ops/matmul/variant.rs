@@ -78,13 +78,13 @@ impl Variant {
     }
 
     /// Workgroups for a result of `height` by `width`.
-    pub(super) fn groups(self, height: usize, width: usize) -> usize {
+    pub(in crate::ops) fn groups(self, height: usize, width: usize) -> usize {
         let [tall, wide, tiles] = self.tile();
         (height.div_ceil(tall) * width.div_ceil(wide)).div_ceil(tiles)
     }
 
     /// Tiles of a workgroup.
-    pub(super) fn tiles(self) -> usize {
+    pub(in crate::ops) fn tiles(self) -> usize {
         self.tile()[2]
     }
 

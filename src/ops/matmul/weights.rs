@@ -66,7 +66,8 @@ pub fn backward_weight(
 ) {
     for layers in layers.chunks(TASKS) {
         let (variant, params, groups) = cut(plan, layers);
-        let kernel = kernel(plan.gpu(), "backward_weight", variant, &[("TASKS", TASKS as u32)]);
+        let kernel =
+            kernel(plan.gpu(), "matmul.backward_weight", variant, &[("TASKS", TASKS as u32)]);
         let all = plan.workspace();
         let tensors = [("left", &all), ("right", &all), ("result", gradients)];
         plan.record_flat(kernel, label, &params, &tensors, groups);
@@ -85,7 +86,7 @@ pub fn backward_weight_adam(
     for layers in layers.chunks(TASKS) {
         let (variant, params, groups) = cut(plan, layers);
         let constants = [("TASKS", TASKS as u32)];
-        let kernel = kernel(plan.gpu(), "backward_weight_adam", variant, &constants);
+        let kernel = kernel(plan.gpu(), "matmul.backward_weight_adam", variant, &constants);
         let all = plan.workspace();
         let tensors = [
             ("left", &all),

@@ -4,7 +4,7 @@ mod activations;
 mod forms;
 mod naive;
 pub mod oracle;
-mod run;
+pub mod run;
 mod variants;
 mod weights;
 mod wraps;

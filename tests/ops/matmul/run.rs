@@ -111,7 +111,7 @@ pub fn by_kernel(gpu: &Gpu, case: &Case, variant: Variant) -> Results {
 }
 
 fn kernel(gpu: &Gpu, case: &Case, variant: Variant) -> Arc<Kernel> {
-    let (shader, mut constants) = matmul::shader(case.form.entry, variant);
+    let (shader, mut constants) = matmul::shader(&format!("matmul.{}", case.form.entry), variant);
     let position = |name| activation::NAMES.iter().position(|n| *n == name);
     let activation = case.activation.and_then(position).unwrap_or(activation::NAMES.len());
     constants.push(("ACTIVATION", activation as u32));

@@ -1,0 +1,28 @@
+// From the larger map of a convolution to the smaller, a row for each pixel of the smaller.
+struct Params {
+    height: u32,
+    width: u32,
+    depth: u32,
+    right_row: u32, // quads from row to row
+    result_row: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+    patches: Patches,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+var<private> patches: Patches;
+
+fn run(number: u32, lane: u32) {
+    patches = params.patches;
+    let p = Product(params.height, params.width, params.depth, 0u, 0u, 0u, params.right_row, 0u, params.result_row, 0u);
+    multiply(p, number, lane);
+}
+
+fn result_at(p: Product, row: u32, column: u32) -> u32 {
+    return row * p.result_row + column / 4u;
+}
+
+fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}

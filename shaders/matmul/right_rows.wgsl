@@ -1,0 +1,15 @@
+// The right side's columns as rows of a matrix.
+const RIGHT_BY_DEPTH = 1u;
+
+alias RightStart = vec4<u32>;
+
+// Where columns column to column + 3 lie.
+fn right_start(p: Product, column: u32) -> RightStart {
+    return p.right + right_rows(p, column) * p.right_row;
+}
+
+// Their depths k to k + 3.
+fn right_block(p: Product, start: RightStart, k: u32) -> Block {
+    let at = start + k / 4u;
+    return transpose(Block(right[at.x], right[at.y], right[at.z], right[at.w]));
+}

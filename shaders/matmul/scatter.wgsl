@@ -1,0 +1,83 @@
+// From the smaller map of a convolution to the larger, a row for each pixel of the larger. At a
+// stride s those s apart have the same taps, so there are up to s² products, the phases, and no
+// product with a tap that hits nothing.
+struct Params {
+    width: u32,
+    channels: u32,    // of the smaller map: rows of the weight
+    right_row: u32,   // quads from row to row
+    result_row: u32,
+    tap_down: u32,    // taps of the weight from line to line of the phase's
+    tap_across: u32,  // and from one to the next
+    image: u32,       // pixels of the larger map
+    line: u32,        // of them from line to line of the phase's
+    stride: u32,      // and from one to the next
+    count: u32,
+    pad0: u32,
+    pad1: u32,
+    phases: array<Phase, 16>,
+}
+
+struct Phase {
+    tile: u32,    // the first of its tiles
+    height: u32,
+    depth: u32,
+    first_tap: u32,
+    first_pixel: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+    patches: Patches,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+var<private> patches: Patches;
+var<private> last_channel: u32;
+var<private> tap_steps: vec2<u32>;
+var<private> pixel_steps: vec3<u32>;
+
+fn run(group: u32, lane: u32) {
+    let number = group * TILES;
+    var i = 0u;
+    while i + 1u < params.count && params.phases[i + 1u].tile <= number {
+        i++;
+    }
+    let t = params.phases[i];
+    patches = t.patches;
+    last_channel = params.channels - 1u;
+    tap_steps = vec2(params.tap_down, params.tap_across);
+    pixel_steps = vec3(params.image, params.line, params.stride);
+    let p = Product(t.height, params.width, t.depth, 0u, t.first_tap, 0u, params.right_row, t.first_pixel, params.result_row, 0u);
+    multiply(p, (number - t.tile) / TILES, lane);
+}
+
+fn result_at(p: Product, row: u32, column: u32) -> u32 {
+    let n = i32(row);
+    let line = divide(vec4(n), patches.across).x;
+    let image = divide(vec4(line), patches.down).x;
+    let place = vec3(image, line - image * patches.down.x, n - line * patches.across.x);
+    let steps = vec3<u32>(place) * pixel_steps;
+    return (p.result + steps.x + steps.y + steps.z) * p.result_row + column / 4u;
+}
+
+fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}
+
+// The right side: rows of the weight are the depths, its columns tap by tap the channels of the
+// larger map.
+const RIGHT_BY_DEPTH = 0u;
+
+alias RightStart = u32;
+
+// Where columns column to column + 3 of a tap lie.
+fn right_start(p: Product, column: u32) -> RightStart {
+    return min(column / 4u, p.result_row - 1u);
+}
+
+// Their depths k to k + 3, channels of one tap.
+fn right_block(p: Product, start: RightStart, k: u32) -> Block {
+    let parts = vec3<u32>(split(patches, k / 4u));
+    let tap = p.right + parts.x * tap_steps.x + parts.y * tap_steps.y;
+    let rows = min(vec4(4u * parts.z) + FOUR, vec4(last_channel));
+    let at = rows * p.right_row + tap * p.result_row + start;
+    return Block(right[at.x], right[at.y], right[at.z], right[at.w]);
+}

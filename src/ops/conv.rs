@@ -1,0 +1,413 @@
+//! Two-dimensional convolutions and transposed convolutions, as PyTorch defines them: products of
+//! `matmul` whose one side is the patches of a map, loaded from where they lie in it.
+//!
+//! A map is a matrix of (batch · height · width, channels). Both operations go between a larger map
+//! and a smaller: a convolution from the larger to the smaller, a transposed one back, as does the
+//! gradient of the other. The weight is a matrix of (channels of the smaller map, kernel · kernel ·
+//! channels of the larger), these padded by zeros to a multiple of four: PyTorch's
+//! (outputs, inputs, kernel, kernel), or (inputs, outputs, kernel, kernel) of a transposed one, in
+//! the order of its dimensions 0, 2, 3, 1.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::matmul::{chosen, kernel};
+use super::sums::{self, Sum};
+use super::{Extent, activation, column_sums};
+use crate::gpu::{Plan, Tensor};
+
+/// Which pixels of two maps a convolution joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Taps down, and across.
+    pub kernel: usize,
+    /// Pixels of the larger map from patch to patch.
+    pub stride: usize,
+    /// Zeros around the larger map.
+    pub padding: usize,
+    /// The input of a convolution, the output of a transposed one.
+    pub large: Extent,
+    /// The output of a convolution, the input of a transposed one.
+    pub small: Extent,
+}
+
+impl Geometry {
+    /// Of a convolution of a map of size `large`; `None` if it has no output.
+    pub fn convolution(
+        large: Extent,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    ) -> Option<Self> {
+        let side = |side: usize| Some((side + 2 * padding).checked_sub(kernel)? / stride + 1);
+        let small = Extent { height: side(large.height)?, width: side(large.width)? };
+        Some(Self { kernel, stride, padding, large, small })
+    }
+
+    /// Of a transposed convolution of a map of size `small`; `None` if it has no output, or if a
+    /// convolution of that would not be of size `small`, as with an `output_padding` of a stride or
+    /// more.
+    pub fn transposed(
+        small: Extent,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        output_padding: usize,
+    ) -> Option<Self> {
+        let side = |side: usize| {
+            let side = ((side - 1) * stride + kernel + output_padding).checked_sub(2 * padding)?;
+            (side > 0).then_some(side)
+        };
+        let large = Extent { height: side(small.height)?, width: side(small.width)? };
+        Self::convolution(large, kernel, stride, padding).filter(|geometry| geometry.small == small)
+    }
+
+    /// The weight's shape for maps of as many channels.
+    pub fn weight_shape(&self, small_channels: usize, large_channels: usize) -> [usize; 2] {
+        [small_channels, self.kernel * self.kernel * crate::gpu::padded(large_channels)]
+    }
+
+    /// The problem's name in [`crate::gpu::Choices`], whatever the batch.
+    pub fn problem(&self, form: &str, small_channels: usize, large_channels: usize) -> String {
+        let Self { kernel, stride, padding, large, small } = self;
+        let size = |e: &Extent, channels| format!("{channels}x{}x{}", e.height, e.width);
+        let (small, large) = (size(small, small_channels), size(large, large_channels));
+        format!("{form} {large} over {small} k{kernel} s{stride} p{padding}")
+    }
+
+    /// Images in a batch of the two maps; panics if they do not fit.
+    fn batch(&self, label: &str, small: &Tensor, large: &Tensor, weight: &Tensor) -> usize {
+        let images = |map: &Tensor, extent: &Extent| {
+            let pixels = extent.height * extent.width;
+            assert!(map.rows().is_multiple_of(pixels), "{label}: a map of another size");
+            assert!(map.stride().is_multiple_of(4), "{label}: matrices must be padded");
+            map.rows() / pixels
+        };
+        let batch = images(small, &self.small);
+        assert_eq!(batch, images(large, &self.large), "{label}: batches differ");
+        let shape = self.weight_shape(small.columns(), large.columns());
+        assert_eq!(weight.shape(), shape, "{label}: shape of the weight");
+        // What the shaders divide, and by what: see patches.wgsl.
+        let limits = [small.extent().max(large.extent()) >> 31, shape[1] >> 21, self.stride >> 21];
+        assert_eq!(limits, [0; 3], "{label}: too large");
+        batch
+    }
+
+    /// The patches of the larger map.
+    fn patches(&self, large: &Tensor) -> Patches {
+        let from = -(self.padding as i32);
+        Patches {
+            across: Divisor::new(self.small.width),
+            down: Divisor::new(self.small.height),
+            quads: Divisor::new(large.stride() / 4),
+            taps: Divisor::new(self.kernel),
+            height: self.large.height as i32,
+            width: self.large.width as i32,
+            step: self.stride as i32,
+            turn: 1,
+            top: from,
+            left: from,
+            pad: [0; 2],
+        }
+    }
+
+    /// The products of [`scatter`], each of pixels of the larger map a stride apart: the patches of
+    /// the smaller map that reach them.
+    fn phases(&self, small: &Tensor, batch: usize) -> Vec<Phase> {
+        let axis = |large: usize| {
+            (0..self.stride.min(large)).map(move |pixel| {
+                // Of the pixels pixel + i · stride, the first tap, how many there are, and where in
+                // the smaller map it comes from for i = 0.
+                let first = (pixel + self.padding) % self.stride;
+                let taps = self.kernel.saturating_sub(first).div_ceil(self.stride);
+                let from = (pixel + self.padding) / self.stride;
+                (pixel, (large - pixel).div_ceil(self.stride), first, taps, from as i32)
+            })
+        };
+        let quads = small.stride() / 4;
+        let phase = |(y, down, first_y, taps_y, top), (x, across, first_x, taps_x, left)| Phase {
+            tile: 0,
+            height: (batch * down * across) as u32,
+            depth: (4 * quads * taps_y * taps_x) as u32,
+            first_tap: (first_y * self.kernel + first_x) as u32,
+            first_pixel: (y * self.large.width + x) as u32,
+            pad: [0; 3],
+            patches: Patches {
+                across: Divisor::new(across),
+                down: Divisor::new(down),
+                quads: Divisor::new(quads),
+                taps: Divisor::new(taps_x),
+                height: self.small.height as i32,
+                width: self.small.width as i32,
+                step: 1,
+                turn: -1,
+                top,
+                left,
+                pad: [0; 2],
+            },
+        };
+        let across = |y| axis(self.large.width).map(move |x| phase(y, x));
+        axis(self.large.height).flat_map(across).collect()
+    }
+}
+
+/// As in `shaders/matmul/patches.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Divisor {
+    number: i32,
+    reciprocal: f32,
+}
+
+impl Divisor {
+    fn new(number: usize) -> Self {
+        Self { number: number as i32, reciprocal: 1.0 / number as f32 }
+    }
+}
+
+/// As in `shaders/matmul/patches.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Patches {
+    across: Divisor,
+    down: Divisor,
+    quads: Divisor,
+    taps: Divisor,
+    height: i32,
+    width: i32,
+    step: i32,
+    turn: i32,
+    top: i32,
+    left: i32,
+    pad: [u32; 2],
+}
+
+/// As in `shaders/matmul/scatter.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Phase {
+    tile: u32,
+    height: u32,
+    depth: u32,
+    first_tap: u32,
+    first_pixel: u32,
+    pad: [u32; 3],
+    patches: Patches,
+}
+
+/// Phases in a dispatch.
+const PHASES: usize = 16;
+
+/// y = activation(convolution of x by weight + bias), and `pre`, like y, before the activation.
+#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+pub fn forward(
+    plan: &mut Plan,
+    label: &str,
+    geometry: &Geometry,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    activation: Option<&str>,
+    pre: &Tensor,
+    y: &Tensor,
+) {
+    let tensors = [("left", x), ("right", weight), ("bias", bias), ("pre", pre), ("result", y)];
+    gather(plan, label, "conv.forward", geometry, activation, &tensors);
+}
+
+/// dx = dy taken back through the convolution, times the slope of the activation at `pre`, which is
+/// like x.
+#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+pub fn backward_input(
+    plan: &mut Plan,
+    label: &str,
+    geometry: &Geometry,
+    dy: &Tensor,
+    weight: &Tensor,
+    activation: Option<&str>,
+    pre: &Tensor,
+    dx: &Tensor,
+) {
+    let tensors = [("left", dy), ("right", weight), ("pre", pre), ("result", dx)];
+    scatter(plan, label, "conv.backward_input", geometry, activation, &tensors);
+}
+
+/// y = activation(transposed convolution of x by weight + bias), and `pre`, like y, before the
+/// activation.
+#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+pub fn transposed_forward(
+    plan: &mut Plan,
+    label: &str,
+    geometry: &Geometry,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    activation: Option<&str>,
+    pre: &Tensor,
+    y: &Tensor,
+) {
+    let tensors = [("left", x), ("right", weight), ("bias", bias), ("pre", pre), ("result", y)];
+    scatter(plan, label, "conv_transpose.forward", geometry, activation, &tensors);
+}
+
+/// dx = dy taken back through the transposed convolution, times the slope of the activation at
+/// `pre`, which is like x.
+#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+pub fn transposed_backward_input(
+    plan: &mut Plan,
+    label: &str,
+    geometry: &Geometry,
+    dy: &Tensor,
+    weight: &Tensor,
+    activation: Option<&str>,
+    pre: &Tensor,
+    dx: &Tensor,
+) {
+    let tensors = [("left", dy), ("right", weight), ("pre", pre), ("result", dx)];
+    gather(plan, label, "conv_transpose.backward_input", geometry, activation, &tensors);
+}
+
+type Tensors<'a> = [(&'a str, &'a Tensor)];
+
+/// What is bound to `left`, `right` and `result`.
+fn sides<'a>(label: &str, tensors: &Tensors<'a>) -> [&'a Tensor; 3] {
+    let find = |name| tensors.iter().find(|(n, _)| *n == name).expect("every form has it").1;
+    let result = find("result");
+    assert_eq!(find("pre").stride(), result.stride(), "{label}: layouts differ");
+    [find("left"), find("right"), result]
+}
+
+/// From the larger map to the smaller.
+fn gather(
+    plan: &mut Plan,
+    label: &str,
+    form: &str,
+    geometry: &Geometry,
+    activation: Option<&str>,
+    tensors: &Tensors,
+) {
+    #[repr(C)]
+    #[derive(Clone, Copy, Pod, Zeroable)]
+    struct Params {
+        sizes: [u32; 8],
+        patches: Patches,
+    }
+    let [left, weight, result] = sides(label, tensors);
+    geometry.batch(label, result, left, weight);
+    let [height, width] = [result.rows(), result.columns()];
+    let problem = geometry.problem(form, width, left.columns());
+    let variant = chosen(plan.gpu(), plan.choices(), &problem, [height, width]);
+    let rows = [weight.stride() / 4, result.stride() / 4];
+    let sizes = [height, width, weight.columns(), rows[0], rows[1], 0, 0, 0].map(|n| n as u32);
+    let params = Params { sizes, patches: geometry.patches(left) };
+    let kernel = kernel(plan.gpu(), form, variant, &[activation::constant(activation)]);
+    plan.record_flat(kernel, label, &params, tensors, variant.groups(height, width));
+}
+
+/// From the smaller map to the larger.
+fn scatter(
+    plan: &mut Plan,
+    label: &str,
+    form: &str,
+    geometry: &Geometry,
+    activation: Option<&str>,
+    tensors: &Tensors,
+) {
+    #[repr(C)]
+    #[derive(Clone, Copy, Pod, Zeroable)]
+    struct Params {
+        sizes: [u32; 12],
+        phases: [Phase; PHASES],
+    }
+    let [left, weight, result] = sides(label, tensors);
+    let batch = geometry.batch(label, left, result, weight);
+    let Geometry { kernel: taps, stride, large, .. } = *geometry;
+    let width = result.columns();
+    let problem = geometry.problem(form, left.columns(), width);
+    let variant = chosen(plan.gpu(), plan.choices(), &problem, [result.rows(), width]);
+    let kernel = kernel(plan.gpu(), form, variant, &[activation::constant(activation)]);
+    for phases in geometry.phases(left, batch).chunks(PHASES) {
+        let quads = [weight.stride() / 4, result.stride() / 4];
+        let pixels = [large.height * large.width, stride * large.width, stride];
+        let sizes = [&[width, left.columns()], &quads[..], &[stride * taps, stride], &pixels];
+        let sizes = [&sizes.concat()[..], &[phases.len(), 0, 0]].concat();
+        let sizes = std::array::from_fn(|i| sizes[i] as u32);
+        let mut params = Params { sizes, phases: Zeroable::zeroed() };
+        let mut groups = 0;
+        for (to, phase) in params.phases.iter_mut().zip(phases) {
+            *to = Phase { tile: (groups * variant.tiles()) as u32, ..*phase };
+            groups += variant.groups(phase.height as usize, width);
+        }
+        plan.record_flat(kernel.clone(), label, &params, tensors, groups);
+    }
+}
+
+/// What the gradients of a convolution's parameters are computed from, both of the plan's own memory.
+#[derive(Clone)]
+pub struct WeightGradient {
+    /// Of the two maps.
+    pub geometry: Geometry,
+    /// dy of a convolution, x of a transposed one.
+    pub small: Tensor,
+    /// x of a convolution, dy of a transposed one.
+    pub large: Tensor,
+    /// Whether it is a transposed one.
+    pub transposed: bool,
+    /// Only its place counts.
+    pub weight: Tensor,
+    /// As many as the output has channels; only its place counts.
+    pub bias: Tensor,
+}
+
+/// Fills `gradients`, laid out as the parameters, with the gradients of `layers`.
+pub fn backward_weight(
+    plan: &mut Plan,
+    label: &str,
+    layers: &[WeightGradient],
+    gradients: &Tensor,
+) {
+    let sums: Vec<_> = layers.iter().flat_map(|layer| weight_parts(plan, label, layer)).collect();
+    sums::parts(plan, label, &sums, gradients);
+}
+
+/// Records what gives the gradients of a layer's weight and bias in parts.
+fn weight_parts(plan: &mut Plan, label: &str, layer: &WeightGradient) -> [Sum; 2] {
+    #[repr(C)]
+    #[derive(Clone, Copy, Pod, Zeroable)]
+    struct Params {
+        sizes: [u32; 8],
+        patches: Patches,
+    }
+    let WeightGradient { geometry, small, large, transposed, weight, bias } = layer;
+    geometry.batch(label, small, large, weight);
+    let ([depth, height], width) = ([small.rows(), small.columns()], weight.columns());
+    let form = "conv.backward_weight";
+    let problem = geometry.problem(form, height, large.columns());
+    let variant = chosen(plan.gpu(), plan.choices(), &problem, [height, width]);
+    let groups = variant.groups(height, width);
+    let length = length(plan, groups, depth);
+    let count = depth.div_ceil(length);
+    let parts = plan.matrix(&[count, weight.extent() + small.stride()]);
+
+    let quads = [small.stride() / 4, weight.stride() / 4];
+    let sizes = [height, width, depth, quads[0], quads[1], length, count, groups];
+    let params = Params { sizes: sizes.map(|n| n as u32), patches: geometry.patches(large) };
+    let kernel = kernel(plan.gpu(), form, variant, &[]);
+    let tensors = [("left", small), ("right", large), ("result", &parts)];
+    plan.record_flat(kernel, label, &params, &tensors, count * groups);
+
+    let of_bias = match transposed {
+        true => {
+            Sum { parts: column_sums::parts(plan, label, large), offset: 0, result: bias.clone() }
+        }
+        false => Sum { parts: parts.clone(), offset: weight.extent(), result: bias.clone() },
+    };
+    [Sum { parts, offset: 0, result: weight.clone() }, of_bias]
+}
+
+/// How long to make the parts of a product of `depth`, each of `groups` workgroups, so that they keep
+/// the adapter busy.
+fn length(plan: &Plan, groups: usize, depth: usize) -> usize {
+    let [wanted, least] = if plan.gpu().report().is_software() { [16, 512] } else { [1024, 256] };
+    let parts = (wanted / groups).clamp(1, depth.div_ceil(least));
+    depth.div_ceil(parts).next_multiple_of(64)
+}

@@ -1,0 +1,76 @@
+//! Sums of what was computed in parts.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::shader;
+use crate::gpu::{Plan, Shader, Tensor};
+
+/// `shaders/sums.wgsl`.
+pub const SHADER: Shader = shader!("sums", "index");
+
+/// Sums in a dispatch.
+const TASKS: usize = 32;
+
+/// A result and its parts, a row each, of the plan's own memory. Rows begin with what is to be
+/// added: as many elements as the result has, its padding included.
+pub struct Sum {
+    /// (parts, elements)
+    pub parts: Tensor,
+    /// Where in a row its elements begin, a multiple of 4.
+    pub offset: usize,
+    /// Only its place counts.
+    pub result: Tensor,
+}
+
+/// As `Task` in `shaders/sums.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Task {
+    first: u32,
+    part: u32,
+    step: u32,
+    parts: u32,
+    to: u32,
+    pad: [u32; 3],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    count: u32,
+    tasks: u32,
+    pad: [u32; 2],
+    list: [Task; TASKS],
+}
+
+/// Adds up the parts of each of `sums`, whose results lie in `results` as they say.
+pub fn parts(plan: &mut Plan, label: &str, sums: &[Sum], results: &Tensor) {
+    for sums in sums.chunks(TASKS) {
+        let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
+        let params = tasks(&all, sums);
+        let kernel = plan.gpu().kernel(&SHADER, "parts", &[]);
+        let tensors = [("addends", &all), ("result", results)];
+        plan.record_elements(kernel, label, &params, &tensors, params.count as usize);
+    }
+}
+
+fn tasks(all: &Tensor, sums: &[Sum]) -> Params {
+    let mut params = Params { tasks: sums.len() as u32, ..Zeroable::zeroed() };
+    let quads = |elements: usize| {
+        assert!(elements.is_multiple_of(4), "matrices must be padded");
+        (elements / 4) as u32
+    };
+    for (task, Sum { parts, offset, result }) in params.list.iter_mut().zip(sums) {
+        assert!(offset + result.extent() <= parts.stride(), "a result longer than its parts");
+        *task = Task {
+            first: params.count,
+            part: quads(parts.offset() - all.offset() + offset),
+            step: quads(parts.stride()),
+            parts: parts.rows() as u32,
+            to: quads(result.offset()),
+            pad: [0; 3],
+        };
+        params.count += result.extent().div_ceil(4) as u32;
+    }
+    params
+}

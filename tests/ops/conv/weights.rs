@@ -1,0 +1,105 @@
+//! The gradients of weights and biases.
+
+use vae_gpu::gpu::{Gpu, Tensor};
+use vae_gpu::ops::conv::{self, WeightGradient};
+
+use super::{Layer, assert_form, run};
+use crate::check::{self, MARGIN, POISON};
+
+/// Where a layer's weight and bias begin among the parameters, and the words of all with poison
+/// before, between and behind them.
+fn places(layers: &[Layer]) -> (Vec<[usize; 2]>, usize) {
+    let mut words = MARGIN;
+    let mut place = |len: usize| {
+        let at = words;
+        words += len.next_multiple_of(Tensor::ALIGNMENT) + MARGIN;
+        at
+    };
+    let all = layers.iter().map(|layer| {
+        let [rows, columns] = layer.weight_shape();
+        [place(rows * columns), place(layer.outputs)]
+    });
+    (all.collect(), words)
+}
+
+pub fn run(gpu: &Gpu, layers: &[Layer], words: Option<&str>) {
+    let mut plan = run::plan(gpu, "conv.backward_weight", layers, words);
+    let (places, length) = places(layers);
+    let gradients = Tensor::new(gpu, "gradients", &[length], &vec![POISON; length]);
+    let mut margins = vec![plan.vector(MARGIN)];
+    let mut map = |rows, columns| {
+        let tensor = plan.matrix(&[rows, columns]);
+        margins.push(plan.vector(MARGIN));
+        tensor
+    };
+    let maps: Vec<[Tensor; 2]> = layers
+        .iter()
+        .map(|layer| {
+            let [x_rows, y_rows] = layer.rows();
+            [map(y_rows, layer.outputs), map(x_rows, layer.input[0])]
+        })
+        .collect();
+    let tasks = layers.iter().zip(&maps).zip(&places).map(|((layer, [dy, x]), at)| {
+        let [small, large] = if layer.transposed { [x, dy] } else { [dy, x] };
+        WeightGradient {
+            geometry: layer.geometry().unwrap(),
+            small: small.clone(),
+            large: large.clone(),
+            transposed: layer.transposed,
+            weight: gradients.view_matrix(at[0], &layer.weight_shape()),
+            bias: gradients.view(at[1], &[layer.outputs]),
+        }
+    });
+    conv::backward_weight(&mut plan, "test", &tasks.collect::<Vec<_>>(), &gradients);
+    margins.iter().for_each(|margin| margin.write(gpu, &[POISON; MARGIN]));
+    let wants: Vec<_> = layers
+        .iter()
+        .zip(&maps)
+        .zip(1..)
+        .map(|((layer, maps), seed)| {
+            let [dy, x] = [0, 1].map(|i| {
+                let values = check::random(2 * seed + i as u64, maps[i].len(), -1.0..1.0);
+                maps[i].write(gpu, &values);
+                check::wide(&values)
+            });
+            layer.backward_weight(&dy, &x)
+        })
+        .collect();
+    plan.run();
+    let mut got: Vec<u32> = gradients.read(gpu).unwrap();
+    for ((layer, at), [dweight, dbias]) in layers.iter().zip(places).zip(&wants) {
+        let what = format!("{layer:?}, {words:?}");
+        let mut take = |at: usize| f32::from_bits(std::mem::replace(&mut got[at], POISON));
+        let weight: Vec<_> =
+            (0..dweight.len()).map(|i| take(at[0] + layer.weight_place(i))).collect();
+        check::assert_norm(&format!("dweight of {what}"), &weight, dweight, run::PRODUCT);
+        let bias: Vec<_> = (0..dbias.len()).map(|i| take(at[1] + i)).collect();
+        check::assert_norm(&format!("dbias of {what}"), &bias, dbias, run::PRODUCT);
+        // What is left of them is padding.
+        let [rows, columns] = layer.weight_shape();
+        let ends = [rows * columns, layer.outputs.next_multiple_of(4)];
+        for (at, end) in at.into_iter().zip(ends) {
+            let padding = got[at..at + end].iter().filter(|&&word| word != POISON);
+            assert!({ padding }.all(|&word| word == 0), "padding of {what}");
+            got[at..at + end].fill(POISON);
+        }
+    }
+    assert_eq!(got.iter().position(|&word| word != POISON), None, "written between {layers:?}");
+}
+
+#[test]
+pub fn backward_weight() {
+    for transposed in [false, true] {
+        assert_form(transposed, |gpu, layer, words| run(gpu, &[*layer], words));
+    }
+}
+
+/// Of depths and sizes of their own, and more than are added up in a dispatch.
+#[test]
+fn several_layers_at_once() {
+    let Some(gpu) = check::gpu() else { return };
+    let layers = |transposed| super::MANY.iter().filter_map(move |a| super::layer(transposed, a));
+    let layers: Vec<_> = layers(false).chain(layers(true)).collect();
+    assert!(2 * layers.len() > 32);
+    run(gpu, &layers, None);
+}
