@@ -63,16 +63,12 @@ const CASES: [(&str, fn()); 32] = [
     ("upsample.forward", upsample::forward),
 ];
 
-/// Those that shaders want, of any value.
-const CONSTANTS: [(&str, u32); 6] =
-    [("ACTIVATION", 0), ("FACTOR", 1), ("KERNEL", 1), ("PADDING", 0), ("QUADS", 1), ("STRIDE", 1)];
-
 #[test]
 fn every_entry_point_has_an_oracle() {
     let mut entries: BTreeSet<_> =
         ops::matmul::forms().map(|entry| format!("matmul.{entry}")).collect();
     for shader in ops::SHADERS {
-        let module = naga::front::wgsl::parse_str(&shader.text(&CONSTANTS)).unwrap();
+        let module = naga::front::wgsl::parse_str(&shader.text(&common::CONSTANTS)).unwrap();
         entries.extend(module.entry_points.iter().map(|e| format!("{}.{}", shader.name, e.name)));
     }
     let cases: BTreeSet<_> = CASES.iter().map(|(name, _)| name.to_string()).collect();
