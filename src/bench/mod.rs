@@ -7,6 +7,7 @@
 mod clock;
 mod fused;
 mod limits;
+mod loss;
 mod matmul;
 mod ops;
 mod start;
@@ -105,7 +106,7 @@ struct Suite<'a> {
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
 /// Every kernel that training uses; [`operations`] has more.
-const KERNELS: [(&str, Measure); 12] = [
+const KERNELS: [(&str, Measure); 16] = [
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
@@ -115,6 +116,10 @@ const KERNELS: [(&str, Measure); 12] = [
     ("matmul.backward_weight_adam", fused::backward_weight_adam),
     ("adam.step", ops::adam),
     ("gather.batch", ops::gather),
+    ("loss.forward", loss::forward),
+    ("loss.backward_scale", loss::backward_scale),
+    ("loss.mean", loss::mean),
+    ("loss.draw", loss::draw),
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),
     ("shuffle.permutation", ops::shuffle),
