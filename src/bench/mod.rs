@@ -7,6 +7,7 @@
 mod clock;
 mod fused;
 mod limits;
+mod loss;
 mod maps;
 mod matmul;
 mod ops;
@@ -115,10 +116,10 @@ const KERNELS: &[(&str, Measure)] = &[
     ("gather.batch", ops::gather),
     ("latent.forward", ops::latent),
     ("latent.backward", ops::latent),
-    ("loss.forward", ops::loss),
-    ("loss.backward_scale", ops::loss),
-    ("loss.mean", ops::loss),
-    ("loss.draw", ops::loss),
+    ("loss.forward", loss::forward),
+    ("loss.backward_scale", loss::backward_scale),
+    ("loss.mean", loss::mean),
+    ("loss.draw", loss::draw),
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),
     ("shuffle.permutation", ops::shuffle),

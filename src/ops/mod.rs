@@ -1,5 +1,5 @@
 //! One file per shader, of the same stem: each wrapper records its dispatches into a [`Plan`]. What is
-//! computed where something else is (activations, likelihoods) has no dispatch of its own.
+//! computed where something else is (activations) has no dispatch of its own.
 //!
 //! Shapes are written as (rows, columns), row-major; a batch's images are its rows.
 //!
