@@ -5,8 +5,10 @@
 //!
 //! [`Plan`]: crate::gpu::Plan
 
+pub mod activate;
 pub mod activation;
 pub mod adam;
+pub mod add;
 pub mod gather;
 pub mod likelihood;
 pub mod limits;
@@ -35,8 +37,10 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 7] = [
+pub const SHADERS: [&Shader; 9] = [
+    &activate::SHADER,
     &adam::SHADER,
+    &add::SHADER,
     &gather::SHADER,
     &limits::SHADER,
     &matmul::NAIVE,
@@ -44,6 +48,15 @@ pub const SHADERS: [&Shader; 7] = [
     &report::SHADER,
     &shuffle::SHADER,
 ];
+
+/// The spatial size of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Pixels down.
+    pub height: usize,
+    /// Pixels across.
+    pub width: usize,
+}
 
 /// Counters, schedules and running sums that live on the GPU between steps; the host writes them
 /// before an epoch and reads them after it. As `State` in `shaders/shared/state.wgsl`.
@@ -111,6 +124,15 @@ pub enum Stream {
 fn kind(names: &[&str], name: &str) -> u32 {
     let position = names.iter().position(|n| *n == name);
     position.unwrap_or_else(|| panic!("{name}: not one of {names:?}")) as u32
+}
+
+/// Quads in each of `tensors`; panics unless they are padded matrices of one layout.
+fn quads(label: &str, tensors: &[&Tensor]) -> usize {
+    let layout = |tensor: &Tensor| (tensor.rows(), tensor.columns(), tensor.stride());
+    let same = tensors.iter().all(|tensor| layout(tensor) == layout(tensors[0]));
+    assert!(same, "{label}: layouts differ");
+    assert!(tensors[0].stride().is_multiple_of(4), "{label}: matrices must be padded");
+    tensors[0].extent() / 4
 }
 
 fn halves(seed: u64) -> [u32; 2] {

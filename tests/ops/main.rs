@@ -3,13 +3,16 @@
 //! The oracles are written from the definitions, in the most obvious way, and are themselves checked
 //! by central differences. Sizes are awkward on purpose: the kernels run without bounds checks.
 
+mod activate;
 mod adam;
+mod add;
 mod check;
 #[path = "../common/mod.rs"]
 mod common;
 mod erf;
 mod gather;
 mod limits;
+mod maps;
 mod matmul;
 mod noise;
 mod report;
@@ -21,8 +24,12 @@ use std::collections::BTreeSet;
 use vae_gpu::ops;
 
 /// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
-const CASES: [(&str, fn()); 16] = [
+const CASES: [(&str, fn()); 20] = [
+    ("activate.backward", activate::backward),
+    ("activate.forward", activate::forward),
     ("adam.step", adam::step),
+    ("add.backward", add::backward),
+    ("add.forward", add::forward),
     ("gather.batch", gather::batch),
     ("limits.arithmetic", limits::arithmetic),
     ("limits.copy", limits::copy),
@@ -45,7 +52,7 @@ fn every_entry_point_has_an_oracle() {
     let mut entries: BTreeSet<_> =
         ops::matmul::forms().map(|entry| format!("matmul.{entry}")).collect();
     for shader in ops::SHADERS {
-        let module = naga::front::wgsl::parse_str(&shader.text(&[("QUADS", 1)])).unwrap();
+        let module = naga::front::wgsl::parse_str(&shader.text(&common::CONSTANTS)).unwrap();
         entries.extend(module.entry_points.iter().map(|e| format!("{}.{}", shader.name, e.name)));
     }
     let cases: BTreeSet<_> = CASES.iter().map(|(name, _)| name.to_string()).collect();

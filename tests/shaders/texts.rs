@@ -92,6 +92,28 @@ fn defaults() -> impl Iterator<Item = Variant> {
     })
 }
 
+/// The constants that the ops give to a shader, likewise.
+fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
+    let activations = || constants("forward");
+    let each = |more: &[(&'static str, u32)]| {
+        activations().into_iter().map(|own| [&own, more].concat()).collect::<Vec<_>>()
+    };
+    let window = |[kernel, stride, padding]: [u32; 3]| {
+        each(&[("KERNEL", kernel), ("STRIDE", stride), ("PADDING", padding)])
+    };
+    match name {
+        "activate" | "add" | "dropout" | "reshape" => activations(),
+        "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
+        "pool" => {
+            [[1, 1, 0], [2, 2, 0], [3, 2, 1], [16, 1, 8]].into_iter().flat_map(window).collect()
+        }
+        "upsample" => {
+            [1, 2, 3].into_iter().flat_map(|factor| each(&[("FACTOR", factor)])).collect()
+        }
+        _ => vec![vec![]],
+    }
+}
+
 /// The constants that the ops give to the products of an entry point, besides those of the variant:
 /// every value of each.
 fn constants(entry: &str) -> Vec<Vec<(&'static str, u32)>> {
@@ -113,11 +135,7 @@ fn constants(entry: &str) -> Vec<Vec<(&'static str, u32)>> {
 pub fn texts() -> Vec<Text> {
     let mut texts = Vec::new();
     for shader in SHADERS {
-        let sets = match shader.name {
-            "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
-            _ => vec![vec![]],
-        };
-        for set in sets {
+        for set in shader_constants(shader.name) {
             let module = naga::front::wgsl::parse_str(&shader.text(&set)).unwrap();
             let entries = module.entry_points.iter().map(|entry| &entry.name);
             texts.extend(entries.map(|entry| Text::new(shader, entry, &set, false)));
