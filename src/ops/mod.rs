@@ -9,6 +9,7 @@ pub mod activate;
 pub mod activation;
 pub mod adam;
 pub mod add;
+pub mod dropout;
 pub mod gather;
 pub mod likelihood;
 pub mod limits;
@@ -37,10 +38,11 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 9] = [
+pub const SHADERS: [&Shader; 10] = [
     &activate::SHADER,
     &adam::SHADER,
     &add::SHADER,
+    &dropout::SHADER,
     &gather::SHADER,
     &limits::SHADER,
     &matmul::NAIVE,
@@ -117,6 +119,8 @@ pub enum Stream {
     Evaluate = 2,
     /// Draws from the prior.
     Sample = 3,
+    /// Which elements are dropped.
+    Dropout = 4,
 }
 
 /// Position of `name` in `names`, as the shaders' constants count. Panics if there is none:

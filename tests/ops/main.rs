@@ -9,6 +9,7 @@ mod add;
 mod check;
 #[path = "../common/mod.rs"]
 mod common;
+mod dropout;
 mod erf;
 mod gather;
 mod limits;
@@ -24,12 +25,14 @@ use std::collections::BTreeSet;
 use vae_gpu::ops;
 
 /// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
-const CASES: [(&str, fn()); 20] = [
+const CASES: [(&str, fn()); 22] = [
     ("activate.backward", activate::backward),
     ("activate.forward", activate::forward),
     ("adam.step", adam::step),
     ("add.backward", add::backward),
     ("add.forward", add::forward),
+    ("dropout.backward", dropout::backward),
+    ("dropout.forward", dropout::forward),
     ("gather.batch", gather::batch),
     ("limits.arithmetic", limits::arithmetic),
     ("limits.copy", limits::copy),
