@@ -15,6 +15,7 @@ pub mod likelihood;
 pub mod limits;
 pub mod matmul;
 pub mod noise;
+pub mod pool;
 pub mod report;
 pub mod shuffle;
 
@@ -38,7 +39,7 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 10] = [
+pub const SHADERS: [&Shader; 11] = [
     &activate::SHADER,
     &adam::SHADER,
     &add::SHADER,
@@ -47,6 +48,7 @@ pub const SHADERS: [&Shader; 10] = [
     &limits::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
+    &pool::SHADER,
     &report::SHADER,
     &shuffle::SHADER,
 ];

@@ -16,6 +16,7 @@ mod limits;
 mod maps;
 mod matmul;
 mod noise;
+mod pool;
 mod report;
 mod shuffle;
 mod threefry;
@@ -25,7 +26,7 @@ use std::collections::BTreeSet;
 use vae_gpu::ops;
 
 /// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
-const CASES: [(&str, fn()); 22] = [
+const CASES: [(&str, fn()); 26] = [
     ("activate.backward", activate::backward),
     ("activate.forward", activate::forward),
     ("adam.step", adam::step),
@@ -46,6 +47,10 @@ const CASES: [(&str, fn()); 22] = [
     ("matmul.forward_loss", matmul::forward_loss),
     ("matmul/naive.naive", matmul::naive),
     ("noise.normal", noise::normal),
+    ("pool.average_backward", pool::average_backward),
+    ("pool.average_forward", pool::average_forward),
+    ("pool.max_backward", pool::max_backward),
+    ("pool.max_forward", pool::max_forward),
     ("report.accumulate", report::accumulate),
     ("shuffle.permutation", shuffle::permutation),
 ];
