@@ -18,6 +18,7 @@ pub mod noise;
 pub mod pool;
 pub mod report;
 pub mod shuffle;
+pub mod upsample;
 
 use bytemuck::{Pod, Zeroable};
 
@@ -39,7 +40,7 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 11] = [
+pub const SHADERS: [&Shader; 12] = [
     &activate::SHADER,
     &adam::SHADER,
     &add::SHADER,
@@ -51,6 +52,7 @@ pub const SHADERS: [&Shader; 11] = [
     &pool::SHADER,
     &report::SHADER,
     &shuffle::SHADER,
+    &upsample::SHADER,
 ];
 
 /// The spatial size of a map.

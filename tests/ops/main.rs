@@ -20,13 +20,14 @@ mod pool;
 mod report;
 mod shuffle;
 mod threefry;
+mod upsample;
 
 use std::collections::BTreeSet;
 
 use vae_gpu::ops;
 
 /// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
-const CASES: [(&str, fn()); 26] = [
+const CASES: [(&str, fn()); 28] = [
     ("activate.backward", activate::backward),
     ("activate.forward", activate::forward),
     ("adam.step", adam::step),
@@ -53,6 +54,8 @@ const CASES: [(&str, fn()); 26] = [
     ("pool.max_forward", pool::max_forward),
     ("report.accumulate", report::accumulate),
     ("shuffle.permutation", shuffle::permutation),
+    ("upsample.backward", upsample::backward),
+    ("upsample.forward", upsample::forward),
 ];
 
 #[test]
