@@ -17,6 +17,7 @@ pub mod matmul;
 pub mod noise;
 pub mod pool;
 pub mod report;
+pub mod reshape;
 pub mod shuffle;
 pub mod upsample;
 
@@ -40,7 +41,7 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 12] = [
+pub const SHADERS: [&Shader; 13] = [
     &activate::SHADER,
     &adam::SHADER,
     &add::SHADER,
@@ -51,6 +52,7 @@ pub const SHADERS: [&Shader; 12] = [
     &noise::SHADER,
     &pool::SHADER,
     &report::SHADER,
+    &reshape::SHADER,
     &shuffle::SHADER,
     &upsample::SHADER,
 ];

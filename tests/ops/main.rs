@@ -18,6 +18,7 @@ mod matmul;
 mod noise;
 mod pool;
 mod report;
+mod reshape;
 mod shuffle;
 mod threefry;
 mod upsample;
@@ -27,7 +28,7 @@ use std::collections::BTreeSet;
 use vae_gpu::ops;
 
 /// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
-const CASES: [(&str, fn()); 28] = [
+const CASES: [(&str, fn()); 32] = [
     ("activate.backward", activate::backward),
     ("activate.forward", activate::forward),
     ("adam.step", adam::step),
@@ -53,6 +54,10 @@ const CASES: [(&str, fn()); 28] = [
     ("pool.max_backward", pool::max_backward),
     ("pool.max_forward", pool::max_forward),
     ("report.accumulate", report::accumulate),
+    ("reshape.flatten_backward", reshape::flatten_backward),
+    ("reshape.flatten_forward", reshape::flatten_forward),
+    ("reshape.unflatten_backward", reshape::unflatten_backward),
+    ("reshape.unflatten_forward", reshape::unflatten_forward),
     ("shuffle.permutation", shuffle::permutation),
     ("upsample.backward", upsample::backward),
     ("upsample.forward", upsample::forward),
