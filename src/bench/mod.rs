@@ -7,6 +7,7 @@
 mod clock;
 mod fused;
 mod limits;
+mod maps;
 mod matmul;
 mod ops;
 mod start;
@@ -105,7 +106,7 @@ struct Suite<'a> {
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
 /// Every kernel that training uses; [`operations`] has more.
-const KERNELS: [(&str, Measure); 12] = [
+const KERNELS: [(&str, Measure); 28] = [
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
@@ -118,6 +119,22 @@ const KERNELS: [(&str, Measure); 12] = [
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),
     ("shuffle.permutation", ops::shuffle),
+    ("activate.forward", maps::elements),
+    ("activate.backward", maps::elements),
+    ("add.forward", maps::elements),
+    ("add.backward", maps::elements),
+    ("dropout.forward", maps::elements),
+    ("dropout.backward", maps::elements),
+    ("pool.max_forward", maps::pool),
+    ("pool.max_backward", maps::pool),
+    ("pool.average_forward", maps::pool),
+    ("pool.average_backward", maps::pool),
+    ("upsample.forward", maps::upsample),
+    ("upsample.backward", maps::upsample),
+    ("reshape.flatten_forward", maps::reshape),
+    ("reshape.flatten_backward", maps::reshape),
+    ("reshape.unflatten_forward", maps::reshape),
+    ("reshape.unflatten_backward", maps::reshape),
 ];
 
 fn table() -> Vec<(String, Measure)> {
