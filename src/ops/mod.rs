@@ -7,10 +7,13 @@
 
 pub mod activation;
 pub mod adam;
+pub mod batch_norm;
 pub mod gather;
+pub mod layer_norm;
 pub mod likelihood;
 pub mod limits;
 pub mod matmul;
+mod moments;
 pub mod noise;
 pub mod report;
 pub mod shuffle;
@@ -35,15 +38,26 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 7] = [
+pub const SHADERS: [&Shader; 9] = [
     &adam::SHADER,
+    &batch_norm::SHADER,
     &gather::SHADER,
+    &layer_norm::SHADER,
     &limits::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
     &report::SHADER,
     &shuffle::SHADER,
 ];
+
+/// Height and width of feature maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Rows of positions.
+    pub height: usize,
+    /// Positions in a row.
+    pub width: usize,
+}
 
 /// Counters, schedules and running sums that live on the GPU between steps; the host writes them
 /// before an epoch and reads them after it. As `State` in `shaders/shared/state.wgsl`.

@@ -109,11 +109,21 @@ fn constants(entry: &str) -> Vec<Vec<(&'static str, u32)>> {
     }
 }
 
+/// Every activation, in the workgroups of GPUs and in those of software adapters.
+fn norms() -> Vec<Vec<(&'static str, u32)>> {
+    let activations = 0..=activation::NAMES.len() as u32;
+    let sets = activations.flat_map(|kind| {
+        [8, 256].map(|invocations| vec![("ACTIVATION", kind), ("INVOCATIONS", invocations)])
+    });
+    sets.collect()
+}
+
 /// Every entry point; the products in every variant, and with every set of constants in one.
 pub fn texts() -> Vec<Text> {
     let mut texts = Vec::new();
     for shader in SHADERS {
         let sets = match shader.name {
+            "batch_norm" | "layer_norm" => norms(),
             "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
             _ => vec![vec![]],
         };

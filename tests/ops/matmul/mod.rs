@@ -5,7 +5,7 @@ mod forms;
 mod latent;
 mod losses;
 mod naive;
-mod oracle;
+pub mod oracle;
 mod run;
 mod variants;
 mod weights;
