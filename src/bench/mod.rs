@@ -8,6 +8,7 @@ mod clock;
 mod fused;
 mod limits;
 mod matmul;
+mod norms;
 mod ops;
 mod start;
 mod steps;
@@ -104,8 +105,9 @@ struct Suite<'a> {
 /// Measures the operation of a name.
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
-/// Every kernel that training uses; [`operations`] has more.
-const KERNELS: [(&str, Measure); 12] = [
+/// Every kernel that training uses, but those that are timed with one that needs them; [`operations`]
+/// has more.
+const KERNELS: [(&str, Measure); 18] = [
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
@@ -114,7 +116,13 @@ const KERNELS: [(&str, Measure); 12] = [
     ("matmul.backward_latent", fused::backward_latent),
     ("matmul.backward_weight_adam", fused::backward_weight_adam),
     ("adam.step", ops::adam),
+    ("batch_norm.forward", norms::batch_norm),
+    ("batch_norm.evaluate", norms::batch_norm),
+    ("batch_norm.backward", norms::batch_norm),
     ("gather.batch", ops::gather),
+    ("layer_norm.forward", norms::layer_norm),
+    ("layer_norm.backward_input", norms::layer_norm),
+    ("layer_norm.backward_weight", norms::layer_norm),
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),
     ("shuffle.permutation", ops::shuffle),
