@@ -16,7 +16,7 @@ const ROWS: [usize; 2] = [128, 4096];
 const IMAGES: usize = 8192;
 const SEED: u64 = 1;
 
-fn tensor(gpu: &Gpu, seed: u64, shape: &[usize]) -> Tensor {
+pub(super) fn tensor(gpu: &Gpu, seed: u64, shape: &[usize]) -> Tensor {
     Tensor::new(gpu, "bench", shape, &random(seed, shape.iter().product()))
 }
 
