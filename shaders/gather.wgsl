@@ -1,21 +1,26 @@
-// The input of a step: x[b, p] = images[order[row + b], p] / 255 from the packed dataset, and
-// standard normal noise, a pure function of seed, stream, step and index.
+// The input of a step: the batch's pixels from the packed dataset as floats in [0, 1], corrupted where
+// the model is to denoise them, and standard normal noise: pure functions of seed, stream, step and
+// index.
 struct Params {
-    rows: u32,
-    pixels: u32,
+    rows: u32,      // images in the batch
+    channels: u32,
+    places: u32,    // pixels in an image
     row_quads: u32, // of x
     words: u32,     // of images
     noise: u32,     // elements of epsilon to fill
     seed_low: u32,
     seed_high: u32,
     stream: u32,
+    corruption: u32, // stream of what corrupts the pixels
+    spread: f32,     // standard deviation of what is added to a pixel
+    masked: f32,     // share of pixels that are set to 0
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> state: State;
-@group(0) @binding(2) var<storage, read> images: array<u32>;         // (count, pixels) bytes, four a word
+@group(0) @binding(2) var<storage, read> images: array<u32>;         // (count, channels, places) bytes, four a word
 @group(0) @binding(3) var<storage, read> order: array<u32>;          // (count)
-@group(0) @binding(4) var<storage, read_write> x: array<vec4<f32>>;  // (rows, pixels), padded
+@group(0) @binding(4) var<storage, read_write> x: array<vec4<f32>>;  // MAPS: (rows · places, channels), padded; else (rows, channels · places), padded
 @group(0) @binding(5) var<storage, read_write> epsilon: array<f32>;
 
 // Four bytes from byte `at` on.
@@ -25,6 +30,26 @@ fn four_bytes(at: u32, words: u32) -> vec4<u32> {
     let shift = 8u * (at % 4u);
     let word = select((low >> shift) | (high << (32u - shift)), low, shift == 0u);
     return (vec4(word) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u);
+}
+
+// The bytes of quad number `i` of x, and which of them are no padding.
+fn bytes_of(p: Params, row: u32, i: u32, within: ptr<function, vec4<bool>>) -> vec4<u32> {
+    let columns = p.channels * p.places;
+    if MAPS == 0u {
+        let b = i / p.row_quads;
+        let column = 4u * (i - b * p.row_quads);
+        *within = vec4(column) + vec4(0u, 1u, 2u, 3u) < vec4(columns);
+        return four_bytes(order[row + b] * columns + column, p.words);
+    }
+    let b = i / p.places;
+    let first = order[row + b] * columns + i - b * p.places;
+    *within = vec4(0u, 1u, 2u, 3u) < vec4(p.channels);
+    var bytes: vec4<u32>;
+    for (var c = 0u; c < p.channels; c++) {
+        let at = first + c * p.places;
+        bytes[c] = (images[at / 4u] >> (8u * (at % 4u))) & 255u;
+    }
+    return bytes;
 }
 
 // One invocation for four pixels, or for four elements of the noise.
@@ -39,12 +64,20 @@ fn batch(
     let p = params;
     let row = state.row;
     let step = state.step;
-    let quads = p.rows * p.row_quads;
+    let quads = p.rows * select(p.row_quads, p.places, MAPS == 1u);
     if i < quads {
-        let column = i % p.row_quads * 4u;
-        let image = order[row + i / p.row_quads];
-        let bytes = vec4<f32>(four_bytes(image * p.pixels + column, p.words)) / 255.0;
-        x[i] = select(vec4(0.0), bytes, vec4(column) + vec4(0u, 1u, 2u, 3u) < vec4(p.pixels));
+        var within: vec4<bool>;
+        var pixels = vec4<f32>(bytes_of(p, row, i, &within)) / 255.0;
+        if CORRUPTION == 1u {
+            let draw = threefry(vec4(i, step, 0u, 0u), vec4(p.seed_low, p.seed_high, 0u, p.corruption));
+            // An image with noise remains one.
+            pixels = clamp(pixels + p.spread * normals(draw), vec4(0.0), vec4(1.0));
+        }
+        if CORRUPTION == 2u {
+            let draw = threefry(vec4(i, step, 0u, 0u), vec4(p.seed_low, p.seed_high, 0u, p.corruption));
+            pixels = select(pixels, vec4(0.0), vec4<f32>(draw >> vec4(8u)) / 16777216.0 < vec4(p.masked));
+        }
+        x[i] = select(vec4(0.0), pixels, within);
         return;
     }
     let first = 4u * (i - quads);

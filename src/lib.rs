@@ -14,7 +14,7 @@
 //! let gpu = Gpu::new()?;
 //! let data = Dataset::digits(); // or Dataset::open("mnist")?
 //! let options = TrainOptions { max_steps: Some(20), ..TrainOptions::default() };
-//! let mut trainer = Trainer::new(&gpu, &Preset::Mlp.config(), &data, options)?;
+//! let mut trainer = Trainer::new(&gpu, &Preset::MLP.config(), &data, options)?;
 //! for report in trainer.epochs() {
 //!     println!("{}", report?); // epoch 1: train 300.93, test 206.08 nats per image
 //! }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use vae_gpu::{Dataset, Images};
+use vae_gpu::{Dataset, Images, Preset};
 
 /// Writes `images` as an IDX file (LeCun's format, magic 0x803).
 fn write_idx(path: &Path, images: &Images) {
@@ -44,7 +44,10 @@ fn pytorch_computes_the_loss_that_evaluate_prints() {
     write_idx(&data.join("train-images-idx3-ubyte"), &split(&digits.train, 2000));
     write_idx(&test_file, &split(&digits.test.unwrap(), 301));
 
-    for preset in ["mlp", "mlp-deep", "mlp-2d"] {
+    // Those for grey images that nothing corrupts, whose noise PyTorch does not have.
+    let grey = Preset::ALL.into_iter().filter(|preset| preset.shape().channels == 1);
+    let clean = grey.filter(|preset| preset.config().model.corruption.is_none());
+    for preset in clean.map(|preset| preset.name()) {
         let program = || Command::new(env!("CARGO_BIN_EXE_vae-gpu"));
         run(program()
             .args(["train", "--overwrite", "--max-steps", "40", "--preset", preset, "--data"])
@@ -61,9 +64,10 @@ fn pytorch_computes_the_loss_that_evaluate_prints() {
         }
         let [ours, theirs] =
             [ours, theirs].map(|output| serde_json::from_slice::<Value>(&output.stdout).unwrap());
-        for key in ["loss", "recon", "kl"] {
+        for key in ["recon", "kl"] {
             let [ours, theirs] = [&ours, &theirs].map(|losses| losses[key].as_f64().unwrap());
-            let error = (ours / theirs - 1.0).abs();
+            // Without a posterior there is no divergence.
+            let error = if ours == theirs { 0.0 } else { (ours / theirs - 1.0).abs() };
             assert!(error < 1e-4, "{preset}: {key} is {ours} here and {theirs} in PyTorch");
         }
     }

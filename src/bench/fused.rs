@@ -18,50 +18,6 @@ fn fill(gpu: &Gpu, tensors: &[&Tensor]) {
     }
 }
 
-pub(super) fn forward_latent(suite: &mut Suite, operation: &str) -> Result<()> {
-    let gpu = suite.gpu.clone();
-    let shape = [BATCH, HIDDEN, 2 * LATENT];
-    let mut plan = Plan::new(&gpu);
-    let weight = Tensor::matrix(&gpu, "bench", &[2 * LATENT, HIDDEN]);
-    let bias = Tensor::zeros(&gpu, "bench", &[2 * LATENT]);
-    let (x, epsilon) = (plan.matrix(&[BATCH, HIDDEN]), plan.vector(BATCH * LATENT));
-    let (head, z) = (plan.matrix(&[BATCH, 2 * LATENT]), plan.matrix(&[BATCH, LATENT]));
-    let kl = matmul::forward_latent(&mut plan, "bench", &x, &weight, &bias, &epsilon, &head, &z);
-    fill(&gpu, &[&x, &weight, &bias, &epsilon]);
-    time(suite, operation, (&shape, ""), product(shape), &[&head, &z, &kl], &plan)
-}
-
-pub(super) fn forward_loss(suite: &mut Suite, operation: &str) -> Result<()> {
-    let gpu = suite.gpu.clone();
-    let shape = [BATCH, HIDDEN, PIXELS];
-    for likelihood in crate::ops::likelihood::NAMES {
-        let mut plan = Plan::new(&gpu);
-        let weight = Tensor::matrix(&gpu, "bench", &[PIXELS, HIDDEN]);
-        let bias = Tensor::zeros(&gpu, "bench", &[PIXELS]);
-        let x = plan.matrix(&[BATCH, HIDDEN]);
-        let (target, dy) = (plan.matrix(&[BATCH, PIXELS]), plan.matrix(&[BATCH, PIXELS]));
-        let recon = matmul::forward_loss(
-            &mut plan, "bench", &x, &weight, &bias, None, likelihood, &target, &dy,
-        );
-        fill(&gpu, &[&x, &weight, &bias, &target]);
-        time(suite, operation, (&shape, likelihood), product(shape), &[&dy, &recon], &plan)?;
-    }
-    Ok(())
-}
-
-pub(super) fn backward_latent(suite: &mut Suite, operation: &str) -> Result<()> {
-    let gpu = suite.gpu.clone();
-    let shape = [BATCH, LATENT, HIDDEN];
-    let mut plan = Plan::new(&gpu);
-    let weight = Tensor::matrix(&gpu, "bench", &[HIDDEN, LATENT]);
-    let (dy, epsilon) = (plan.matrix(&[BATCH, HIDDEN]), plan.vector(BATCH * LATENT));
-    let (head, dhead) = (plan.matrix(&[BATCH, 2 * LATENT]), plan.matrix(&[BATCH, 2 * LATENT]));
-    let state = state(&gpu);
-    matmul::backward_latent(&mut plan, "bench", &state, &dy, &weight, &head, &epsilon, &dhead);
-    fill(&gpu, &[&dy, &weight, &head, &epsilon]);
-    time(suite, operation, (&shape, ""), product(shape), &[&dhead], &plan)
-}
-
 /// All layers at once, as a step has them.
 pub(super) fn backward_weight_adam(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Row, Suite, random};
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
-use crate::model::Preset;
-use crate::ops::matmul::{self, PRODUCTS, Product, Transposed, Tune, Variant, WeightGradient};
+use crate::model::{Network, Preset};
+use crate::ops::matmul::{self, PRODUCTS, Problem, Product, Transposed, Tune, Variant, WeightGradient};
 
 /// Sides of the square problems, each double the one before.
 const SQUARES: [usize; 5] = [256, 512, 1024, 2048, 4096];
@@ -79,11 +79,10 @@ fn preset_sizes() -> Vec<[usize; 3]> {
     let mut all = Vec::new();
     for preset in Preset::ALL {
         let config = preset.config();
-        let (model, batch) = (config.model, config.train.batch_size);
-        let encoder = [&[PIXELS], &model.encoder[..], &[2 * model.latent]].concat();
-        let decoder = [&[model.latent], &model.decoder[..], &[PIXELS]].concat();
-        for pair in encoder.windows(2).chain(decoder.windows(2)) {
-            let sizes = [batch, pair[0], pair[1]];
+        let network = Network::new(&config.model, preset.shape()).expect("a preset can be built");
+        for problem in network.problems() {
+            let Problem::Dense { inputs, outputs } = problem;
+            let sizes = [config.train.batch_size, inputs, outputs];
             if !all.contains(&sizes) {
                 all.push(sizes);
             }

@@ -7,6 +7,7 @@
 mod clock;
 mod fused;
 mod limits;
+mod maps;
 mod matmul;
 mod ops;
 mod start;
@@ -105,29 +106,48 @@ struct Suite<'a> {
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
 /// Every kernel that training uses; [`operations`] has more.
-const KERNELS: [(&str, Measure); 12] = [
+const KERNELS: &[(&str, Measure)] = &[
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
-    ("matmul.forward_latent", fused::forward_latent),
-    ("matmul.forward_loss", fused::forward_loss),
-    ("matmul.backward_latent", fused::backward_latent),
     ("matmul.backward_weight_adam", fused::backward_weight_adam),
     ("adam.step", ops::adam),
     ("gather.batch", ops::gather),
+    ("latent.forward", ops::latent),
+    ("latent.backward", ops::latent),
+    ("loss.forward", ops::loss),
+    ("loss.backward_scale", ops::loss),
+    ("loss.mean", ops::loss),
+    ("loss.draw", ops::loss),
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),
     ("shuffle.permutation", ops::shuffle),
+    ("activate.forward", maps::elements),
+    ("activate.backward", maps::elements),
+    ("add.forward", maps::elements),
+    ("add.backward", maps::elements),
+    ("dropout.forward", maps::elements),
+    ("dropout.backward", maps::elements),
+    ("pool.max_forward", maps::pool),
+    ("pool.max_backward", maps::pool),
+    ("pool.average_forward", maps::pool),
+    ("pool.average_backward", maps::pool),
+    ("upsample.forward", maps::upsample),
+    ("upsample.backward", maps::upsample),
+    ("reshape.flatten_forward", maps::reshape),
+    ("reshape.flatten_backward", maps::reshape),
+    ("reshape.unflatten_forward", maps::reshape),
+    ("reshape.unflatten_backward", maps::reshape),
 ];
 
 fn table() -> Vec<(String, Measure)> {
     // The limits are measured in any case.
     let mut all = vec![("limits".to_string(), (|_, _| Ok(())) as Measure)];
-    all.extend(KERNELS.map(|(name, measure)| (name.to_string(), measure)));
+    all.extend(KERNELS.iter().map(|(name, measure)| (name.to_string(), *measure)));
     all.extend(
         Preset::ALL.map(|preset| (format!("step.{}", preset.name()), steps::step as Measure)),
     );
-    all.push((format!("start.{}", Preset::Mlp.name()), start::starts));
+    all.push((format!("start.{}", Preset::MLP.name()), start::starts));
     all.push((TUNING.into(), matmul::tuning));
     all
 }

@@ -3,7 +3,10 @@
 use super::{Row, Suite, random};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
-use crate::ops::{self, State, Stream};
+use crate::ops::gather::Source;
+use crate::ops::latent::Divergence;
+use crate::ops::likelihood::{Likelihood, Scale};
+use crate::ops::{self, Extent, State, Stream};
 
 /// Values per image, latent variables.
 const PIXELS: usize = 784;
@@ -25,7 +28,7 @@ fn zeros(gpu: &Gpu, shape: &[usize]) -> Tensor {
 pub(super) fn state(gpu: &Gpu) -> Tensor {
     let state = State::tensor(gpu, "state");
     let host =
-        State { images: IMAGES as u32, learning_rate: 1e-3, kl_weight: 1.0, ..State::default() };
+        State { images: IMAGES as u32, learning_rate: 1e-3, ..State::default() };
     host.write(gpu, &state);
     state
 }
@@ -83,7 +86,11 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
         let mut plan = Plan::new(&gpu);
         let (x, epsilon) = (plan.matrix(&[rows, PIXELS]), plan.vector(rows * LATENT));
         let noise = Some((SEED, Stream::Train));
-        ops::gather::batch(&mut plan, "bench", &state, &images, &on_order, &x, noise, &epsilon);
+        let extent = Extent { height: 28, width: 28 };
+        let source = Source { images: &images, order: &on_order, channels: 1, extent };
+        ops::gather::batch(
+            &mut plan, "bench", &state, &source, &x, false, None, noise, &epsilon,
+        );
         let bytes_moved = 5.0 * x.len() as f64 + 4.0 * epsilon.len() as f64;
         let row = Row::new(operation, x.shape(), "", 0.0, bytes_moved);
         suite.measure(row, &plan, || {
@@ -93,6 +100,87 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
             };
             Ok(x.read::<f32>(&gpu)?.iter().enumerate().all(close))
         })?;
+    }
+    Ok(())
+}
+
+pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    for rows in ROWS {
+        let mut plan = Plan::new(&gpu);
+        let [head, dhead] = [(); 2].map(|()| plan.matrix(&[rows, 2 * LATENT]));
+        let [z, dz] = [(); 2].map(|()| plan.matrix(&[rows, LATENT]));
+        let (epsilon, kl) = (plan.vector(rows * LATENT), plan.vector(LATENT));
+        let (state, units) = (state(&gpu), zeros(&gpu, &[ops::latent::STATISTICS * LATENT]));
+        let mut outputs = vec![&z, &kl];
+        let mut words = 2 + 1 + 1;
+        if operation.ends_with("forward") {
+            ops::latent::forward(
+                &mut plan, "bench", &state, &head, &epsilon, &z, &kl, &units,
+            );
+        } else {
+            let divergence = Divergence::weighted(1.0);
+            ops::latent::backward(
+                &mut plan, "bench", &state, &divergence, &head, &epsilon, &kl, &dz, &dhead,
+            );
+            outputs = vec![&dhead];
+            words = 2 + 1 + 1 + 2;
+        }
+        for (tensor, seed) in [&head, &epsilon, &dz].into_iter().zip(1..) {
+            tensor.write(&gpu, &random(seed, tensor.len()));
+        }
+        let work = [0.0, 4.0 * (words * rows * LATENT) as f64];
+        time(suite, operation, (&[rows, LATENT], ""), work, &outputs, &plan)?;
+    }
+    Ok(())
+}
+
+pub(super) fn loss(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let likelihoods = [
+        ("bernoulli", Likelihood::Bernoulli),
+        ("continuous", Likelihood::ContinuousBernoulli),
+        ("gaussian", Likelihood::Gaussian(Scale::Learnt)),
+    ];
+    for (rows, (name, likelihood)) in ROWS.iter().flat_map(|r| likelihoods.map(|l| (*r, l))) {
+        if operation.ends_with("scale") && !likelihood.is_learnt() {
+            continue;
+        }
+        let mut plan = Plan::new(&gpu);
+        let [output, x, dy] = [(); 3].map(|()| plan.matrix(&[rows, PIXELS]));
+        let (scale, dscale) = (zeros(&gpu, &[1]), zeros(&gpu, &[1]));
+        let learnt = likelihood.is_learnt().then_some(&scale);
+        let state = state(&gpu);
+        let (outputs, words) = match operation {
+            "loss.mean" => {
+                ops::loss::mean(&mut plan, "bench", likelihood, &output, &dy);
+                (vec![&dy], 2)
+            }
+            "loss.draw" => {
+                ops::loss::draw(
+                    &mut plan, "bench", likelihood, SEED, &state, &output, learnt, &dy,
+                );
+                (vec![&dy], 2)
+            }
+            "loss.backward_scale" => {
+                let losses = plan.vector(rows);
+                ops::loss::backward_scale(
+                    &mut plan, "bench", likelihood, &x, &losses, &scale, rows, &dscale,
+                );
+                (vec![&dscale], 0)
+            }
+            _ => {
+                ops::loss::forward(
+                    &mut plan, "bench", likelihood, &output, None, &x, learnt, rows, &dy,
+                );
+                (vec![&dy], 3)
+            }
+        };
+        for (tensor, seed) in [&output, &x].into_iter().zip(1..) {
+            tensor.write(&gpu, &random(seed, tensor.len()));
+        }
+        let work = [0.0, 4.0 * (words * rows * PIXELS + rows) as f64];
+        time(suite, operation, (&[rows, PIXELS], name), work, &outputs, &plan)?;
     }
     Ok(())
 }

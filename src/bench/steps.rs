@@ -6,13 +6,11 @@ use super::clock::Time;
 use super::{Event, Limits, Suite, random, wrong};
 use crate::data::{Dataset, ImageShape, Images};
 use crate::error::Result;
-use crate::model::{Config, Preset};
-use crate::nn::Layout;
+use crate::model::{Config, Preset, Vae};
 use crate::ops::State;
 use crate::ops::matmul::Tune;
 use crate::train::{TrainOptions, Trainer};
 
-const SHAPE: ImageShape = ImageShape { width: 28, height: 28, channels: 1 };
 /// Batches in the dataset, and most steps in a submission.
 const BATCHES: usize = 64;
 /// Seconds that a submission of steps should last, as in training.
@@ -52,7 +50,7 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
     let preset: Preset = operation.trim_start_matches("step.").parse()?;
     let config = preset.config();
     let batch = config.train.batch_size;
-    let data = images(BATCHES * batch);
+    let data = images(BATCHES * batch, preset.shape());
     let options = TrainOptions { tune: Tune::Quick, ..TrainOptions::default() };
     let trainer = Trainer::new(&suite.gpu, &config, &data, options)?;
     let (plan, state) = trainer.full_step();
@@ -77,13 +75,14 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
         Ok(clock.busy(plan, runs)? / runs as f64)
     })?;
     let State { row, recon, kl, .. } = State::read(gpu, state)?;
-    let fine = |loss: f32| loss.is_finite() && loss > 0.0;
-    if row as usize != runs * batch || !fine(recon) || !fine(kl) {
+    // A plain autoencoder has no KL divergence, and a density may be above 1.
+    let fine = recon.is_finite() && recon != 0.0 && kl.is_finite() && kl >= 0.0;
+    if row as usize != runs * batch || !fine {
         return Err(wrong(operation, "the loss"));
     }
 
     let dispatches = plan.labels().count();
-    let (flop, bytes) = work(&config, trainer.model().parameters().layout());
+    let (flop, bytes) = work(&config, trainer.model());
     let Limits { dispatch_seconds, arithmetic_flop_per_second, copy_bytes_per_second, .. } =
         suite.report.limits;
     let share = |seconds: f64| seconds / wall.median_seconds;
@@ -108,28 +107,23 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
 }
 
 /// Random images: what a step costs does not depend on what they show.
-fn images(count: usize) -> Dataset {
-    let values = random(1, count * SHAPE.pixels());
+fn images(count: usize, shape: ImageShape) -> Dataset {
+    let values = random(1, count * shape.pixels());
     let pixels = values.iter().map(|v| (v.abs() * 255.9) as u8).collect();
-    Dataset { name: "random".into(), train: Images { shape: SHAPE, pixels }, test: None }
+    Dataset { name: "random".into(), train: Images { shape, pixels }, test: None }
 }
 
-/// Operations of the products of a step, and bytes that its kernels read and write; the shuffle,
-/// which runs once an epoch, and the report do not count.
-fn work(config: &Config, layout: &Layout) -> (f64, f64) {
-    let batch = config.train.batch_size;
-    let (mut flop, mut words) = (0, 0);
-    for (index, spec) in layout.specs().filter(|spec| spec.shape.len() == 2).enumerate() {
-        let (outputs, inputs) = (spec.shape[0], spec.shape[1]);
-        // forward, backward_weight and, but for the first layer, backward_input
-        let products = if index == 0 { 2 } else { 3 };
-        flop += products * 2 * batch * inputs * outputs;
-        words += products * (batch * inputs + inputs * outputs + batch * outputs);
-    }
-    let hidden: usize = config.model.encoder.iter().chain(&config.model.decoder).sum();
-    words += batch * hidden * (1 + 1); // what goes into the activations, forward and backward
-    words += batch * config.model.latent * (1 + 1 + 2); // epsilon, its use twice, z
-    words += batch * SHAPE.pixels() * (1 + 1); // gather, but for its bytes; the loss
-    words += 5 * layout.bytes() as usize / 4; // Adam, but for the gradient, which stays inside
-    (flop as f64, (4 * words + batch * SHAPE.pixels()) as f64)
+/// Operations of the layers in a step, and bytes that its kernels read and write; the shuffle, which
+/// runs once an epoch, and the report do not count.
+fn work(config: &Config, model: &Vae) -> (f64, f64) {
+    let batch = config.train.batch_size as u64;
+    let network = model.network();
+    let layers = network.rows();
+    // Forward, the gradients of the weights, and, but for the first layer, of the input.
+    let passes = |i: usize| if i == 0 { 2 } else { 3 };
+    let flop: u64 = layers.iter().enumerate().map(|(i, row)| passes(i) * row.flop).sum();
+    // What a step computes is written once and read twice. Of each parameter and moment, forward and
+    // backward read one; the update reads and writes all three.
+    let bytes = 3 * batch * network.bytes() + (2 + 6) * model.parameters().layout().bytes();
+    ((batch * flop) as f64, bytes as f64)
 }

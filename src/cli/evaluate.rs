@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use vae_gpu::model::{DataConfig, TensorFile};
+use vae_gpu::model::{DataConfig, KlSchedule, ModelConfig, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::{Config, Error, Evaluator, Images, Noise, Result, Vae};
 
@@ -88,15 +88,42 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let train = &split.config.train;
     let noise = if args.mean { Noise::Mean } else { Noise::Seeded(train.seed) };
     let losses = Evaluator::new(&model, &split.images, train.batch_size, noise)?.run()?;
-    let (count, weight) = (split.images.len(), model.config().kl_weight);
+    let count = split.images.len();
     if args.json {
-        let (loss, recon, kl) = (losses.loss, losses.recon, losses.kl);
-        say!("{}", serde_json::json!({ "images": count, "loss": loss, "recon": recon, "kl": kl }));
+        let mut json = serde_json::to_value(&losses).expect("losses are JSON");
+        json["images"] = count.into();
+        say!("{json}");
     } else {
         say!("images  {count:>10}  {}", split.name);
-        say!("loss    {:>10.4}  nats per image = recon + {weight} kl", losses.loss);
+        say!("loss    {:>10.4}  nats per image{}", losses.loss, objective(model.config()));
         say!("recon   {:>10.4}", losses.recon);
         say!("kl      {:>10.4}", losses.kl);
+        let latent = losses.unit_kl.len();
+        say!("active  {:>10}  of {latent} latent variables", losses.active_units);
+        if latent <= MOST_UNITS {
+            let units: Vec<_> = losses.unit_kl.iter().map(|kl| format!("{kl:.2}")).collect();
+            for (i, units) in units.chunks(8).enumerate() {
+                let what = if i == 0 { "kl of each" } else { "" };
+                let units: String = units.iter().map(|unit| format!("{unit:>8}")).collect();
+                say!("{what:<10}{units}");
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Latent variables of which each is shown.
+const MOST_UNITS: usize = 64;
+
+/// What the loss is made of.
+fn objective(model: &ModelConfig) -> String {
+    let weight = model.kl_weight;
+    match model.kl_schedule {
+        _ if !model.variational => " = recon".into(),
+        Some(KlSchedule::Capacity { nats, .. }) => format!(" = recon + {weight} |kl - {nats}|"),
+        _ if model.free_bits > 0.0 => {
+            format!(" = recon + {weight} kl, each at least {}", model.free_bits)
+        }
+        _ => format!(" = recon + {weight} kl"),
+    }
 }

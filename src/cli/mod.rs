@@ -8,6 +8,7 @@ macro_rules! say {
 mod bench;
 mod devices;
 mod evaluate;
+mod inspect;
 mod presets;
 mod reconstruct;
 mod sample;
@@ -52,6 +53,8 @@ enum Command {
     Devices(devices::DevicesArgs),
     /// Measure the adapter's limits, every kernel and whole training steps
     Bench(bench::BenchArgs),
+    /// Show a model's layers, their sizes, and the memory that training takes
+    Inspect(inspect::InspectArgs),
     /// List the presets, or print one as a TOML file to start from
     Presets(presets::PresetsArgs),
 }
@@ -92,6 +95,7 @@ pub fn run() -> ExitCode {
         Command::Tune(args) => tune::run(&args, &cli.adapter),
         Command::Devices(args) => devices::run(&args, &cli.adapter),
         Command::Bench(args) => bench::run(&args, &cli.adapter),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Presets(args) => presets::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
+use vae_gpu::model::Network;
 use vae_gpu::train::{EpochReport, Progress, RunFolder};
 use vae_gpu::{Config, Dataset, Error, Preset, Result, TrainOptions, Trainer, Tune};
 
@@ -83,7 +84,7 @@ impl TrainArgs {
             (Some(run), _, _) => RunFolder::config(run)?,
             (None, Some(file), _) => Config::read(file)?,
             (None, None, Some(name)) => name.parse::<Preset>()?.config(),
-            (None, None, None) => Preset::Mlp.config(),
+            (None, None, None) => Preset::MLP.config(),
         };
         fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
             if let Some(flag) = flag {
@@ -109,6 +110,15 @@ impl TrainArgs {
             }
         }
         Ok(config)
+    }
+
+    /// A mistake in the model, behind the name of what describes it.
+    fn named(&self, error: Error) -> Error {
+        match (&self.config, &self.preset) {
+            (Some(file), _) => Error::Usage(format!("{}: {error}", file.display())),
+            (None, Some(preset)) => Error::Usage(format!("preset {preset}: {error}")),
+            (None, None) => error,
+        }
     }
 
     /// `--out`, or a folder under `runs` that is not taken.
@@ -139,6 +149,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if let Some(fraction) = config.data.validation {
         data = data.hold_out(fraction, config.train.seed)?;
     }
+    Network::new(&config.model, data.shape()).map_err(|e| args.named(e))?;
     let gpu = adapter.open()?;
     let options =
         TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };
@@ -179,7 +190,7 @@ fn train(
 ) -> Result<ExitCode> {
     let epochs = trainer.config().train.epochs;
     let mut saved = Instant::now();
-    say!("\nepoch    train     test    recon       kl   seconds   images/s  (nats per image)");
+    say!("\nepoch    train     test    recon       kl active   seconds   images/s  (nats an image)");
     loop {
         let bar = bar(epochs, trainer.steps_per_epoch());
         let report = trainer.epoch(|progress: Progress| {
@@ -208,7 +219,7 @@ fn train(
             return Ok(ExitCode::from(INTERRUPTED));
         }
     }
-    conclude(run.path());
+    conclude(run.path(), trainer.config().model.variational);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -234,11 +245,12 @@ fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run: &R
 fn print_row(report: &EpochReport) {
     let test = report.val_loss.map_or("-".into(), |loss| format!("{loss:.2}"));
     say!(
-        "{:>5} {:>8.2} {test:>8} {:>8.2} {:>8.2} {:>9.1} {:>10.0}",
+        "{:>5} {:>8.2} {test:>8} {:>8.2} {:>8.2} {:>6} {:>9.1} {:>10.0}",
         report.epoch,
         report.train_loss,
         report.val_recon.unwrap_or(report.train_recon),
         report.val_kl.unwrap_or(report.train_kl),
+        report.active_units,
         report.seconds,
         report.images_per_second,
     );
@@ -253,7 +265,7 @@ fn check_finite(run: &Path, report: &EpochReport) -> Result<()> {
     Err(Error::run(run, format!("{message} {})", report.epoch)))
 }
 
-fn conclude(path: &Path) {
+fn conclude(path: &Path, variational: bool) {
     say!("");
     for (file, what) in [
         ("samples.png", "new images, drawn from the prior"),
@@ -261,9 +273,14 @@ fn conclude(path: &Path) {
         ("loss.svg", "the loss curves"),
         ("model.safetensors", "the weights, as PyTorch lays them out"),
     ] {
+        if file == "samples.png" && !variational {
+            continue;
+        }
         say!("{:<44} {what}", path.join(file).display());
     }
-    say!("\nmore images: vae-gpu sample {} --count 64 --seed 7", quoted(path));
+    if variational {
+        say!("\nmore images: vae-gpu sample {} --count 64 --seed 7", quoted(path));
+    }
 }
 
 /// A path as a shell takes it.

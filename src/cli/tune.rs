@@ -36,7 +36,7 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let mut config = match (&args.config, &args.preset) {
         (Some(file), _) => Config::read(file)?,
         (None, Some(name)) => name.parse::<Preset>()?.config(),
-        (None, None) => Preset::Mlp.config(),
+        (None, None) => Preset::MLP.config(),
     };
     config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
     config.data.path = args.data.clone().unwrap_or(config.data.path);
@@ -45,19 +45,18 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let gpu = adapter.open()?;
     let batch = config.train.batch_size;
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;
-    vae.check_batch(batch)?;
     say!("adapter  {} ({})", gpu.report().name, gpu.report().kind);
     say!("batch    {batch}\n");
     say!("{:<16} {:>14}  {:<26} {:>9} {:>9}", "product", "layer", "variant", "ms", "GFLOP/s");
     let bar = ProgressBar::new_spinner().with_message("trying kernels");
     bar.enable_steady_tick(std::time::Duration::from_millis(100));
-    vae.tune(args.level, batch, |product, [batch, inputs, outputs], tuned| {
-        let flop = 2.0 * (batch * inputs * outputs) as f64;
-        let layer = format!("{inputs} to {outputs}");
+    vae.tune(args.level, batch, |problem, tuned| {
+        let flop = 2.0 * batch as f64;
+        let layer = format!("{problem:?}");
         let (ms, rate) = (1e3 * tuned.seconds, flop / tuned.seconds / 1e9);
         bar.suspend(|| {
             let variant = &tuned.variant;
-            say!("{:<16} {layer:>14}  {variant:<26} {ms:>9.3} {rate:>9.1}", product.name());
+            say!("{:<16} {layer:>14}  {variant:<26} {ms:>9.3} {rate:>9.1}", "");
         });
     })?;
     bar.finish_and_clear();

@@ -192,21 +192,25 @@ impl Gpu {
         }
     }
 
-    /// Fails unless a tensor of `bytes` fits the adapter; `what` and `remedy` word the message.
+    /// Fails unless a buffer of `bytes`, of which kernels see `bound` at a time, fits the adapter;
+    /// `what` and `remedy` word the message.
     ///
     /// # Errors
     ///
     /// [`Error::Gpu`] naming the limit.
-    pub fn check_fits(&self, what: &str, bytes: u64, remedy: &str) -> Result<()> {
-        let limit = self.0.report.max_binding_bytes;
-        if bytes <= limit {
+    pub fn check_fits(&self, what: &str, bytes: u64, bound: u64, remedy: &str) -> Result<()> {
+        let report = &self.0.report;
+        let limits = [
+            (bytes, report.max_buffer_bytes, "takes", "in a buffer"),
+            (bound, report.max_binding_bytes, "has tensors of", "in a tensor"),
+        ];
+        let Some((bytes, limit, verb, place)) = limits.into_iter().find(|l| l.0 > l.1) else {
             return Ok(());
-        }
-        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        };
         Err(Error::Gpu(format!(
-            "{what} takes {} MiB, and the adapter {} binds at most {} MiB: {remedy}",
-            mib(bytes),
-            self.0.report.name,
+            "{what} {verb} {} MiB, and the adapter {} holds at most {} MiB {place}: {remedy}",
+            bytes.div_ceil(1 << 20),
+            report.name,
             limit >> 20,
         )))
     }

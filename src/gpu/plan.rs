@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::kernel::BindingKind;
 use super::tensor::{Workspace, padded};
 use super::{Choices, Gpu, Kernel, Tensor};
+use crate::error::Result;
 
 /// A list of dispatches with pipelines, bind groups and grids resolved. Replaying it allocates
 /// nothing and looks nothing up.
@@ -65,8 +66,17 @@ impl Plan {
     }
 
     /// Makes the plan's memory and bind groups, which the first replay would do otherwise.
-    pub fn prepare(&self) {
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`] where `what` does not fit the adapter, with the `remedy`.
+    pub fn prepare(&self, what: &str, remedy: &str) -> Result<()> {
+        let bytes = 4 * self.workspace().extent() as u64;
+        let bound = self.dispatches.iter().flat_map(|dispatch| &dispatch.tensors);
+        let largest = bound.map(|(_, tensor)| 4 * tensor.extent() as u64).max().unwrap_or(0);
+        self.gpu.check_fits(what, bytes, largest, remedy)?;
         self.bind_groups();
+        Ok(())
     }
 
     fn bind_groups(&self) -> &[wgpu::BindGroup] {

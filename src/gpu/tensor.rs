@@ -130,6 +130,19 @@ impl Tensor {
         view
     }
 
+    /// The part of their buffer in which all of `tensors` lie, which share one.
+    pub fn span<'a>(tensors: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut tensors = tensors.into_iter();
+        let first = tensors.next().expect("a tensor");
+        let (mut from, mut to) = (first.offset, first.offset + first.extent());
+        for tensor in tensors {
+            assert!(tensor.shares_buffer(first), "tensors of several buffers");
+            from = from.min(tensor.offset);
+            to = to.max(tensor.offset + tensor.extent());
+        }
+        Self { memory: first.memory.clone(), offset: from, shape: vec![to - from], stride: 1 }
+    }
+
     /// All of the buffer in which it lies.
     pub fn arena(&self) -> Self {
         let elements = (self.buffer().size() / 4) as usize;
@@ -236,6 +249,11 @@ impl Tensor {
         self.shares_buffer(other)
             && self.offset < other.offset + other.extent()
             && other.offset < self.offset + self.extent()
+    }
+
+    /// Whether both are one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.shares_buffer(other) && self.offset == other.offset && self.shape == other.shape
     }
 
     /// Whether both lie in one buffer.

@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, ReadOptions};
 use crate::error::{Error, Result};
-use crate::ops::{activation, likelihood};
+use crate::nn::{Chain, LayerSpec, Setting};
+use crate::ops::activation;
+use crate::ops::gather::Corruption;
+use crate::ops::latent::Divergence;
+use crate::ops::likelihood::Likelihood;
 
 /// Everything needed to train a model again. In TOML, `[model]`, `[train]` and `[data]`; keys that
 /// are left out take the values of the preset `mlp`.
@@ -21,25 +25,63 @@ pub struct Config {
     pub data: DataConfig,
 }
 
-/// A fully connected encoder and decoder, and the objective.
+/// Encoder and decoder, layer by layer, and the objective.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Widths of the encoder's hidden layers.
-    pub encoder: Vec<usize>,
     /// Number of latent variables.
     pub latent: usize,
-    /// Widths of the decoder's hidden layers.
-    pub decoder: Vec<usize>,
-    /// After every hidden layer: one of [`activation::NAMES`].
-    pub activation: String,
-    /// One of [`likelihood::NAMES`].
-    pub likelihood: String,
-    /// After the decoder's last layer: `none`, or one of [`activation::NAMES`]; for the Bernoulli
-    /// likelihood, which takes logits, `none`.
-    pub output_activation: String,
+    /// The negative log-likelihood of the pixels is the reconstruction loss.
+    pub likelihood: Likelihood,
     /// Weight β of the KL divergence.
     pub kl_weight: f64,
+    /// How the KL divergence comes into its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl_schedule: Option<KlSchedule>,
+    /// Nats of KL divergence for each latent variable that cost nothing (Kingma 2016).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub free_bits: f64,
+    /// Whether there is a posterior to draw from, and a KL divergence; without it a plain
+    /// autoencoder.
+    #[serde(skip_serializing_if = "is_true")]
+    pub variational: bool,
+    /// What is done to the input, which the model then restores: a denoising autoencoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corruption: Option<Corruption>,
+    /// Layers from the pixels to those that the latent variables are computed from.
+    pub encoder: Vec<LayerSpec>,
+    /// Layers from the latent variables to the pixels.
+    pub decoder: Vec<LayerSpec>,
+}
+
+/// What becomes of the KL divergence's weight β while training goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum KlSchedule {
+    /// It rises from 0 in so many epochs (Bowman 2016).
+    Warmup(f64),
+    /// It does so several times (Fu 2019).
+    Cyclical {
+        /// Times, over all epochs.
+        cycles: u32,
+        /// Share of a cycle in which it rises; then it stays.
+        ramp: f64,
+    },
+    /// It weighs the distance of the divergence from a capacity (Burgess 2018).
+    Capacity {
+        /// What the capacity rises to from 0.
+        nats: f64,
+        /// Epochs in which it does.
+        epochs: f64,
+    },
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// The training loop.
@@ -76,14 +118,18 @@ pub struct DataConfig {
 
 impl Default for ModelConfig {
     fn default() -> Self {
+        let linear = |size| LayerSpec::new("linear", size);
+        let hidden = || vec![linear(Setting::Integer(400)), LayerSpec::new("relu", None)];
         Self {
-            encoder: vec![400],
             latent: 20,
-            decoder: vec![400],
-            activation: "relu".into(),
-            likelihood: "bernoulli".into(),
-            output_activation: "none".into(),
+            likelihood: Likelihood::Bernoulli,
             kl_weight: 1.0,
+            kl_schedule: None,
+            free_bits: 0.0,
+            variational: true,
+            corruption: None,
+            encoder: hidden(),
+            decoder: [hidden(), vec![linear(Setting::Text("image".into()))]].concat(),
         }
     }
 }
@@ -187,46 +233,90 @@ impl DataConfig {
 impl ModelConfig {
     pub(super) fn check(&self) -> Result<()> {
         let latent = format!("latent = {}", self.latent);
-        require(UNITS.contains(&self.latent), &latent, "must be 1 to 16777216")?;
-        for (key, widths) in [("encoder", &self.encoder), ("decoder", &self.decoder)] {
-            let what = format!("{key} = {widths:?}");
-            let fit = widths.iter().all(|w| UNITS.contains(w));
-            require(fit, &what, "a layer must have 1 to 16777216 units")?;
+        require((1..=1 << 20).contains(&self.latent), &latent, "must be 1 to 1048576")?;
+        let kl_weight = format!("kl_weight = {}", self.kl_weight);
+        require(is_amount(self.kl_weight), &kl_weight, "must be a number from 0 up")?;
+        let free_bits = format!("free_bits = {}", self.free_bits);
+        require(is_amount(self.free_bits), &free_bits, "must be a number from 0 up")?;
+        self.likelihood.check()?;
+        Chain::check("encoder", &self.encoder)?;
+        Chain::check("decoder", &self.decoder)?;
+        let last = self.decoder.last().and_then(|layer| activation::named(&layer.name));
+        if let (Some(last), true) = (last, self.likelihood.takes_logits()) {
+            let what = format!("decoder: its last layer is \"{last}\"");
+            require(false, &what, "this likelihood takes logits: leave that layer out")?;
         }
-        one_of("activation", &self.activation, &activation::NAMES)?;
-        one_of("likelihood", &self.likelihood, &likelihood::NAMES)?;
-        if self.output_activation != "none" {
-            one_of("output_activation", &self.output_activation, &activation::NAMES)?;
-            require(
-                self.likelihood != "bernoulli",
-                &format!("output_activation = \"{}\"", self.output_activation),
-                "the bernoulli likelihood takes logits: use \"none\"",
-            )?;
+        match &self.kl_schedule {
+            None => {}
+            Some(KlSchedule::Warmup(epochs)) => {
+                let what = format!("kl_schedule: warmup = {epochs}");
+                require(is_amount(*epochs), &what, "must be a number of epochs from 0 up")?;
+            }
+            Some(KlSchedule::Cyclical { cycles, ramp }) => {
+                let what = format!("kl_schedule: cycles = {cycles}");
+                require(*cycles > 0, &what, "must be at least 1")?;
+                let what = format!("kl_schedule: ramp = {ramp}");
+                require((0.0..=1.0).contains(ramp), &what, "must be a share from 0 to 1")?;
+            }
+            Some(KlSchedule::Capacity { nats, epochs }) => {
+                for (name, value) in [("nats", nats), ("epochs", epochs)] {
+                    let what = format!("kl_schedule: {name} = {value}");
+                    require(is_amount(*value), &what, "must be a number from 0 up")?;
+                }
+                let what = format!("free_bits = {}", self.free_bits);
+                require(self.free_bits == 0.0, &what, "does not go with a capacity: leave one out")?;
+            }
         }
-        require(
-            self.kl_weight.is_finite() && self.kl_weight >= 0.0,
-            &format!("kl_weight = {}", self.kl_weight),
-            "must be a number from 0 up",
-        )
+        if !self.variational {
+            let none = self.kl_schedule.is_none() && self.free_bits == 0.0;
+            let message = "has no KL divergence: leave out kl_schedule and free_bits";
+            require(none, "variational = false", message)?;
+        }
+        match self.corruption {
+            Some(Corruption::Gaussian(spread)) => {
+                let what = format!("corruption: gaussian = {spread}");
+                require(is_amount(spread), &what, "must be a standard deviation from 0 up")
+            }
+            Some(Corruption::Masking(share)) => {
+                let what = format!("corruption: masking = {share}");
+                require((0.0..=1.0).contains(&share), &what, "must be a share from 0 to 1")
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What the objective makes of the KL divergence where an epoch has `steps` steps and all of
+    /// training `epochs` epochs.
+    pub fn divergence(&self, steps: usize, epochs: u32) -> Divergence {
+        let of = |epochs: f64| (epochs * steps as f64).round().min(f64::from(u32::MAX)) as u32;
+        let plain =
+            Divergence { free_bits: self.free_bits, ..Divergence::weighted(self.kl_weight) };
+        match self.kl_schedule {
+            None => plain,
+            Some(KlSchedule::Warmup(epochs)) => Divergence { ramp: of(epochs), ..plain },
+            Some(KlSchedule::Cyclical { cycles, ramp }) => {
+                let cycle = f64::from(epochs) / f64::from(cycles);
+                Divergence { ramp: of(ramp * cycle), period: of(cycle).max(1), ..plain }
+            }
+            Some(KlSchedule::Capacity { nats, epochs }) => {
+                Divergence { capacity: Some(nats), ramp: of(epochs), ..plain }
+            }
+        }
     }
 }
 
-/// Units that a layer may have: no adapter holds more, and products of two stay within 64 bits.
-const UNITS: std::ops::RangeInclusive<usize> = 1..=1 << 24;
+fn is_amount(value: f64) -> bool {
+    value.is_finite() && value >= 0.0
+}
 
 fn require(holds: bool, what: &str, message: &str) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::Usage(format!("{what}: {message}"))) }
-}
-
-fn one_of(key: &str, value: &str, names: &[&str]) -> Result<()> {
-    let message = format!("must be one of {}", names.join(", "));
-    require(names.contains(&value), &format!("{key} = \"{value}\""), &message)
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_default_is_the_preset_mlp() {
-        assert_eq!(super::Config::default(), crate::Preset::Mlp.config());
+        assert_eq!(super::Config::default(), crate::Preset::MLP.config());
     }
 }

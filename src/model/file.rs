@@ -165,6 +165,7 @@ impl Vae {
         let mut vae = Self::uninitialised(gpu, &file.header.model, file.header.image)?;
         vae.set_choices(file.header.choices.clone());
         file.load_parameters(gpu, "", vae.parameters())?;
+        file.load_parameters(gpu, "", vae.statistics())?;
         Ok(vae)
     }
 
@@ -176,8 +177,9 @@ impl Vae {
     /// [`Error::Io`] when it cannot be written, [`Error::Gpu`] when the adapter was lost.
     pub fn save(&self, path: impl AsRef<Path>, train: &TrainConfig) -> Result<()> {
         let mut file = TensorFile::new(path, self.header(train));
-        let values = self.parameters().read(self.gpu())?;
-        file.insert_parameters("", self.parameters().layout(), &values);
+        for values in [self.parameters(), self.statistics()] {
+            file.insert_parameters("", values.layout(), &values.read(self.gpu())?);
+        }
         file.write()
     }
 

@@ -4,6 +4,7 @@ use super::Vae;
 use crate::data::Images;
 use crate::error::{Error, Result};
 use crate::gpu::{Plan, Tensor};
+use crate::nn::Shape;
 use crate::ops::{State, Stream, noise};
 
 /// Images drawn at once.
@@ -24,8 +25,13 @@ impl Vae {
     ///
     /// # Errors
     ///
-    /// [`Error::Gpu`] if the adapter fails.
+    /// [`Error::Usage`] when the model is a plain autoencoder, [`Error::Gpu`] if the adapter fails.
     pub fn sample_seeded(&self, count: usize, seed: u64) -> Result<Images> {
+        if !self.config().variational {
+            let message = "the model is a plain autoencoder, which has no prior to draw from; see \
+                           what it makes of images with `reconstruct`";
+            return Err(Error::Usage(message.into()));
+        }
         let gpu = self.gpu();
         let latent = self.config().latent;
         let state = State::tensor(gpu, "state");
@@ -47,8 +53,7 @@ impl Vae {
                 values.resize(z.len(), 0.0);
                 z.write(gpu, &values);
                 decoder.run();
-                let made = draws.len() / latent * self.shape().pixels();
-                pixels.extend(quantise(&mean.read(gpu)?[..made]));
+                pixels.extend(self.pixels(&mean, draws.len() / latent)?);
             }
         }
         Ok(Images { shape: self.shape(), pixels })
@@ -56,8 +61,24 @@ impl Vae {
 
     /// Images of `count` to decode at once: a block, or as many as fit the adapter.
     fn rows_at_once(&self, count: usize) -> usize {
-        let fit = self.gpu().report().max_binding_bytes / self.row_bytes();
+        let fit = self.gpu().report().max_binding_bytes / self.network().bytes().max(1);
         count.min(BLOCK).min(fit as usize).max(1)
+    }
+
+    /// The first `rows` images of `mean`, which is laid out as the decoder's output, as bytes.
+    fn pixels(&self, mean: &Tensor, rows: usize) -> Result<Vec<u8>> {
+        let values: Vec<f32> = mean.read(self.gpu())?;
+        let bytes = quantise(&values[..rows * self.shape().pixels()]);
+        let Shape::Map { channels, .. } = self.network().decoder.output() else {
+            return Ok(bytes.collect());
+        };
+        // Channels come last on the adapter, and first in images.
+        let bytes: Vec<u8> = bytes.collect();
+        let image = |image: &[u8]| {
+            let plane = |c| image.iter().skip(c).step_by(channels).copied().collect::<Vec<u8>>();
+            (0..channels).flat_map(plane).collect::<Vec<u8>>()
+        };
+        Ok(bytes.chunks(self.shape().pixels()).flat_map(image).collect())
     }
 
     /// What the model makes of `images`: encoded to the mean of the posterior, without noise, and
@@ -74,16 +95,28 @@ impl Vae {
         let mut pixels = Vec::new();
         for batch in images.pixels.chunks(rows * self.shape().pixels()) {
             let rows = batch.len() / self.shape().pixels();
-            let values: Vec<f32> = batch.iter().map(|&p| f32::from(p) / 255.0).collect();
             let mut plan = self.plan();
-            let x = plan.matrix(&[rows, self.shape().pixels()]);
-            let z = self.posterior_mean(&mut plan, &x);
+            let (x, z) = self.posterior_mean(&mut plan, rows);
             let mean = self.decode(&mut plan, &z);
-            x.write(gpu, &values);
+            x.write(gpu, &self.values(batch));
             plan.run();
-            pixels.extend(quantise(&mean.read(gpu)?));
+            pixels.extend(self.pixels(&mean, rows)?);
         }
         Ok(Images { shape: self.shape(), pixels })
+    }
+
+    /// Pixels as the encoder takes them.
+    fn values(&self, pixels: &[u8]) -> Vec<f32> {
+        let value = |pixel: u8| f32::from(pixel) / 255.0;
+        let Shape::Map { channels, extent } = self.network().input else {
+            return pixels.iter().map(|&pixel| value(pixel)).collect();
+        };
+        let places = extent.height * extent.width;
+        let place = |image: &[u8], place: usize| -> Vec<f32> {
+            image[place..].iter().step_by(places).map(|&pixel| value(pixel)).collect()
+        };
+        let image = |image: &[u8]| -> Vec<f32> { (0..places).flat_map(|p| place(image, p)).collect() };
+        pixels.chunks(channels * places).flat_map(image).collect()
     }
 
     /// Fails unless `images` have the model's shape.

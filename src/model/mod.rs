@@ -3,10 +3,12 @@
 mod config;
 mod file;
 mod generate;
+mod network;
 mod preset;
 mod vae;
 
-pub use config::{Config, DataConfig, ModelConfig, TrainConfig};
+pub use config::{Config, DataConfig, KlSchedule, ModelConfig, TrainConfig};
 pub use file::{Header, TensorFile};
+pub use network::{Network, Row};
 pub use preset::Preset;
-pub use vae::{Forward, Vae};
+pub use vae::{Batch, Forward, Running, Vae};

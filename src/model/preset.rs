@@ -1,47 +1,53 @@
 //! Configurations that come with the program.
 
 use super::Config;
+use crate::data::ImageShape;
 use crate::error::{Error, Result};
 
-/// A configuration that comes with the program, as a commented TOML file.
+/// A configuration that comes with the program, as a commented TOML file: `assets/presets`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preset {
-    /// 784-400-20, cross-entropy.
-    Mlp,
-    /// 128-64-32, cross-entropy.
-    MlpDeep,
-    /// Two latent variables, squared error.
-    Mlp2d,
-    /// 256, 32 latent variables, squared error.
-    MlpMse,
+pub struct Preset {
+    name: &'static str,
+    toml: &'static str,
+}
+
+/// Name and text of each.
+macro_rules! presets {
+    ($($name:literal)*) => {
+        [$(Preset { name: $name, toml: include_str!(concat!("../../assets/presets/", $name, ".toml")) }),*]
+    };
 }
 
 impl Preset {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Mlp, Self::MlpDeep, Self::Mlp2d, Self::MlpMse];
+    pub const ALL: [Self; 10] = presets! {
+        "mlp" "mlp-deep" "mlp-2d" "mlp-mse" "autoencoder" "denoising" "beta" "conv" "conv-rgb"
+        "residual"
+    };
 
-    fn file(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Mlp => ("mlp", include_str!("../../assets/presets/mlp.toml")),
-            Self::MlpDeep => ("mlp-deep", include_str!("../../assets/presets/mlp-deep.toml")),
-            Self::Mlp2d => ("mlp-2d", include_str!("../../assets/presets/mlp-2d.toml")),
-            Self::MlpMse => ("mlp-mse", include_str!("../../assets/presets/mlp-mse.toml")),
-        }
-    }
+    /// The classic VAE, 784-400-20.
+    pub const MLP: Self = Self::ALL[0];
 
     /// The name on the command line: `mlp-deep`.
     pub fn name(self) -> &'static str {
-        self.file().0
+        self.name
     }
 
     /// The commented TOML.
     pub fn toml(self) -> &'static str {
-        self.file().1
+        self.toml
     }
 
     /// What its first comment says it is.
     pub fn summary(self) -> &'static str {
         self.toml().lines().next().unwrap_or_default().trim_start_matches("# ")
+    }
+
+    /// The images it is made for.
+    pub fn shape(&self) -> ImageShape {
+        let colour = self.config().data.channels == Some(3);
+        let [side, channels] = if colour { [32, 3] } else { [28, 1] };
+        ImageShape { width: side, height: side, channels }
     }
 
     /// The configuration it stands for.
@@ -55,7 +61,7 @@ impl std::str::FromStr for Preset {
 
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|preset| preset.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
+            let names = Self::ALL.map(|preset| preset.name).join(", ");
             Error::Usage(format!("no preset is named `{name}`; there are: {names}"))
         })
     }

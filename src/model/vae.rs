@@ -2,45 +2,103 @@
 
 use std::sync::Arc;
 
+use super::network::{HEAD, LIKELIHOOD, LOG_SCALE, Network};
 use super::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::Result;
-use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
-use crate::nn::{Backward, Chain, Layer, Layout, Linear, Origin, ParameterSpec, Parameters, Value};
-use crate::ops::activation;
-use crate::ops::matmul::{self, Product, Tune, Tuned, WeightGradient};
+use crate::gpu::{Choices, Gpu, Plan, Tensor};
+use crate::nn::{self, Draws, Layer, Layout, Parameters, Value};
+use crate::ops::latent::{self, Divergence};
+use crate::ops::matmul::{self, Problem, Tune, Tuned};
+use crate::ops::{State, conv, loss};
 
-/// A variational autoencoder with its parameters on the adapter.
-///
-/// Parameters bear the names of PyTorch's `Sequential`: `encoder.0.weight` (outputs, inputs), …,
-/// `latent.weight` (2 · latent, inputs; first the mean's rows, then the log-variance's),
-/// `decoder.0.weight`, …; activations count as layers.
+/// A variational autoencoder with its parameters on the adapter; a plain one where its configuration
+/// says so.
 pub struct Vae {
     gpu: Gpu,
     config: ModelConfig,
     shape: ImageShape,
-    encoder: Chain,
-    head: Linear,
-    decoder: Chain,
-    /// The decoder's last layer, and its name.
-    output: (String, Linear),
+    network: Network,
     parameters: Parameters,
+    statistics: Parameters,
     choices: Arc<Choices>,
 }
 
-const HEAD: &str = "latent";
+/// What a step is given, of the plan's own.
+pub struct Batch {
+    /// Images in it.
+    pub rows: usize,
+    /// What the encoder takes, laid out as [`Network::input`] says.
+    pub x: Tensor,
+    /// What the decoder is to give, laid out as its output; x itself where both are the same.
+    pub target: Tensor,
+    /// Standard normals (rows · latent).
+    pub epsilon: Tensor,
+}
+
+impl Batch {
+    /// Whether what goes in is what is to come out.
+    pub fn is_own_target(&self) -> bool {
+        self.x.is_same(&self.target)
+    }
+}
+
+/// What adds up over an epoch, on the adapter.
+pub struct Running {
+    /// Both, in one buffer.
+    all: Tensor,
+    /// One [`State`].
+    pub state: Tensor,
+    /// See [`latent::STATISTICS`].
+    pub units: Tensor,
+}
+
+impl Running {
+    /// Zeros.
+    pub fn new(vae: &Vae) -> Self {
+        let units = latent::STATISTICS * vae.config.latent;
+        let all = Tensor::zeros(&vae.gpu, "running", &[Tensor::ALIGNMENT + units]);
+        let state = all.view(0, &[State::WORDS]);
+        Self { state, units: all.view(Tensor::ALIGNMENT, &[units]), all }
+    }
+
+    /// Goes on from `state` and `units`.
+    pub fn write(&self, gpu: &Gpu, state: &State, units: &[f32]) {
+        let mut words: Vec<u32> = bytemuck::cast_slice(&[*state]).to_vec();
+        words.resize(Tensor::ALIGNMENT, 0);
+        words.extend(units.iter().map(|unit| unit.to_bits()));
+        self.all.write(gpu, &words);
+    }
+
+    /// Waits for all steps and reads both.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`] if the adapter fails.
+    pub fn read(&self, gpu: &Gpu) -> Result<(State, Vec<f32>)> {
+        let words: Vec<u32> = self.all.read(gpu)?;
+        let (state, units) = words.split_at(Tensor::ALIGNMENT);
+        let state = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&state[..State::WORDS]));
+        Ok((state, units.iter().map(|unit| f32::from_bits(*unit)).collect()))
+    }
+}
 
 /// The tensors of a recorded forward pass over a batch.
 pub struct Forward {
-    /// Encoder: x (batch, pixels), then each layer's output.
+    rows: usize,
+    /// Encoder: x, then each layer's output.
     encoder: Vec<Value>,
-    /// Decoder: z (batch, latent), then each hidden layer's output.
+    /// The layer between encoder and decoder: of a variational model, (rows, 2 · latent).
+    head: Value,
+    epsilon: Tensor,
+    /// Decoder: z (rows, latent), then each layer's output.
     decoder: Vec<Value>,
-    /// Gradient of the batch's mean reconstruction loss by the decoder's last product.
+    target: Tensor,
+    /// Gradient of the batch's mean reconstruction loss by what the decoder's output came out of.
     doutput: Tensor,
     /// Reconstruction loss in nats, in parts that add up to the batch's sum.
     pub recon: Tensor,
-    /// KL divergence in nats, likewise, unweighted.
+    /// KL divergence of each latent variable in nats, unweighted, summed over the batch.
     pub kl: Tensor,
 }
 
@@ -53,7 +111,9 @@ impl Vae {
     /// parameters do not fit the adapter.
     pub fn new(gpu: &Gpu, config: &ModelConfig, shape: ImageShape, seed: u64) -> Result<Self> {
         let vae = Self::uninitialised(gpu, config, shape)?;
-        vae.parameters.write(gpu, &vae.parameters.layout().initial(seed));
+        for values in [&vae.parameters, &vae.statistics] {
+            values.write(gpu, &values.layout().initial(seed));
+        }
         Ok(vae)
     }
 
@@ -63,30 +123,18 @@ impl Vae {
         shape: ImageShape,
     ) -> Result<Self> {
         config.check()?;
-        let (encoder, features) = hidden("encoder", &config.encoder, shape.pixels(), config);
-        let (decoder, last) = hidden("decoder", &config.decoder, config.latent, config);
-        let head = Linear { inputs: features, outputs: 2 * config.latent, activation: None };
-        let output = Linear {
-            inputs: last,
-            outputs: shape.pixels(),
-            activation: activation::named(&config.output_activation),
+        let network = Network::new(config, shape)?;
+        let zeros = |label: &str, layout: Layout| {
+            gpu.check_fits("the model", layout.bytes(), layout.bytes(), "use smaller layers")?;
+            Ok(Parameters::zeros(gpu, label, &Arc::new(layout)))
         };
-        let output = (name("decoder", config.decoder.len()), output);
-        let specs = encoder.parameters().chain(ParameterSpec::all(HEAD, &head));
-        let specs = specs.chain(decoder.parameters());
-        let specs = specs.chain(ParameterSpec::all(&output.0, &output.1));
-        let layout = Arc::new(Layout::new(specs));
-        gpu.check_fits("the model", layout.bytes(), "use smaller layers")?;
-        let parameters = Parameters::zeros(gpu, "parameters", &layout);
         Ok(Self {
             gpu: gpu.clone(),
             config: config.clone(),
             shape,
-            encoder,
-            head,
-            decoder,
-            output,
-            parameters,
+            parameters: zeros("parameters", network.parameters())?,
+            statistics: zeros("statistics", network.statistics())?,
+            network,
             choices: Arc::new(Choices::new(gpu.report())),
         })
     }
@@ -96,29 +144,9 @@ impl Vae {
         &self.gpu
     }
 
-    /// Fails unless a batch of `rows` images fits the adapter.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::Gpu`] naming the limit.
-    pub fn check_batch(&self, rows: usize) -> Result<()> {
-        let bytes = self.row_bytes().saturating_mul(rows as u64);
-        self.gpu.check_fits("a batch", bytes, "use a smaller --batch-size")
-    }
-
-    /// Bytes that a training step computes for an image: what goes into and comes out of each layer,
-    /// and its gradient.
-    pub(super) fn row_bytes(&self) -> u64 {
-        let ModelConfig { encoder, decoder, latent, .. } = &self.config;
-        let widths =
-            encoder.iter().chain(decoder).copied().chain([self.shape.pixels(), 2 * latent]);
-        widths.map(|width| 3 * 4 * padded(width) as u64).sum()
-    }
-
-    /// Inputs and outputs of its layers.
-    pub fn layers(&self) -> Vec<[usize; 2]> {
-        let specs = self.parameters.layout().specs();
-        specs.filter(|s| s.shape.len() == 2).map(|s| [s.shape[1], s.shape[0]]).collect()
+    /// Its layers.
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 
     /// Finds the fastest variants of its kernels for batches of `batch`, and takes them: see
@@ -131,11 +159,10 @@ impl Vae {
         &mut self,
         level: Tune,
         batch: usize,
-        found: impl FnMut(Product, [usize; 3], &Tuned),
+        mut found: impl FnMut(&Problem, &Tuned),
     ) -> Result<()> {
-        let activation = activation::named(&self.config.activation);
-        let layers = self.layers();
-        let choices = matmul::tune(&self.gpu, level, batch, &layers, activation, found)?;
+        let layers: Vec<[usize; 2]> = self.network.problems().iter().map(|p| { let Problem::Dense{inputs, outputs} = p; [*inputs, *outputs] }).collect();
+        let choices = matmul::tune(&self.gpu, level, batch, &layers, None, |_, [_, i, o], t| found(&Problem::dense(i, o), t))?;
         self.set_choices(choices);
         Ok(())
     }
@@ -170,85 +197,161 @@ impl Vae {
         &self.parameters
     }
 
-    /// Records the forward pass and the losses of x (batch, pixels), with epsilon (batch · latent)
-    /// as the noise: z = mean + exp(logvar / 2) · epsilon. Both are the plan's own.
-    pub fn forward(&self, plan: &mut Plan, x: &Tensor, epsilon: &Tensor) -> Forward {
-        let (encoder, z, kl) = self.encode(plan, x, epsilon);
-        let decoder = self.decoder.forward(plan, &self.parameters, z);
-        let (label, output) = &self.output;
-        let (own, below) = (self.parameters.of(label), &decoder[decoder.len() - 1]);
-        let likelihood = &self.config.likelihood;
-        let (doutput, recon) = output.forward_loss(plan, label, &own, below, likelihood, x);
-        Forward { encoder, decoder, doutput, recon, kl }
+    /// What its layers keep beside them: running statistics, which gradients do not change.
+    pub fn statistics(&self) -> &Parameters {
+        &self.statistics
     }
 
-    /// Records the encoder: x and each layer's output, z, and the KL divergence.
-    fn encode(&self, plan: &mut Plan, x: &Tensor, epsilon: &Tensor) -> (Vec<Value>, Value, Tensor) {
-        let x = Value { tensor: x.clone(), origin: Origin::Input };
-        let encoder = self.encoder.forward(plan, &self.parameters, x);
-        let (own, below) = (self.parameters.of(HEAD), &encoder[encoder.len() - 1]);
-        let (z, kl) = self.head.forward_latent(plan, HEAD, &own, below, epsilon);
-        (encoder, z, kl)
+    /// Tensors of `plan` for a batch of `rows` images and its noise.
+    pub fn batch(&self, plan: &Plan, rows: usize) -> Batch {
+        let (input, output) = (self.network.input, self.network.decoder.output());
+        let x = input.tensor(plan, rows);
+        let same = input == output && self.config.corruption.is_none();
+        let target = if same { x.clone() } else { output.tensor(plan, rows) };
+        Batch { rows, x, target, epsilon: plan.vector(rows * self.config.latent) }
     }
 
-    /// Records the backward pass of the batch mean of recon + β · KL, with β from `state` (see
-    /// [`crate::ops::State`]), as far as the products that give the parameters' gradients, which it
-    /// returns.
+    /// Records the forward pass of `batch` and its losses, in training if there are draws for it:
+    /// z = mean + exp(logvar / 2) · epsilon.
+    pub fn forward(
+        &self,
+        plan: &mut Plan,
+        batch: &Batch,
+        running: &Running,
+        training: Option<u64>,
+    ) -> Forward {
+        let training = training.map(|seed| Draws { seed, state: &running.state });
+        let Batch { rows, x, target, epsilon } = batch;
+        let mut pass = self.pass(plan, *rows, training);
+        let (encoder, head) = self.encode(&mut pass, x);
+        let kl = pass.plan.vector(self.config.latent);
+        let z = match self.config.variational {
+            true => {
+                let z = pass.plan.matrix(&[*rows, self.config.latent]);
+                let Running { state, units, .. } = running;
+                latent::forward(pass.plan, HEAD, state, &head.tensor, epsilon, &z, &kl, units);
+                z
+            }
+            false => head.tensor.clone(),
+        };
+        let decoder = self.network.decoder.forward(&mut pass, Value::new(z));
+        let output = &decoder[decoder.len() - 1];
+        let doutput = self.network.decoder.output().tensor(pass.plan, *rows);
+        let origin = output.origin.as_ref().expect("it depends on z");
+        let recon = loss::forward(
+            pass.plan,
+            "decoder",
+            self.config.likelihood,
+            &origin.pre,
+            origin.name,
+            target,
+            self.log_scale().as_ref(),
+            *rows,
+            &doutput,
+        );
+        let (epsilon, target) = (epsilon.clone(), target.clone());
+        Forward { rows: *rows, encoder, head, epsilon, decoder, target, doutput, recon, kl }
+    }
+
+    /// Records the backward pass of the batch mean of the objective, recon + β · KL or what
+    /// `divergence` makes of it, as far as the products that give the parameters' gradients, which it
+    /// returns. What no product gives goes into `gradients`.
     pub fn backward(
         &self,
         plan: &mut Plan,
-        state: &Tensor,
         forward: &Forward,
-    ) -> Vec<WeightGradient> {
-        let Forward { encoder, decoder, doutput, .. } = forward;
-        let mut pass = Backward { plan, parameters: &self.parameters, state, weights: Vec::new() };
-        let (label, output) = &self.output;
-        let dy = output.backward(&mut pass, label, &decoder[decoder.len() - 1], doutput);
-        let dhead = dy.and_then(|dy| self.decoder.backward(&mut pass, decoder, &dy));
-        let dhead = dhead.expect("z comes from the head");
-        let dy = self.head.backward(&mut pass, HEAD, &encoder[encoder.len() - 1], &dhead);
-        if let Some(dy) = dy {
-            self.encoder.backward(&mut pass, encoder, &dy);
+        divergence: &Divergence,
+        training: Draws,
+        gradients: Option<&Parameters>,
+    ) -> (Vec<matmul::WeightGradient>, Vec<conv::WeightGradient>) {
+        let Forward { rows, encoder, head, epsilon, decoder, target, doutput, recon, kl } = forward;
+        let parameters = &self.parameters;
+        let (weights, convolutions) = (Vec::new(), Vec::new());
+        let mut pass = nn::Backward {
+            plan,
+            batch: *rows,
+            parameters,
+            gradients,
+            training,
+            weights,
+            convolutions,
+        };
+        if let Some(scale) = self.log_scale() {
+            let gradients = gradients.expect("the scale's gradient has a place");
+            let [dscale] = gradients.expect(LIKELIHOOD, [LOG_SCALE]);
+            let likelihood = self.config.likelihood;
+            loss::backward_scale(
+                pass.plan, LIKELIHOOD, likelihood, target, recon, &scale, *rows, &dscale,
+            );
         }
-        pass.weights
+        let network = &self.network;
+        let dz = network.decoder.backward(&mut pass, decoder, doutput).expect("z has an origin");
+        let dhead = match self.config.variational {
+            true => {
+                let dhead = pass.plan.matrix(head.tensor.shape());
+                let state = training.state;
+                let head = &head.tensor;
+                latent::backward(
+                    pass.plan, HEAD, state, divergence, head, epsilon, kl, &dz, &dhead,
+                );
+                dhead
+            }
+            false => dz,
+        };
+        let below = &encoder[encoder.len() - 1];
+        if let Some(dy) = network.head.backward(&mut pass, HEAD, [below, head], &dhead) {
+            network.encoder.backward(&mut pass, encoder, &dy);
+        }
+        (pass.weights, pass.convolutions)
     }
 
-    /// Records the mean of the likelihood (batch, pixels), values in [0, 1] as far as the model
-    /// keeps to them, for z (batch, latent), padded.
+    fn pass<'a>(
+        &'a self,
+        plan: &'a mut Plan,
+        batch: usize,
+        training: Option<Draws<'a>>,
+    ) -> nn::Forward<'a> {
+        let Self { parameters, statistics, .. } = self;
+        nn::Forward { plan, batch, parameters, statistics, training }
+    }
+
+    /// Records the encoder: x, each layer's output, and the head's.
+    fn encode(&self, pass: &mut nn::Forward, x: &Tensor) -> (Vec<Value>, Value) {
+        let encoder = self.network.encoder.forward(pass, Value::input(x.clone()));
+        let head = self.network.head.forward(pass, HEAD, &encoder[encoder.len() - 1]);
+        (encoder, head)
+    }
+
+    fn log_scale(&self) -> Option<Tensor> {
+        let learnt = self.config.likelihood.is_learnt();
+        learnt.then(|| self.parameters.expect(LIKELIHOOD, [LOG_SCALE])).map(|[scale]| scale)
+    }
+
+    /// Records the decoder and the mean of the likelihood, laid out as the decoder's output, for z
+    /// (rows, latent): values in [0, 1] as far as the model keeps to them.
     pub(super) fn decode(&self, plan: &mut Plan, z: &Tensor) -> Tensor {
-        let z = Value { tensor: z.clone(), origin: Origin::Input };
-        let decoder = self.decoder.forward(plan, &self.parameters, z);
-        let (label, output) = &self.output;
-        // The Bernoulli likelihood has its mean's logits there.
-        let bernoulli = self.config.likelihood == "bernoulli";
-        let activation = if bernoulli { Some("sigmoid") } else { output.activation };
-        let mean = Linear { activation, ..*output };
-        let below = &decoder[decoder.len() - 1];
-        mean.forward(plan, label, &self.parameters.of(label), below).tensor
+        let rows = z.rows();
+        let mut pass = self.pass(plan, rows, None);
+        let decoder = self.network.decoder.forward(&mut pass, Value::input(z.clone()));
+        let output = &decoder[decoder.len() - 1].tensor;
+        let mean = self.network.decoder.output().tensor(plan, rows);
+        loss::mean(plan, "decoder", self.config.likelihood, output, &mean);
+        mean
     }
 
-    /// Records the mean of the posterior (batch, latent) of x (batch, pixels), padded.
-    pub(super) fn posterior_mean(&self, plan: &mut Plan, x: &Tensor) -> Tensor {
-        let epsilon = plan.vector(x.rows() * self.config.latent); // zero
-        self.encode(plan, x, &epsilon).1.tensor
+    /// Records the encoder; returns x, laid out as [`Network::input`] says, and the posterior's mean
+    /// (rows, latent).
+    pub(super) fn posterior_mean(&self, plan: &mut Plan, rows: usize) -> (Tensor, Tensor) {
+        let batch = self.batch(plan, rows);
+        let (_, head) = self.encode(&mut self.pass(plan, rows, None), &batch.x);
+        if !self.config.variational {
+            return (batch.x, head.tensor);
+        }
+        let z = plan.matrix(&[rows, self.config.latent]);
+        let kl = plan.vector(self.config.latent);
+        let Running { state, units, .. } = Running::new(self);
+        // The noise stays zero.
+        latent::forward(plan, HEAD, &state, &head.tensor, &batch.epsilon, &z, &kl, &units);
+        (batch.x, z)
     }
-}
-
-/// Linear layers of `widths`, each with the activation that the configuration names; and the last
-/// one's width.
-fn hidden(chain: &str, widths: &[usize], inputs: usize, config: &ModelConfig) -> (Chain, usize) {
-    let mut layers: Vec<(String, Box<dyn Layer>)> = Vec::new();
-    let mut inputs = inputs;
-    for (i, &outputs) in widths.iter().enumerate() {
-        let activation = activation::named(&config.activation);
-        layers.push((name(chain, i), Box::new(Linear { inputs, outputs, activation })));
-        inputs = outputs;
-    }
-    (Chain(layers), inputs)
-}
-
-/// The name of a chain's linear layer number `i`, as PyTorch's `Sequential` has it, where
-/// activations are layers too.
-fn name(chain: &str, i: usize) -> String {
-    format!("{chain}.{}", 2 * i)
 }

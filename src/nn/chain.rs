@@ -1,22 +1,128 @@
 //! Layers one after the other.
 
-use super::{Backward, Layer, ParameterSpec, Parameters, Value};
-use crate::gpu::{Plan, Tensor};
+use super::{
+    Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Setting, Shape, Value, activation,
+};
+use crate::error::{Error, Result};
+use crate::gpu::Tensor;
+use crate::ops::activation as activations;
 
-/// A sequence of layers with their names, as in `encoder.0`.
-pub struct Chain(pub Vec<(String, Box<dyn Layer>)>);
+/// A sequence of layers.
+pub struct Chain {
+    links: Vec<Link>,
+    output: Shape,
+}
+
+/// `message` about layer `i` of `specs`.
+fn at(name: &str, specs: &[LayerSpec], i: usize, message: &str) -> Error {
+    let (spec, count) = (&specs[i], specs.len());
+    Error::Usage(format!("{name}.{i} ({spec}), layer {} of {count}: {message}", i + 1))
+}
+
+/// A layer of a chain.
+pub struct Link {
+    /// As in `encoder.0`.
+    pub label: String,
+    /// The layer in words, and the activation that it computes as well.
+    pub words: String,
+    /// What computes it.
+    pub layer: Box<dyn Layer>,
+}
 
 impl Chain {
+    /// The layers that `specs` name for inputs of `input`. They are labelled by `name` and their
+    /// place, as in PyTorch's `Sequential`, activations included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming the layer, what it is given, and what it wants.
+    pub fn new(name: &str, specs: &[LayerSpec], input: Shape, build: &Build) -> Result<Self> {
+        let mut chain = Self { links: Vec::new(), output: input };
+        for (i, spec) in specs.iter().enumerate() {
+            let pushed = chain.push(format!("{name}.{i}"), spec, build);
+            pushed.map_err(|message| at(name, specs, i, &message))?;
+        }
+        Ok(chain)
+    }
+
+    /// Fails on layers that cannot be for any input.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming the layer.
+    pub fn check(name: &str, specs: &[LayerSpec]) -> Result<()> {
+        for (i, spec) in specs.iter().enumerate() {
+            super::check(spec).map_err(|message| at(name, specs, i, &message))?;
+            if let Some(Setting::Layers(inner)) = &spec.size {
+                Self::check(&format!("{name}.{i}"), inner)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn push(
+        &mut self,
+        label: String,
+        spec: &LayerSpec,
+        build: &Build,
+    ) -> std::result::Result<(), String> {
+        super::check(spec)?;
+        if let Some(activation) = activations::named(&spec.name) {
+            if let Some(last) = self.links.last_mut()
+                && last.layer.activate(activation)
+            {
+                last.words += &format!(", {activation}");
+                return Ok(());
+            }
+            let shape = self.output;
+            let layer = Box::new(activation::Activation { name: activation, shape });
+            self.links.push(Link { label, words: spec.to_string(), layer });
+            return Ok(());
+        }
+        let layer = super::build(spec, self.output, &Build { label: &label, ..*build })?;
+        let output = layer.output();
+        if !output.is_possible() {
+            let input = self.output;
+            return Err(format!("makes {output} of {input}, which is nothing, or too much"));
+        }
+        self.output = output;
+        self.links.push(Link { label, words: spec.to_string(), layer });
+        Ok(())
+    }
+
+    /// What comes out of it for each image.
+    pub fn output(&self) -> Shape {
+        self.output
+    }
+
+    /// Its layers.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
     /// Every layer's parameters under their full names.
-    pub fn parameters(&self) -> impl Iterator<Item = ParameterSpec> {
-        self.0.iter().flat_map(|(label, layer)| ParameterSpec::all(label, layer.as_ref()))
+    pub fn parameters(&self) -> Vec<ParameterSpec> {
+        self.full(|layer| layer.parameters())
+    }
+
+    /// What every layer keeps beside its parameters, likewise.
+    pub fn statistics(&self) -> Vec<ParameterSpec> {
+        self.full(|layer| layer.statistics())
+    }
+
+    fn full(&self, of: impl Fn(&dyn Layer) -> Vec<ParameterSpec>) -> Vec<ParameterSpec> {
+        let full = |link: &Link| {
+            let specs = of(link.layer.as_ref()).into_iter();
+            specs.map(|spec| spec.within(&link.label)).collect::<Vec<_>>()
+        };
+        self.links.iter().flat_map(full).collect()
     }
 
     /// Records every layer; returns x, then each layer's output.
-    pub fn forward(&self, plan: &mut Plan, parameters: &Parameters, x: Value) -> Vec<Value> {
+    pub fn forward(&self, pass: &mut Forward, x: Value) -> Vec<Value> {
         let mut values = vec![x];
-        for (label, layer) in &self.0 {
-            let y = layer.forward(plan, label, &parameters.of(label), &values[values.len() - 1]);
+        for Link { label, layer, .. } in &self.links {
+            let y = layer.forward(pass, label, &values[values.len() - 1]);
             values.push(y);
         }
         values
@@ -26,8 +132,8 @@ impl Chain {
     /// [`Chain::forward`] returned; returns the gradient by what the first one's x came from.
     pub fn backward(&self, pass: &mut Backward, values: &[Value], dy: &Tensor) -> Option<Tensor> {
         let mut dy = Some(dy.clone());
-        for ((label, layer), x) in self.0.iter().zip(values).rev() {
-            dy = layer.backward(pass, label, x, &dy?);
+        for (Link { label, layer, .. }, values) in self.links.iter().zip(values.windows(2)).rev() {
+            dy = layer.backward(pass, label, [&values[0], &values[1]], &dy?);
         }
         dy
     }

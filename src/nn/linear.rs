@@ -1,8 +1,8 @@
 //! The fully connected layer.
 
-use super::{Backward, Layer, Origin, ParameterSpec, Value};
-use crate::gpu::{Plan, Tensor};
-use crate::ops::matmul::{self, WeightGradient};
+use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
+use crate::gpu::Tensor;
+use crate::ops::matmul::{self, Problem, WeightGradient};
 
 /// y = f(x Wᵀ + b) with W (outputs, inputs), b (outputs) and an activation f, initialised as
 /// PyTorch's `Linear`: both uniform within ±1/√inputs.
@@ -16,84 +16,79 @@ pub struct Linear {
     pub activation: Option<&'static str>,
 }
 
-impl Linear {
-    /// As the encoder's last layer: z by [`matmul::forward_latent`], and its KL divergence.
-    pub fn forward_latent(
-        &self,
-        plan: &mut Plan,
-        label: &str,
-        parameters: &[Tensor],
-        x: &Value,
-        epsilon: &Tensor,
-    ) -> (Value, Tensor) {
-        let batch = x.tensor.rows();
-        let head = plan.matrix(&[batch, self.outputs]);
-        let z = plan.matrix(&[batch, self.outputs / 2]);
-        let [weight, bias] = parameters else { panic!("{label}: a weight and a bias") };
-        let kl = matmul::forward_latent(plan, label, &x.tensor, weight, bias, epsilon, &head, &z);
-        (Value { tensor: z, origin: Origin::Latent { head, epsilon: epsilon.clone() } }, kl)
-    }
-
-    /// As the decoder's last layer: dy and the reconstruction loss by [`matmul::forward_loss`].
-    pub fn forward_loss(
-        &self,
-        plan: &mut Plan,
-        label: &str,
-        parameters: &[Tensor],
-        x: &Value,
-        likelihood: &str,
-        target: &Tensor,
-    ) -> (Tensor, Tensor) {
-        let dy = plan.matrix(&[x.tensor.rows(), self.outputs]);
-        let [weight, bias] = parameters else { panic!("{label}: a weight and a bias") };
-        let Self { activation, .. } = *self;
-        let x = &x.tensor;
-        let recon =
-            matmul::forward_loss(plan, label, x, weight, bias, activation, likelihood, target, &dy);
-        (dy, recon)
-    }
+pub(super) fn build(
+    spec: &LayerSpec,
+    input: Shape,
+    build: &Build,
+) -> Result<Box<dyn Layer>, String> {
+    let (inputs, outputs) = (super::features(input)?, spec.size(build.image.values())?);
+    Ok(Box::new(Linear { inputs, outputs, activation: None }))
 }
 
 impl Layer for Linear {
+    fn output(&self) -> Shape {
+        Shape::Features(self.outputs)
+    }
+
     fn parameters(&self) -> Vec<ParameterSpec> {
         let bound = 1.0 / (self.inputs as f64).sqrt();
         vec![
-            ParameterSpec::new("weight", &[self.outputs, self.inputs], bound),
-            ParameterSpec::new("bias", &[self.outputs], bound),
+            ParameterSpec::uniform("weight", &[self.outputs, self.inputs], bound),
+            ParameterSpec::uniform("bias", &[self.outputs], bound),
         ]
     }
 
-    fn forward(&self, plan: &mut Plan, label: &str, parameters: &[Tensor], x: &Value) -> Value {
-        let shape = [x.tensor.rows(), self.outputs];
-        let (pre, y) = (plan.matrix(&shape), plan.matrix(&shape));
-        let [weight, bias] = parameters else { panic!("{label}: a weight and a bias") };
-        matmul::forward(plan, label, &x.tensor, weight, bias, self.activation, &pre, &y);
-        Value { tensor: y, origin: Origin::Activation { name: self.activation, pre } }
+    fn problems(&self) -> Vec<Problem> {
+        vec![Problem::dense(self.inputs, self.outputs)]
     }
 
-    fn backward(&self, pass: &mut Backward, label: &str, x: &Value, dy: &Tensor) -> Option<Tensor> {
-        let [weight, bias] = &pass.parameters.of(label)[..] else {
-            panic!("{label}: a weight and a bias")
-        };
+    fn activate(&mut self, name: &'static str) -> bool {
+        let free = self.activation.is_none();
+        self.activation.get_or_insert(name);
+        free
+    }
+
+    fn flop(&self) -> u64 {
+        2 * (self.inputs * self.outputs) as u64
+    }
+
+    fn bytes(&self) -> u64 {
+        2 * self.output().bytes() + Shape::Features(self.inputs).bytes()
+    }
+
+    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
+        let [pre, y] = [(); 2].map(|()| self.output().tensor(pass.plan, pass.batch));
+        let [weight, bias] = pass.parameters.expect(label, ["weight", "bias"]);
+        matmul::forward(
+            pass.plan,
+            label,
+            &x.tensor,
+            &weight,
+            &bias,
+            self.activation,
+            &pre,
+            &y,
+        );
+        Value::activated(self.activation, pre, y)
+    }
+
+    fn backward(
+        &self,
+        pass: &mut Backward,
+        label: &str,
+        [x, _]: [&Value; 2],
+        dy: &Tensor,
+    ) -> Option<Tensor> {
+        let [weight, bias] = pass.parameters.expect(label, ["weight", "bias"]);
         pass.weights.push(WeightGradient {
             dy: dy.clone(),
             x: x.tensor.clone(),
             weight: weight.clone(),
-            bias: bias.clone(),
+            bias,
         });
-        match &x.origin {
-            Origin::Input => None,
-            Origin::Activation { name, pre } => {
-                let dx = pass.plan.matrix(x.tensor.shape());
-                matmul::backward_input(pass.plan, label, dy, weight, *name, pre, &dx);
-                Some(dx)
-            }
-            Origin::Latent { head, epsilon } => {
-                let dhead = pass.plan.matrix(head.shape());
-                let Backward { plan, state, .. } = pass;
-                matmul::backward_latent(plan, label, state, dy, weight, head, epsilon, &dhead);
-                Some(dhead)
-            }
-        }
+        let origin = x.origin.as_ref()?;
+        let dx = Shape::Features(self.inputs).tensor(pass.plan, pass.batch);
+        matmul::backward_input(pass.plan, label, dy, &weight, origin.name, &origin.pre, &dx);
+        Some(dx)
     }
 }

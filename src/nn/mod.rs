@@ -1,71 +1,255 @@
 //! Layers with hand-written backward passes, chains of them, and their parameters.
 
+mod activation;
+mod avg_pool2d;
 mod chain;
+mod conv2d;
+mod conv_transpose2d;
 mod linear;
+mod max_pool2d;
+mod dropout;
+mod flatten;
 mod parameters;
+mod reshape;
+mod residual;
+mod shape;
+mod spec;
+mod upsample;
 
-pub use chain::Chain;
+use std::cell::Cell;
+
+pub use chain::{Chain, Link};
 pub use linear::Linear;
 pub use parameters::{Layout, ParameterSpec, Parameters};
+pub use shape::Shape;
+pub use spec::{LayerSpec, Setting};
 
 use crate::gpu::{Plan, Tensor};
-use crate::ops::matmul::WeightGradient;
+use crate::ops::{Extent, activation as activations, conv};
+use crate::ops::matmul::{Problem, WeightGradient};
 
-/// What goes from layer to layer, and where it came from: whoever computes its gradient takes that
-/// back through its origin at once.
-#[derive(Clone)]
-pub struct Value {
-    /// (batch, values)
-    pub tensor: Tensor,
-    /// What it was computed by, if that has no dispatch of its own.
-    pub origin: Origin,
+/// Every layer but the activations: its name, its options if it takes a size or any, and what makes
+/// it of them.
+const LAYERS: [(&str, Option<&[&str]>, BuildLayer); 10] = [
+    ("linear", Some(&[]), linear::build),
+    ("conv2d", Some(&["kernel", "stride", "padding"]), conv2d::build),
+    (
+        "conv_transpose2d",
+        Some(&["kernel", "stride", "padding", "output_padding"]),
+        conv_transpose2d::build,
+    ),
+    ("max_pool2d", Some(&["stride", "padding"]), max_pool2d::build),
+    ("avg_pool2d", Some(&["stride", "padding"]), avg_pool2d::build),
+    ("upsample", Some(&[]), upsample::build),
+    ("flatten", None, flatten::build),
+    ("reshape", Some(&[]), reshape::build),
+    ("dropout", Some(&[]), dropout::build),
+    ("residual", Some(&[]), residual::build),
+];
+
+type BuildLayer = fn(&LayerSpec, Shape, &Build) -> Result<Box<dyn Layer>, String>;
+
+/// What layers are built in.
+#[derive(Clone, Copy)]
+pub struct Build<'a> {
+    /// Shape of the model's images.
+    pub image: Shape,
+    /// Name of the layer that is being built.
+    pub label: &'a str,
+    /// Layers so far that draw random numbers.
+    pub draws: &'a Cell<u32>,
 }
 
-/// How a [`Value`] came about; gradients are by what it was computed from.
+/// What goes from layer to layer. Whoever computes its gradient takes that back at once through the
+/// activation that it came out of.
 #[derive(Clone)]
-pub enum Origin {
-    /// It was given: nobody asks for its gradient.
-    Input,
-    /// An activation of `pre`, which has its shape; the identity without a name.
-    Activation {
-        /// One of [`crate::ops::activation::NAMES`].
-        name: Option<&'static str>,
-        /// What went into it.
-        pre: Tensor,
-    },
-    /// Reparameterization.
-    Latent {
-        /// Means, then log-variances (batch, 2 · latent).
-        head: Tensor,
-        /// Standard normals (batch · latent).
-        epsilon: Tensor,
-    },
+pub struct Value {
+    /// A batch, laid out as its [`Shape`] says.
+    pub tensor: Tensor,
+    /// What it came out of; nothing for an input, for whose gradient nobody asks.
+    pub origin: Option<Origin>,
+    /// What the layer that made it keeps for its backward pass.
+    pub saved: Vec<Tensor>,
+    /// What went from layer to layer within that layer.
+    pub inner: Vec<Value>,
+}
+
+/// A value is an activation of `pre`, which has its shape.
+#[derive(Clone)]
+pub struct Origin {
+    /// One of [`crate::ops::activation::NAMES`]; the identity without one.
+    pub name: Option<&'static str>,
+    /// What went into it; the value itself where there is no activation.
+    pub pre: Tensor,
+}
+
+impl Value {
+    /// What nobody asks a gradient for.
+    pub fn input(tensor: Tensor) -> Self {
+        Self { tensor, origin: None, saved: Vec::new(), inner: Vec::new() }
+    }
+
+    /// The output of a layer without an activation.
+    pub fn new(tensor: Tensor) -> Self {
+        Self::activated(None, tensor.clone(), tensor)
+    }
+
+    /// y, an activation of `pre`.
+    pub fn activated(name: Option<&'static str>, pre: Tensor, y: Tensor) -> Self {
+        let origin = Some(Origin { name, pre });
+        Self { tensor: y, origin, saved: Vec::new(), inner: Vec::new() }
+    }
+}
+
+/// What random draws of a training step depend on.
+#[derive(Clone, Copy)]
+pub struct Draws<'a> {
+    /// Of the run.
+    pub seed: u64,
+    /// One [`crate::ops::State`], for the step.
+    pub state: &'a Tensor,
+}
+
+/// A forward pass while it is recorded.
+pub struct Forward<'a> {
+    /// What it is recorded into.
+    pub plan: &'a mut Plan,
+    /// Images in the batch.
+    pub batch: usize,
+    /// The model's parameters.
+    pub parameters: &'a Parameters,
+    /// What layers keep beside them.
+    pub statistics: &'a Parameters,
+    /// Of a training step; nothing in evaluation, where layers behave otherwise.
+    pub training: Option<Draws<'a>>,
 }
 
 /// A backward pass while it is recorded.
 pub struct Backward<'a> {
     /// What it is recorded into.
     pub plan: &'a mut Plan,
+    /// Images in the batch.
+    pub batch: usize,
     /// The model's parameters.
     pub parameters: &'a Parameters,
-    /// One [`crate::ops::State`], for the weight of the KL divergence.
-    pub state: &'a Tensor,
-    /// What the parameters' gradients are to be computed from, of all layers at once.
+    /// Where gradients go that no matrix product gives.
+    pub gradients: Option<&'a Parameters>,
+    /// What the forward pass had.
+    pub training: Draws<'a>,
+    /// What the other parameters' gradients are to be computed from, of all layers at once.
     pub weights: Vec<WeightGradient>,
+    /// Likewise, of the layers that convolve.
+    pub convolutions: Vec<conv::WeightGradient>,
 }
 
 /// A differentiable step of a chain. Both passes record dispatches; nothing runs until the plan is
 /// replayed.
 pub trait Layer: Send + Sync {
+    /// Shape of y for each image.
+    fn output(&self) -> Shape;
+
     /// The parameters that it trains, in the order in which the passes receive them. Their names
     /// follow the layer's own: `weight` becomes `encoder.0.weight`.
-    fn parameters(&self) -> Vec<ParameterSpec>;
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        Vec::new()
+    }
 
-    /// Records y = f(x) and returns y; x is (batch, inputs), y is (batch, outputs).
-    fn forward(&self, plan: &mut Plan, label: &str, parameters: &[Tensor], x: &Value) -> Value;
+    /// What it keeps beside them from step to step, which no gradient changes: PyTorch's buffers.
+    fn statistics(&self) -> Vec<ParameterSpec> {
+        Vec::new()
+    }
 
-    /// From dy (batch, outputs), the gradient by what y's origin is given, asks for the gradients of
-    /// the parameters and records the gradient by what x's origin is given, which it returns;
-    /// nothing for an input. `x` is what `forward` was given.
-    fn backward(&self, pass: &mut Backward, label: &str, x: &Value, dy: &Tensor) -> Option<Tensor>;
+    /// Whether matrix products give the gradients of all its parameters, so that the optimizer can
+    /// do its step where they are computed.
+    fn is_fusible(&self) -> bool {
+        true
+    }
+
+    /// The matrix products of a training step, to be tuned.
+    fn problems(&self) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// Takes on an activation of its output; false where it cannot.
+    fn activate(&mut self, _name: &'static str) -> bool {
+        false
+    }
+
+    /// Multiplications and additions of a forward pass for an image.
+    fn flop(&self) -> u64 {
+        0
+    }
+
+    /// Bytes for each image that a training step keeps of it: what it computes, forward and
+    /// backward.
+    fn bytes(&self) -> u64;
+
+    /// Records y = f(x) and returns y.
+    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value;
+
+    /// From dy, the gradient by what y's origin is given, asks for or records the gradients of the
+    /// parameters and records the gradient by what x's origin is given, which it returns; nothing for
+    /// an input. `x` is what `forward` was given and `y` what it returned.
+    fn backward(
+        &self,
+        pass: &mut Backward,
+        label: &str,
+        values: [&Value; 2],
+        dy: &Tensor,
+    ) -> Option<Tensor>;
+}
+
+/// Whether a layer is called so.
+fn is_layer(name: &str) -> bool {
+    LAYERS.iter().any(|(layer, ..)| *layer == name)
+}
+
+/// The layer that `spec`, which is no activation, names, for inputs of `input`.
+fn build(spec: &LayerSpec, input: Shape, build: &Build) -> Result<Box<dyn Layer>, String> {
+    let (_, _, make) = LAYERS.iter().find(|(name, ..)| *name == spec.name).expect("it was checked");
+    make(spec, input, build)
+}
+
+/// Fails unless there is a layer of that name, with such options.
+fn check(spec: &LayerSpec) -> Result<(), String> {
+    if activations::named(&spec.name).is_some() {
+        return check_options(spec, &[], false);
+    }
+    let Some((_, options, _)) = LAYERS.iter().find(|(name, ..)| *name == spec.name) else {
+        let layers = LAYERS.map(|(name, ..)| name).join(", ");
+        let activations = activations::NAMES.join(", ");
+        return Err(format!("there is no such layer; there are {layers}, and the activations {activations}"));
+    };
+    check_options(spec, options.unwrap_or_default(), options.is_some())
+}
+
+fn check_options(spec: &LayerSpec, options: &[&str], sized: bool) -> Result<(), String> {
+    if !sized && spec.size.is_some() {
+        return Err(format!("takes no size: write \"{}\"", spec.name));
+    }
+    let known = |name: &str| options.contains(&name);
+    match spec.options.iter().find(|(name, _)| !known(name)) {
+        Some((name, _)) if options.is_empty() => Err(format!("takes no option `{name}`")),
+        Some((name, _)) => Err(format!("takes no option `{name}`, only {}", options.join(", "))),
+        None => Ok(()),
+    }
+}
+
+/// The size of an input that must be features.
+fn features(input: Shape) -> Result<usize, String> {
+    match input {
+        Shape::Features(count) => Ok(count),
+        map => Err(format!("takes features, and is given maps of {map}; put \"flatten\" before it")),
+    }
+}
+
+/// The sizes of an input that must be maps.
+fn map(input: Shape) -> Result<(usize, Extent), String> {
+    match input {
+        Shape::Map { channels, extent } => Ok((channels, extent)),
+        Shape::Features(count) => Err(format!(
+            "takes maps, and is given {count} features; put {{ reshape = [channels, height, \
+             width] }} before it"
+        )),
+    }
 }

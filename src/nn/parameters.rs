@@ -5,37 +5,83 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use super::Layer;
 use crate::error::Result;
 use crate::gpu::{Gpu, Tensor, padded};
 
-/// Name, shape and initial range of a parameter.
+/// Name, shape and initial values of a parameter, or of what a layer keeps beside them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParameterSpec {
     /// As in PyTorch's `state_dict`: `encoder.0.weight`.
     pub name: String,
     /// As PyTorch's: (outputs, inputs) for a linear layer's weight.
     pub shape: Vec<usize>,
-    /// Initial values are uniform between −bound and bound.
+    /// What initial values are around.
+    pub centre: f64,
+    /// How far from it they are at most; they are uniform in between.
     pub bound: f64,
 }
 
 impl ParameterSpec {
-    /// A parameter named within its layer.
-    pub fn new(name: &str, shape: &[usize], bound: f64) -> Self {
-        Self { name: name.into(), shape: shape.to_vec(), bound }
+    /// Initial values between −bound and bound; named within its layer.
+    pub fn uniform(name: &str, shape: &[usize], bound: f64) -> Self {
+        Self { name: name.into(), shape: shape.to_vec(), centre: 0.0, bound }
     }
 
-    /// The parameters of `layer` under their full names.
-    pub fn all(label: &str, layer: &dyn Layer) -> impl Iterator<Item = Self> {
-        let full = move |spec: Self| Self { name: format!("{label}.{}", spec.name), ..spec };
-        layer.parameters().into_iter().map(full)
+    /// All values `value` at first; named within its layer.
+    pub fn constant(name: &str, shape: &[usize], value: f64) -> Self {
+        Self { name: name.into(), shape: shape.to_vec(), centre: value, bound: 0.0 }
     }
 
-    /// Values in a row, and from row to row on the adapter: those of matrices are padded.
-    fn row(&self) -> [usize; 2] {
-        let columns = self.shape[1..].iter().product();
-        [columns, if self.shape.len() > 1 { padded(columns) } else { columns }]
+    /// The same, named within the layer `label`.
+    pub fn within(self, label: &str) -> Self {
+        Self { name: format!("{label}.{}", self.name), ..self }
+    }
+
+    /// How it lies on the adapter: rows, places in each, and channels at each place, whose values are
+    /// padded. PyTorch has the channels before the places: (outputs, inputs) of linear layers,
+    /// (channels, height, width) of maps, (rows, channels, height, width) of convolutions.
+    /// One row of a single place for vectors, which have no padding.
+    fn places(&self) -> [usize; 3] {
+        match self.shape[..] {
+            [count] => [1, 1, count],
+            [outputs, inputs] => [outputs, 1, inputs],
+            [channels, height, width] => [1, height * width, channels],
+            [rows, channels, height, width] => [rows, height * width, channels],
+            _ => panic!("{}: no parameter has the shape {:?}", self.name, self.shape),
+        }
+    }
+
+    /// Elements from place to place on the adapter.
+    fn stride(&self) -> usize {
+        let channels = self.places()[2];
+        if self.shape.len() > 1 { padded(channels) } else { channels }
+    }
+
+    /// Elements on the adapter.
+    fn extent(&self) -> usize {
+        let [rows, places, _] = self.places();
+        rows * places * self.stride()
+    }
+
+    /// Each value's place on the adapter, in PyTorch's order.
+    fn order(&self) -> impl Iterator<Item = usize> {
+        let ([rows, places, channels], stride) = (self.places(), self.stride());
+        let at = move |row, channel| {
+            (0..places).map(move |place| (row * places + place) * stride + channel)
+        };
+        (0..rows).flat_map(move |row| (0..channels).flat_map(move |c| at(row, c)))
+    }
+
+    /// Its part of `arena`, from element `offset` on: a vector, or a matrix of all places of a row
+    /// (of a map: all places).
+    fn view(&self, arena: &Tensor, offset: usize) -> Tensor {
+        let [rows, places, channels] = self.places();
+        match self.shape.len() {
+            1 => arena.view(offset, &[channels]),
+            3 => arena.view_matrix(offset, &[places, channels]),
+            2 => arena.view_matrix(offset, &[rows, channels]),
+            _ => arena.view_matrix(offset, &[rows, places * self.stride()]),
+        }
     }
 
     /// Number of values.
@@ -62,8 +108,7 @@ impl Layout {
         let mut elements = 0;
         let mut place = |spec: ParameterSpec| {
             let offset = elements;
-            let extent = spec.shape[0] * spec.row()[1];
-            elements += extent.next_multiple_of(Tensor::ALIGNMENT);
+            elements += spec.extent().next_multiple_of(Tensor::ALIGNMENT);
             (spec, offset)
         };
         let entries = specs.into_iter().map(&mut place).collect();
@@ -84,8 +129,8 @@ impl Layout {
     pub fn initial(&self, seed: u64) -> Vec<Vec<f32>> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut draw = |spec: &ParameterSpec| {
-            let bound = spec.bound as f32;
-            (0..spec.len()).map(|_| rng.random_range(-bound..=bound)).collect()
+            let (centre, bound) = (spec.centre as f32, spec.bound as f32);
+            (0..spec.len()).map(|_| centre + rng.random_range(-bound..=bound)).collect()
         };
         self.specs().map(&mut draw).collect()
     }
@@ -115,16 +160,14 @@ impl Parameters {
         &self.arena
     }
 
-    /// The tensors of the layer named `layer`, in its order.
-    pub fn of(&self, layer: &str) -> Vec<Tensor> {
-        let own = |(spec, _): &&(ParameterSpec, usize)| {
-            spec.name.rsplit_once('.').is_some_and(|(prefix, _)| prefix == layer)
-        };
-        let view = |(spec, offset): &(ParameterSpec, usize)| match spec.shape.len() {
-            1 => self.arena.view(*offset, &spec.shape),
-            _ => self.arena.view_matrix(*offset, &spec.shape),
-        };
-        self.layout.entries.iter().filter(own).map(view).collect()
+    /// The tensors called `names` of the layer `label`; panics if one is missing.
+    pub fn expect<const N: usize>(&self, label: &str, names: [&str; N]) -> [Tensor; N] {
+        names.map(|name| {
+            let full = format!("{label}.{name}");
+            let found = self.layout.entries.iter().find(|(spec, _)| spec.name == full);
+            let (spec, offset) = found.unwrap_or_else(|| panic!("{full}: no such parameter"));
+            spec.view(&self.arena, *offset)
+        })
     }
 
     /// Overwrites every parameter; `values` in the layout's order and of its sizes.
@@ -132,9 +175,9 @@ impl Parameters {
         let mut all = vec![0.0; self.layout.elements];
         assert_eq!(values.len(), self.layout.entries.len(), "one value for each parameter");
         for ((spec, offset), values) in self.layout.entries.iter().zip(values) {
-            let [columns, stride] = spec.row();
-            let rows = all[*offset..].chunks_mut(stride).zip(values.as_ref().chunks(columns));
-            rows.for_each(|(to, from)| to[..columns].copy_from_slice(from));
+            for (at, value) in spec.order().zip(values.as_ref()) {
+                all[offset + at] = *value;
+            }
         }
         self.arena.write(gpu, &all);
     }
@@ -147,9 +190,7 @@ impl Parameters {
     pub fn read(&self, gpu: &Gpu) -> Result<Vec<Vec<f32>>> {
         let all: Vec<f32> = self.arena.read(gpu)?;
         let part = |(spec, offset): &(ParameterSpec, usize)| {
-            let [columns, stride] = spec.row();
-            let rows = all[*offset..].chunks(stride).take(spec.shape[0]);
-            rows.flat_map(|row| &row[..columns]).copied().collect()
+            spec.order().map(|at| all[offset + at]).collect()
         };
         Ok(self.layout.entries.iter().map(part).collect())
     }

@@ -1,42 +1,104 @@
 //! The input of a step: a batch from the dataset on the GPU, and its noise.
 
-use super::{Stream, halves, shader};
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
+
+use super::{Extent, Stream, halves, shader};
 use crate::gpu::{Plan, Shader, Tensor};
 
 /// `shaders/gather.wgsl`.
 pub const SHADER: Shader = shader!("gather", "index", "state", "rng");
 
-/// x (rows, pixels), padded = the images at `order[row..row + rows]`, as floats in [0, 1], with
-/// `row` from `state`. `images` holds one byte a pixel, four to an element, `order` (count) indices.
+/// What is done to the pixels of a denoising model's input (Vincent 2008).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Corruption {
+    /// Normal noise of this standard deviation is added; what leaves [0, 1] is cut off.
+    Gaussian(f64),
+    /// This share of the pixels is set to 0.
+    Masking(f64),
+}
+
+/// Random draws: a run's seed, and which of its streams.
+pub type Noise = (u64, Stream);
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    rows: u32,
+    channels: u32,
+    places: u32,
+    row_quads: u32,
+    words: u32,
+    noise: u32,
+    seed: [u32; 2],
+    stream: u32,
+    corruption: u32,
+    spread: f32,
+    masked: f32,
+}
+
+/// A dataset on the adapter.
+pub struct Source<'a> {
+    /// One byte a value (count, channels, height, width), four to an element.
+    pub images: &'a Tensor,
+    /// The images' indices (count).
+    pub order: &'a Tensor,
+    /// Channels of an image.
+    pub channels: usize,
+    /// Its rows and columns.
+    pub extent: Extent,
+}
+
+/// x = the images at `order[row..row + batch]`, as floats in [0, 1], with `row` from `state`; either
+/// features (batch, channels · height · width) or, if `maps` says so, maps (batch · height · width,
+/// channels).
 ///
-/// With a seed and a stream, epsilon = the standard normals of [`super::noise::normal`].
+/// With a seed and a stream, epsilon = the standard normals of [`super::noise::normal`]; `corruption`
+/// comes with its own.
 #[expect(clippy::too_many_arguments, reason = "a step's whole input")]
 pub fn batch(
     plan: &mut Plan,
     label: &str,
     state: &Tensor,
-    images: &Tensor,
-    order: &Tensor,
+    source: &Source,
     x: &Tensor,
-    noise: Option<(u64, Stream)>,
+    maps: bool,
+    corruption: Option<(Corruption, Noise)>,
+    noise: Option<Noise>,
     epsilon: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "batch", &[]);
-    let quads = x.extent() / 4;
+    let places = source.extent.height * source.extent.width;
     let (seed, stream) = noise.unwrap_or((0, Stream::Train));
     let count = noise.map_or(0, |_| epsilon.len());
-    let [low, high] = halves(seed);
-    let params = [
-        x.rows() as u32,
-        x.columns() as u32,
-        (x.stride() / 4) as u32,
-        images.len() as u32,
-        count as u32,
-        low,
-        high,
-        stream as u32,
-    ];
+    let mut params = Params {
+        rows: (x.len() / (source.channels * places)) as u32,
+        channels: source.channels as u32,
+        places: places as u32,
+        row_quads: (x.stride() / 4) as u32,
+        words: source.images.len() as u32,
+        noise: count as u32,
+        seed: halves(seed),
+        stream: stream as u32,
+        corruption: 0,
+        spread: 0.0,
+        masked: 0.0,
+    };
+    let mut kind = 0;
+    if let Some((corruption, (seed, stream))) = corruption {
+        assert!(noise.is_none_or(|noise| noise.0 == seed), "{label}: one seed for all");
+        params.seed = halves(seed);
+        params.corruption = stream as u32;
+        (kind, params.spread, params.masked) = match corruption {
+            Corruption::Gaussian(spread) => (1, spread as f32, 0.0),
+            Corruption::Masking(share) => (2, 0.0, share as f32),
+        };
+    }
+    let constants = [("MAPS", maps.into()), ("CORRUPTION", kind)];
+    let kernel = plan.gpu().kernel(&SHADER, "batch", &constants);
+    let Source { images, order, .. } = *source;
     let tensors =
         [("state", state), ("images", images), ("order", order), ("x", x), ("epsilon", epsilon)];
-    plan.record_elements(kernel, label, &params, &tensors, quads + count.div_ceil(4));
+    let elements = x.extent() / 4 + count.div_ceil(4);
+    plan.record_elements(kernel, label, &params, &tensors, elements);
 }

@@ -5,17 +5,25 @@
 //!
 //! [`Plan`]: crate::gpu::Plan
 
+pub mod activate;
 pub mod activation;
 pub mod adam;
+pub mod add;
+pub mod dropout;
 pub mod column_sums;
 pub mod conv;
 pub mod gather;
+pub mod latent;
 pub mod likelihood;
 pub mod limits;
+pub mod loss;
 pub mod matmul;
 pub mod noise;
+pub mod pool;
 pub mod report;
+pub mod reshape;
 pub mod shuffle;
+pub mod upsample;
 pub mod sums;
 
 use bytemuck::{Pod, Zeroable};
@@ -38,24 +46,33 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 9] = [
+pub const SHADERS: &[&Shader] = &[
+    &activate::SHADER,
     &adam::SHADER,
+    &add::SHADER,
     &column_sums::SHADER,
+    &dropout::SHADER,
     &gather::SHADER,
+    &latent::SHADER,
     &limits::SHADER,
+    &loss::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
+    &pool::SHADER,
     &report::SHADER,
+    &reshape::SHADER,
     &shuffle::SHADER,
     &sums::SHADER,
+    &upsample::SHADER,
 ];
 
-/// The size of an image or of a map of features.
+/// Rows and columns of an image or a feature map. A batch of them is a matrix (batch · height · width,
+/// channels).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// Pixels down.
+    /// Rows.
     pub height: usize,
-    /// Pixels across.
+    /// Columns.
     pub width: usize,
 }
 
@@ -74,8 +91,6 @@ pub struct State {
     pub images: u32,
     /// Step size of the optimizer.
     pub learning_rate: f32,
-    /// Weight β of the KL divergence.
-    pub kl_weight: f32,
     /// Reconstruction loss summed over this epoch's images so far, over `images`, in nats.
     pub recon: f32,
     /// KL divergence, likewise.
@@ -83,7 +98,8 @@ pub struct State {
 }
 
 impl State {
-    const WORDS: usize = size_of::<Self>() / 4;
+    /// Elements that it takes.
+    pub const WORDS: usize = size_of::<Self>() / 4;
 
     /// A tensor that holds one state, zeroed.
     pub fn tensor(gpu: &Gpu, label: &str) -> Tensor {
@@ -118,6 +134,14 @@ pub enum Stream {
     Evaluate = 2,
     /// Draws from the prior.
     Sample = 3,
+    /// What corrupts the input in training.
+    Corrupt = 4,
+    /// What corrupts it in evaluation.
+    CorruptEvaluate = 5,
+    /// Pixels from the likelihood.
+    Pixels = 6,
+    /// Which elements are dropped.
+    Dropout = 7,
 }
 
 /// Position of `name` in `names`, as the shaders' constants count. Panics if there is none:
@@ -125,6 +149,15 @@ pub enum Stream {
 fn kind(names: &[&str], name: &str) -> u32 {
     let position = names.iter().position(|n| *n == name);
     position.unwrap_or_else(|| panic!("{name}: not one of {names:?}")) as u32
+}
+
+/// Quads in each of `tensors`; panics unless they are padded matrices of one layout.
+fn quads(label: &str, tensors: &[&Tensor]) -> usize {
+    let layout = |tensor: &Tensor| (tensor.rows(), tensor.columns(), tensor.stride());
+    let same = tensors.iter().all(|tensor| layout(tensor) == layout(tensors[0]));
+    assert!(same, "{label}: layouts differ");
+    assert!(tensors[0].stride().is_multiple_of(4), "{label}: matrices must be padded");
+    tensors[0].extent() / 4
 }
 
 fn halves(seed: u64) -> [u32; 2] {

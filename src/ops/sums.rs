@@ -46,25 +46,25 @@ struct Params {
 /// Adds up the parts of each of `sums`, whose results lie in `results` as they say.
 pub fn parts(plan: &mut Plan, label: &str, sums: &[Sum], results: &Tensor) {
     for sums in sums.chunks(TASKS) {
-        let params = tasks(plan, sums);
+        let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
+        let params = tasks(&all, sums);
         let kernel = plan.gpu().kernel(&SHADER, "parts", &[]);
-        let tensors = [("addends", &plan.workspace()), ("result", results)];
+        let tensors = [("addends", &all), ("result", results)];
         plan.record_elements(kernel, label, &params, &tensors, params.count as usize);
     }
 }
 
-fn tasks(plan: &Plan, sums: &[Sum]) -> Params {
+fn tasks(all: &Tensor, sums: &[Sum]) -> Params {
     let mut params = Params { tasks: sums.len() as u32, ..Zeroable::zeroed() };
     let quads = |elements: usize| {
         assert!(elements.is_multiple_of(4), "matrices must be padded");
         (elements / 4) as u32
     };
     for (task, Sum { parts, offset, result }) in params.list.iter_mut().zip(sums) {
-        assert!(parts.shares_buffer(&plan.workspace()), "tensors of another plan");
         assert!(offset + result.extent() <= parts.stride(), "a result longer than its parts");
         *task = Task {
             first: params.count,
-            part: quads(parts.offset() + offset),
+            part: quads(parts.offset() - all.offset() + offset),
             step: quads(parts.stride()),
             parts: parts.rows() as u32,
             to: quads(result.offset()),

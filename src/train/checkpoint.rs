@@ -48,6 +48,8 @@ impl Trainer {
         for (prefix, into) in trainer.saved_parts() {
             file.load_parameters(gpu, prefix, into)?;
         }
+        let units = file.words("units", trainer.units.len())?;
+        trainer.units = units.into_iter().map(f32::from_bits).collect();
         trainer.host = saved;
         Ok(trainer)
     }
@@ -64,13 +66,15 @@ impl Trainer {
         }
         file.insert_words("checksum", &[self.checksum]);
         file.insert_words("state", bytemuck::cast_slice(&[self.host]));
+        file.insert_words("units", bytemuck::cast_slice(&self.units));
         file.write()
     }
 
     /// What a checkpoint keeps for every parameter, under these prefixes.
-    fn saved_parts(&self) -> [(&'static str, &Parameters); 3] {
+    fn saved_parts(&self) -> [(&'static str, &Parameters); 4] {
         [
             ("parameter.", self.model().parameters()),
+            ("statistic.", self.model().statistics()),
             ("first_moment.", &self.step.first_moment),
             ("second_moment.", &self.step.second_moment),
         ]

@@ -4,8 +4,8 @@ use super::Losses;
 use super::split::{Split, batches};
 use crate::data::Images;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Plan, Tensor};
-use crate::model::Vae;
+use crate::gpu::{Gpu, Plan};
+use crate::model::{ModelConfig, Running, Vae};
 use crate::ops::{State, Stream, report};
 
 /// Batches in a submission: enough to hide its cost, few enough for a slow adapter's watchdog.
@@ -23,9 +23,9 @@ pub enum Noise {
 /// A split on the adapter and the plans that compute its losses.
 pub struct Evaluator {
     gpu: Gpu,
-    kl_weight: f64,
+    config: ModelConfig,
     split: Split,
-    state: Tensor,
+    running: Running,
     /// Plans for full batches and for a smaller last one, with how often each runs.
     plans: Vec<(Plan, usize)>,
 }
@@ -42,25 +42,24 @@ impl Evaluator {
             return Err(Error::Usage("an evaluation takes at least one image at a time".into()));
         }
         vae.check_shape(images)?;
-        vae.check_batch(batch_size.min(images.len()))?;
         let gpu = vae.gpu();
         let split = Split::upload(gpu, images)?;
-        let state = State::tensor(gpu, "evaluation state");
+        let running = Running::new(vae);
         let noise = match noise {
             Noise::Seeded(seed) => Some((seed, Stream::Evaluate)),
             Noise::Mean => None,
         };
         let record = |rows: usize| {
             let mut plan = vae.plan();
-            let (x, epsilon) = split.record_batch(&mut plan, vae, rows, &state, noise);
-            let forward = vae.forward(&mut plan, &x, &epsilon);
-            report::accumulate(&mut plan, "step", rows, &forward.recon, &forward.kl, &state);
-            plan.prepare();
-            plan
+            let state = &running.state;
+            let batch = split.record_batch(&mut plan, vae, rows, state, noise);
+            let forward = vae.forward(&mut plan, &batch, &running, None);
+            report::accumulate(&mut plan, "step", rows, &forward.recon, &forward.kl, state);
+            plan.prepare("a batch", "use a smaller --batch-size")?;
+            Ok(plan)
         };
-        let plans = batches(split.count, batch_size, record);
-        let kl_weight = vae.config().kl_weight;
-        Ok(Self { gpu: gpu.clone(), kl_weight, split, state, plans })
+        let plans = batches(split.count, batch_size, record)?;
+        Ok(Self { gpu: gpu.clone(), config: vae.config().clone(), split, running, plans })
     }
 
     /// The mean losses of the model as it is now, with one read-back.
@@ -70,14 +69,15 @@ impl Evaluator {
     /// [`crate::Error::Gpu`] if the adapter fails.
     pub fn run(&self) -> Result<Losses> {
         let state = State { images: self.split.count as u32, ..State::default() };
-        state.write(&self.gpu, &self.state);
+        self.running.write(&self.gpu, &state, &vec![0.0; self.running.units.len()]);
         for (plan, times) in &self.plans {
             for first in (0..*times).step_by(SUBMISSION) {
                 let steps = SUBMISSION.min(times - first);
                 self.gpu.submit(|pass| (0..steps).for_each(|_| plan.encode(pass)));
             }
         }
-        let state = State::read(&self.gpu, &self.state)?;
-        Ok(Losses::new(state.recon.into(), state.kl.into(), self.kl_weight))
+        let (state, units) = self.running.read(&self.gpu)?;
+        let units: Vec<f64> = units.into_iter().map(f64::from).collect();
+        Ok(Losses::new(&self.config, state.recon.into(), &units))
     }
 }

@@ -10,7 +10,7 @@ mod step;
 mod trainer;
 
 pub use evaluate::{Evaluator, Noise};
-pub use metrics::{EpochReport, Losses};
+pub use metrics::{ACTIVE, EpochReport, Losses};
 pub use run::{COLUMNS, RunFolder, reconstructions};
 pub use step::TrainStep;
 pub use trainer::{Progress, TrainOptions, Trainer};

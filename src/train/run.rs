@@ -168,8 +168,14 @@ impl RunFolder {
             .and_then(|()| self.write(&unfinished, trainer, data))
             .and_then(|()| {
                 FILES.iter().try_for_each(|file| {
-                    let place = self.path.join(file);
-                    fs::rename(unfinished.join(file), &place).map_err(Error::io("write", &place))
+                    let (made, place) = (unfinished.join(file), self.path.join(file));
+                    let done = match (made.exists(), place.exists()) {
+                        (true, _) => fs::rename(made, &place),
+                        // An older run's; this one has none.
+                        (false, true) => fs::remove_file(&place),
+                        (false, false) => Ok(()),
+                    };
+                    done.map_err(Error::io("write", &place))
                 })
             });
         let _ = fs::remove_dir_all(&unfinished);
@@ -194,7 +200,9 @@ impl RunFolder {
         crate::files::write(&folder.join(LOSS), svg.as_bytes())?;
         let model = trainer.model();
         model.save(folder.join(MODEL), &config.train)?;
-        model.sample(COUNT)?.save_grid(folder.join(SAMPLES), COLUMNS)?;
+        if model.config().variational {
+            model.sample(COUNT)?.save_grid(folder.join(SAMPLES), COLUMNS)?;
+        }
         let images = data.test.as_ref().unwrap_or(&data.train);
         reconstructions(model, images, COUNT / 2)?.save_grid(folder.join(RECONSTRUCTIONS), COLUMNS)
     }

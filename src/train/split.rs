@@ -3,8 +3,10 @@
 use crate::data::Images;
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
-use crate::model::Vae;
-use crate::ops::{Stream, gather};
+use crate::model::{Batch, Vae};
+use crate::nn::Shape;
+use crate::ops::gather::{self, Noise, Source};
+use crate::ops::{Extent, Stream};
 
 /// Images on the adapter, packed four bytes to an element, and the order to take them in.
 pub(super) struct Split {
@@ -18,7 +20,7 @@ impl Split {
     pub fn upload(gpu: &Gpu, images: &Images) -> Result<Self> {
         let bytes = images.pixels.len().next_multiple_of(4);
         let remedy = "use fewer or smaller images (--size)";
-        gpu.check_fits("the dataset", bytes as u64, remedy)?;
+        gpu.check_fits("the dataset", bytes as u64, bytes as u64, remedy)?;
         let mut words = vec![0u32; bytes / 4];
         bytemuck::cast_slice_mut(&mut words)[..images.pixels.len()].copy_from_slice(&images.pixels);
         let order: Vec<u32> = (0..images.len() as u32).collect();
@@ -31,22 +33,42 @@ impl Split {
         Ok(split)
     }
 
-    /// Records the next batch: x (rows, pixels) by the row in `state`, and epsilon (rows · latent)
-    /// from a seed and stream; zeros without one.
+    /// Records the next batch, by the row in `state`, with its noise from a seed and streams; without
+    /// one z is the posterior's mean.
     pub fn record_batch(
         &self,
         plan: &mut Plan,
         vae: &Vae,
         rows: usize,
         state: &Tensor,
-        noise: Option<(u64, Stream)>,
-    ) -> (Tensor, Tensor) {
-        let x = plan.matrix(&[rows, vae.shape().pixels()]);
-        let epsilon = plan.vector(rows * vae.config().latent);
+        noise: Option<Noise>,
+    ) -> Batch {
+        let batch = vae.batch(plan, rows);
+        let shape = vae.shape();
+        let extent = Extent { height: shape.height, width: shape.width };
         let Self { images, order, .. } = self;
-        gather::batch(plan, "input", state, images, order, &x, noise, &epsilon);
-        (x, epsilon)
+        let source = Source { images, order, channels: shape.channels, extent };
+        let is_map = |shape: Shape| matches!(shape, Shape::Map { .. });
+        let Batch { x, target, epsilon, .. } = &batch;
+        let corruption = vae.config().corruption.map(|corruption| (corruption, corrupting(noise)));
+        let maps = is_map(vae.network().input);
+        let variational = noise.filter(|_| vae.config().variational);
+        gather::batch(plan, "input", state, &source, x, maps, corruption, variational, epsilon);
+        if !batch.is_own_target() {
+            let maps = is_map(vae.network().decoder.output());
+            gather::batch(plan, "output", state, &source, target, maps, None, None, epsilon);
+        }
+        batch
     }
+}
+
+/// What corrupts the pixels of a batch whose other noise is `noise`.
+fn corrupting(noise: Option<Noise>) -> Noise {
+    let stream = match noise {
+        Some((_, Stream::Train)) => Stream::Corrupt,
+        _ => Stream::CorruptEvaluate,
+    };
+    (noise.map_or(0, |(seed, _)| seed), stream)
 }
 
 /// Plans for `count` images: one for a full batch and one for what is left, each from `record` by
@@ -54,10 +76,10 @@ impl Split {
 pub(super) fn batches(
     count: usize,
     batch_size: usize,
-    record: impl Fn(usize) -> Plan,
-) -> Vec<(Plan, usize)> {
+    record: impl Fn(usize) -> Result<Plan>,
+) -> Result<Vec<(Plan, usize)>> {
     let rows = batch_size.min(count);
     let parts = [(rows, count / rows), (count % rows, 1)];
     let parts = parts.into_iter().filter(|(rows, _)| *rows > 0);
-    parts.map(|(rows, times)| (record(rows), times)).collect()
+    parts.map(|(rows, times)| Ok((record(rows)?, times))).collect()
 }

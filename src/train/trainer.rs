@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::model::{Config, TrainConfig, Vae};
 use crate::ops::matmul::Tune;
-use crate::ops::{State, Stream, shuffle};
+use crate::ops::{State, Stream, latent, shuffle};
 
 /// What may be set for one call of training, and is not part of a [`Config`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,6 +43,8 @@ pub struct Trainer {
     vae: Vae,
     pub(super) step: TrainStep,
     pub(super) host: State,
+    /// What [`crate::model::Running::units`] holds.
+    pub(super) units: Vec<f32>,
     shuffle: Plan,
     /// Plans for a full batch and for the last, smaller one, with how often each runs in an epoch.
     steps: Vec<(Plan, usize)>,
@@ -82,31 +84,32 @@ impl Trainer {
             )));
         }
         let mut vae = Vae::new(gpu, &config.model, data.shape(), seed)?;
-        vae.check_batch(batch_size)?;
         match choices.filter(|choices| choices.are_for(gpu.report())) {
             Some(choices) => vae.set_choices(choices),
-            None => vae.tune(options.tune, batch_size, |_, _, _| ())?,
+            None => vae.tune(options.tune, batch_size, |_, _| ())?,
         }
-        let step = TrainStep::new(&vae);
+        let per_epoch = images.div_ceil(batch_size);
+        let divergence = config.model.divergence(per_epoch, config.train.epochs);
+        let step = TrainStep::new(&vae, divergence, seed);
         let split = Split::upload(gpu, &data.train)?;
 
         let mut shuffle = Plan::new(gpu);
-        shuffle::permutation(&mut shuffle, "epoch", seed, &step.state, &split.order);
+        shuffle::permutation(&mut shuffle, "epoch", seed, &step.running.state, &split.order);
         let steps = batches(images, batch_size, |rows| {
             let mut plan = vae.plan();
             let noise = Some((seed, Stream::Train));
-            let (x, epsilon) = split.record_batch(&mut plan, &vae, rows, &step.state, noise);
-            step.record(&mut plan, &vae, &x, &epsilon);
-            plan.prepare();
-            plan
-        });
+            let state = &step.running.state;
+            let batch = split.record_batch(&mut plan, &vae, rows, state, noise);
+            step.record(&mut plan, &vae, &batch);
+            plan.prepare("a training step", "use a smaller --batch-size")?;
+            Ok(plan)
+        })?;
         let evaluate = |test| Evaluator::new(&vae, test, batch_size, Noise::Seeded(seed));
         let evaluator = data.test.as_ref().map(evaluate).transpose()?;
         gpu.check()?;
         let host = State {
             images: images as u32,
             learning_rate: learning_rate as f32,
-            kl_weight: config.model.kl_weight as f32,
             ..State::default()
         };
         Ok(Self {
@@ -116,6 +119,7 @@ impl Trainer {
             vae,
             step,
             host,
+            units: vec![0.0; latent::STATISTICS * config.model.latent],
             shuffle,
             steps,
             evaluator,
@@ -147,7 +151,7 @@ impl Trainer {
     /// The plan of a full step and the state it works on, for timing it: what runs it must see that
     /// the state's row leaves a whole batch.
     pub(crate) fn full_step(&self) -> (&Plan, &Tensor) {
-        (&self.steps[0].0, &self.step.state)
+        (&self.steps[0].0, &self.step.running.state)
     }
 
     /// Steps in an epoch.
@@ -189,25 +193,28 @@ impl Trainer {
             return Ok(None);
         }
         let first_row = self.host.row;
-        self.host.write(&self.gpu, &self.step.state);
+        self.step.running.write(&self.gpu, &self.host, &self.units);
         self.gpu.check()?;
         let begun = Instant::now();
         self.submit_steps(progress)?;
-        self.host = State::read(&self.gpu, &self.step.state)?;
+        (self.host, self.units) = self.step.running.read(&self.gpu)?;
         let seconds = begun.elapsed().as_secs_f64();
 
-        let State { epoch, step, row, images, recon, kl, .. } = self.host;
+        let State { epoch, step, row, images, recon, .. } = self.host;
         // The sums are over all images of an epoch; a part of one has used only `row` of them.
         let used = f64::from(images) / f64::from(row.max(1));
-        let kl_weight = self.config.model.kl_weight;
-        let train = Losses::new(f64::from(recon) * used, f64::from(kl) * used, kl_weight);
+        let units: Vec<f64> = self.units.iter().map(|unit| f64::from(*unit) * used).collect();
+        let train = Losses::new(&self.config.model, f64::from(recon) * used, &units);
         let complete = row == images;
         if complete {
             self.host = State { epoch: epoch + 1, row: 0, recon: 0.0, kl: 0.0, ..self.host };
+            self.units.fill(0.0);
         }
         // Who interrupts wants to go.
         let evaluator = self.evaluator.as_ref().filter(|_| complete || self.is_finished());
         let validation = evaluator.map(Evaluator::run).transpose()?;
+        let seen = validation.as_ref().unwrap_or(&train);
+        let (unit_kl, active_units) = (seen.unit_kl.clone(), seen.active_units);
         Ok(Some(EpochReport {
             epoch: epoch + 1,
             step,
@@ -215,9 +222,11 @@ impl Trainer {
             train_loss: train.loss,
             train_recon: train.recon,
             train_kl: train.kl,
-            val_loss: validation.map(|v| v.loss),
-            val_recon: validation.map(|v| v.recon),
-            val_kl: validation.map(|v| v.kl),
+            val_loss: validation.as_ref().map(|v| v.loss),
+            val_recon: validation.as_ref().map(|v| v.recon),
+            val_kl: validation.as_ref().map(|v| v.kl),
+            unit_kl,
+            active_units,
             images_per_second: f64::from(row - first_row) / seconds,
             complete,
         }))

@@ -15,13 +15,20 @@ fn place_and_limit() -> Option<(Place, u64)> {
     Some((place, limit))
 }
 
+/// Gives the first layer of `chain` this width.
+fn widen(place: &Place, chain: &str, width: u64) {
+    let layer = |width: u64| format!("{chain} = [{{ linear = {width} }}");
+    place.edit("tiny.toml", &layer(16), &layer(width));
+}
+
 /// Asserts that training fails because `what` is too large.
 #[track_caller]
 fn too_large(place: &Place, limit: u64, args: &[&str], what: &str, remedy: &str) {
     let name = adapter().as_ref().unwrap()["name"].as_str().unwrap();
-    let limit = format!("and the adapter {name} binds at most {} MiB: {remedy}", limit >> 20);
+    let limit =
+        format!("and the adapter {name} holds at most {} MiB in a tensor: {remedy}", limit >> 20);
     let train = ["train", "--config", "tiny.toml", "--out", "run"];
-    place.fails(&[&train, args].concat(), 1, &[&format!("error: {what} takes "), &limit]);
+    place.fails(&[&train, args].concat(), 1, &[&format!("error: {what} has tensors of "), &limit]);
 }
 
 #[test]
@@ -39,7 +46,7 @@ fn a_dataset_too_large_fails() {
 #[test]
 fn a_model_too_large_fails() {
     let Some((place, limit)) = place_and_limit() else { return };
-    place.edit("tiny.toml", "encoder = [16]", &format!("encoder = [{}]", limit / (4 * 64) + 1));
+    widen(&place, "encoder", limit / (4 * 64) + 1);
     too_large(&place, limit, &[], "the model", "use smaller layers");
 }
 
@@ -47,9 +54,9 @@ fn a_model_too_large_fails() {
 fn a_batch_too_large_fails() {
     let Some((place, limit)) = place_and_limit() else { return };
     place.write("idx/train-images-idx3-ubyte", idx(20_000, 8, 8));
-    place.edit("tiny.toml", "encoder = [16]", &format!("encoder = [{}]", limit / 4 / 20_000 + 1));
+    widen(&place, "encoder", limit / 4 / 20_000 + 1);
     let args = ["--batch-size", "20000"];
-    too_large(&place, limit, &args, "a batch", "use a smaller --batch-size");
+    too_large(&place, limit, &args, "a training step", "use a smaller --batch-size");
 }
 
 #[test]
@@ -58,8 +65,7 @@ fn images_train_and_are_drawn_of_which_a_whole_grid_does_not_fit() {
     // One side of images of which a hundred, the pictures' count, exceed the limit.
     let side = ((limit / 4 / 100) as f64).sqrt() as u32 + 1;
     place.write("large/train-images-idx3-ubyte", idx(3, side, side));
-    place.edit("tiny.toml", "encoder = [16]", "encoder = [2]");
-    place.edit("tiny.toml", "decoder = [16]", "decoder = [2]");
+    ["encoder", "decoder"].map(|chain| widen(&place, chain, 2));
     place.train("run", &["--data", "large", "--batch-size", "2", "--max-steps", "1"]);
     let (gap, columns) = (2, 10);
     let width = columns * (side + gap) + gap;

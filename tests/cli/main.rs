@@ -39,7 +39,8 @@ const RUN_FILES: [&str; 7] = [
 ];
 
 /// A model that trains in no time, on the dataset of the current folder.
-const TINY: &str = "[model]\nencoder = [16]\nlatent = 2\ndecoder = [16]\n\n\
+const TINY: &str = "[model]\nlatent = 2\nencoder = [{ linear = 16 }, \"relu\"]\n\
+                    decoder = [{ linear = 16 }, \"relu\", { linear = \"image\" }]\n\n\
                     [train]\nepochs = 2\nbatch_size = 16\n\n[data]\npath = \"idx\"\n";
 
 /// A folder for a test to work in, with `tiny.toml` and a dataset `idx` of 64 and 32 images of 8x8.

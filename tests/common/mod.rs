@@ -6,6 +6,19 @@ use std::path::PathBuf;
 
 use vae_gpu::{Error, Gpu};
 
+/// All that the ops' shaders want to be told, of any value: for who looks at their entry points only.
+pub const CONSTANTS: [(&str, u32); 9] = [
+    ("ACTIVATION", 0),
+    ("CORRUPTION", 0),
+    ("FACTOR", 1),
+    ("KERNEL", 1),
+    ("LIKELIHOOD", 0),
+    ("MAPS", 0),
+    ("PADDING", 0),
+    ("QUADS", 1),
+    ("STRIDE", 1),
+];
+
 /// Says that the calling test is skipped, past libtest, which captures what `eprintln` writes.
 pub fn skip(why: impl std::fmt::Display) {
     let thread = std::thread::current();

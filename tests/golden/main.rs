@@ -9,9 +9,10 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 use vae_gpu::gpu::Choices;
 use vae_gpu::model::ModelConfig;
-use vae_gpu::nn::Parameters;
+use vae_gpu::nn::{LayerSpec, Parameters, Setting};
 use vae_gpu::ops::State;
-use vae_gpu::ops::matmul::{PRODUCTS, Variant};
+use vae_gpu::ops::latent::Divergence;
+use vae_gpu::ops::matmul::{PRODUCTS, Problem, Variant};
 use vae_gpu::train::TrainStep;
 use vae_gpu::{Gpu, ImageShape, Vae};
 
@@ -72,14 +73,21 @@ impl Trace {
 
     fn model(&self, gpu: &Gpu) -> Vae {
         let config = &self.config;
+        let linear = |size| LayerSpec::new("linear", Setting::Integer(size));
+        let hidden = |widths: &[usize]| -> Vec<LayerSpec> {
+            let activation = || LayerSpec::new(&config.activation, None);
+            widths.iter().flat_map(|width| [linear(*width), activation()]).collect()
+        };
+        let mut decoder = hidden(&config.decoder_hidden);
+        decoder.push(linear(config.pixels));
+        decoder.extend(config.output_activation.iter().map(|name| LayerSpec::new(name, None)));
         let model = ModelConfig {
-            encoder: config.hidden.clone(),
+            encoder: hidden(&config.hidden),
             latent: config.latent,
-            decoder: config.decoder_hidden.clone(),
-            activation: config.activation.clone(),
-            likelihood: config.likelihood.clone(),
-            output_activation: config.output_activation.clone().unwrap_or("none".into()),
+            decoder,
+            likelihood: serde_json::from_value(config.likelihood.clone().into()).unwrap(),
             kl_weight: config.kl_weight,
+            ..ModelConfig::default()
         };
         let shape = ImageShape { width: config.pixels, height: 1, channels: 1 };
         Vae::new(gpu, &model, shape, 0).unwrap()
@@ -121,9 +129,10 @@ fn ways(gpu: &Gpu) -> impl Iterator<Item = Way> {
 /// Every product of every layer in the variant of `words`.
 fn all(vae: &Vae, words: &str) -> Choices {
     let mut choices = Choices::new(vae.gpu().report());
-    for (product, [inputs, outputs]) in
-        PRODUCTS.iter().flat_map(|product| vae.layers().into_iter().map(move |l| (product, l)))
+    for (product, problem) in
+        PRODUCTS.iter().flat_map(|product| vae.network().problems().into_iter().map(move |l| (product, l)))
     {
+        let Problem::Dense { inputs, outputs } = problem;
         choices.set(product.problem(inputs, outputs), words.into());
     }
     choices
@@ -147,29 +156,28 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
     vae.parameters().write(gpu, &trace.parameters("initial", vae.parameters()));
 
     let new = if way.gradients { TrainStep::with_gradients } else { TrainStep::new };
-    let step = new(&vae);
+    let step = new(&vae, Divergence::weighted(trace.config.kl_weight), 0);
     let mut plan = vae.plan();
-    let (x, epsilon) = (plan.matrix(&[batch, pixels]), plan.vector(batch * latent));
-    step.record(&mut plan, &vae, &x, &epsilon);
+    let given = vae.batch(&plan, batch);
+    step.record(&mut plan, &vae, &given);
 
     let (batches, noise) = (trace.raw("batches"), trace.floats("noise"));
     let expected = ["loss", "recon", "kl"].map(|name| trace.floats(name));
     let mut state = State {
         images: batch as u32,
         learning_rate: trace.config.learning_rate as f32,
-        kl_weight: trace.config.kl_weight as f32,
         ..State::default()
     };
     for i in 0..steps {
         let bytes = &batches[i * batch * pixels..][..batch * pixels];
         let floats: Vec<f32> = bytes.iter().map(|b| f32::from(*b) / 255.0).collect();
-        x.write(gpu, &floats);
+        given.x.write(gpu, &floats);
         let floats = noise[i * batch * latent..][..batch * latent].iter().map(|v| *v as f32);
-        epsilon.write(gpu, &floats.collect::<Vec<f32>>());
+        given.epsilon.write(gpu, &floats.collect::<Vec<f32>>());
         (state.recon, state.kl) = (0.0, 0.0);
-        state.write(gpu, &step.state);
+        state.write(gpu, &step.running.state);
         plan.run();
-        state = State::read(gpu, &step.state).unwrap();
+        state = State::read(gpu, &step.running.state).unwrap();
 
         let (recon, kl) = (f64::from(state.recon), f64::from(state.kl));
         let losses = [recon + trace.config.kl_weight * kl, recon, kl];

@@ -41,7 +41,7 @@ fn gradients(seed: u64, len: usize) -> Vec<f32> {
 }
 
 pub fn write_state(gpu: &Gpu, state: &Tensor, step: u32) {
-    let values = State { step, learning_rate: LEARNING_RATE, kl_weight: 7.0, ..State::default() };
+    let values = State { step, learning_rate: LEARNING_RATE, ..State::default() };
     values.write(gpu, state);
 }
 

@@ -3,50 +3,78 @@
 //! The oracles are written from the definitions, in the most obvious way, and are themselves checked
 //! by central differences. Sizes are awkward on purpose: the kernels run without bounds checks.
 
+mod activate;
 mod adam;
+mod add;
 mod check;
 mod column_sums;
 #[path = "../common/mod.rs"]
 mod common;
+mod dropout;
 mod conv;
 mod erf;
 mod gather;
+mod latent;
 mod limits;
+mod loss;
+mod maps;
 mod matmul;
 mod noise;
+mod pool;
 mod report;
+mod reshape;
 mod shuffle;
 mod sums;
 mod threefry;
+mod upsample;
 
 use std::collections::BTreeSet;
 
 use vae_gpu::ops;
 
 /// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
-const CASES: [(&str, fn()); 23] = [
+const CASES: &[(&str, fn())] = &[
+    ("activate.backward", activate::backward),
+    ("activate.forward", activate::forward),
     ("adam.step", adam::step),
+    ("add.backward", add::backward),
+    ("add.forward", add::forward),
     ("column_sums.parts", column_sums::parts),
     ("conv.backward_input", conv::backward_input),
     ("conv.backward_weight", conv::backward_weight),
     ("conv.forward", conv::forward),
     ("conv_transpose.backward_input", conv::transposed_backward_input),
     ("conv_transpose.forward", conv::transposed_forward),
+    ("dropout.backward", dropout::backward),
+    ("dropout.forward", dropout::forward),
     ("gather.batch", gather::batch),
+    ("latent.backward", latent::backward),
+    ("latent.forward", latent::forward),
     ("limits.arithmetic", limits::arithmetic),
     ("limits.copy", limits::copy),
     ("limits.touch", limits::touch),
+    ("loss.backward_scale", loss::backward_scale),
+    ("loss.draw", loss::draw),
+    ("loss.forward", loss::forward),
+    ("loss.mean", loss::mean),
     ("matmul.backward_input", matmul::backward_input),
-    ("matmul.backward_latent", matmul::backward_latent),
     ("matmul.backward_weight", matmul::backward_weight),
     ("matmul.backward_weight_adam", matmul::backward_weight_adam),
     ("matmul.forward", matmul::forward),
-    ("matmul.forward_latent", matmul::forward_latent),
-    ("matmul.forward_loss", matmul::forward_loss),
     ("matmul/naive.naive", matmul::naive),
     ("noise.normal", noise::normal),
+    ("pool.average_backward", pool::average_backward),
+    ("pool.average_forward", pool::average_forward),
+    ("pool.max_backward", pool::max_backward),
+    ("pool.max_forward", pool::max_forward),
     ("report.accumulate", report::accumulate),
+    ("reshape.flatten_backward", reshape::flatten_backward),
+    ("reshape.flatten_forward", reshape::flatten_forward),
+    ("reshape.unflatten_backward", reshape::unflatten_backward),
+    ("reshape.unflatten_forward", reshape::unflatten_forward),
     ("shuffle.permutation", shuffle::permutation),
+    ("upsample.backward", upsample::backward),
+    ("upsample.forward", upsample::forward),
     ("sums.parts", sums::parts),
 ];
 
@@ -54,7 +82,7 @@ const CASES: [(&str, fn()); 23] = [
 fn every_entry_point_has_an_oracle() {
     let mut entries: BTreeSet<_> = ops::matmul::forms().map(String::from).collect();
     for shader in ops::SHADERS {
-        let module = naga::front::wgsl::parse_str(&shader.text(&[("QUADS", 1)])).unwrap();
+        let module = naga::front::wgsl::parse_str(&shader.text(&common::CONSTANTS)).unwrap();
         entries.extend(module.entry_points.iter().map(|e| format!("{}.{}", shader.name, e.name)));
     }
     let cases: BTreeSet<_> = CASES.iter().map(|(name, _)| name.to_string()).collect();

@@ -12,7 +12,7 @@ pub const SEED: u64 = 0x0123_4567_89AB_CDEF;
 
 /// Four normals by Box and Muller. The words become fractions in 32 bits, as on the adapter, since
 /// close to one a rounding of the fraction moves the radius; all the rest is in 64.
-fn normals(words: [u32; 4]) -> [f64; 4] {
+pub fn normals(words: [u32; 4]) -> [f64; 4] {
     let [u, a, v, b] = words.map(|word| {
         let fraction = word as f32 / 2f32.powi(32) + 0.5 / 2f32.powi(32);
         f64::from(fraction)

@@ -6,7 +6,7 @@ use naga::Module;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use vae_gpu::gpu::{AdapterReport, Backend, Shader};
 use vae_gpu::ops::matmul::{self, Variant};
-use vae_gpu::ops::{SHADERS, activation, likelihood, limits};
+use vae_gpu::ops::{SHADERS, activation, limits, loss};
 
 /// One entry point of a shader with its constants set.
 pub struct Text {
@@ -92,17 +92,40 @@ fn defaults() -> impl Iterator<Item = Variant> {
     })
 }
 
+/// The constants that the ops give to a shader, likewise.
+fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
+    let activations = || constants("matmul.forward");
+    let each = |more: &[(&'static str, u32)]| {
+        activations().into_iter().map(|own| [&own, more].concat()).collect::<Vec<_>>()
+    };
+    let window = |[kernel, stride, padding]: [u32; 3]| {
+        each(&[("KERNEL", kernel), ("STRIDE", stride), ("PADDING", padding)])
+    };
+    match name {
+        "activate" | "add" | "dropout" | "reshape" => activations(),
+        "gather" => [[0, 0], [1, 0], [0, 1], [1, 2]]
+            .map(|[maps, kind]| vec![("MAPS", maps), ("CORRUPTION", kind)])
+            .to_vec(),
+        "loss" => (0..loss::KINDS.len() as u32)
+            .flat_map(|kind| each(&[("LIKELIHOOD", kind)]))
+            .collect(),
+        "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
+        "pool" => {
+            [[1, 1, 0], [2, 2, 0], [3, 2, 1], [16, 1, 8]].into_iter().flat_map(window).collect()
+        }
+        "upsample" => {
+            [1, 2, 3].into_iter().flat_map(|factor| each(&[("FACTOR", factor)])).collect()
+        }
+        _ => vec![vec![]],
+    }
+}
+
 /// The constants that the ops give to the products of an entry point, besides those of the variant:
 /// every value of each.
 fn constants(form: &str) -> Vec<Vec<(&'static str, u32)>> {
-    let activations = 0..=activation::NAMES.len() as u32;
-    let activations = activations.map(|kind| ("ACTIVATION", kind));
     match matmul::entry(form) {
-        "forward" | "backward_input" => activations.map(|constant| vec![constant]).collect(),
-        "forward_loss" => activations
-            .flat_map(|a| {
-                (0..likelihood::NAMES.len() as u32).map(move |l| vec![a, ("LIKELIHOOD", l)])
-            })
+        "forward" | "backward_input" => (0..=activation::NAMES.len() as u32)
+            .map(|kind| vec![("ACTIVATION", kind)])
             .collect(),
         _ if form.starts_with("matmul.backward_weight") => vec![vec![("TASKS", 16)]],
         _ => vec![vec![]],
@@ -113,11 +136,7 @@ fn constants(form: &str) -> Vec<Vec<(&'static str, u32)>> {
 pub fn texts() -> Vec<Text> {
     let mut texts = Vec::new();
     for shader in SHADERS {
-        let sets = match shader.name {
-            "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
-            _ => vec![vec![]],
-        };
-        for set in sets {
+        for set in shader_constants(shader.name) {
             let module = naga::front::wgsl::parse_str(&shader.text(&set)).unwrap();
             let entries = module.entry_points.iter().map(|entry| &entry.name);
             texts.extend(entries.map(|entry| Text::new(shader, entry, &set, false)));

@@ -6,6 +6,7 @@ mod numbers;
 
 use std::ops::ControlFlow;
 
+use vae_gpu::nn::{LayerSpec, Setting};
 use vae_gpu::{
     Config, Dataset, Evaluator, Gpu, ImageShape, Images, Noise, TrainOptions, Trainer, Vae,
 };
@@ -29,8 +30,10 @@ fn data() -> Dataset {
 
 fn config(epochs: u32) -> Config {
     let mut config = Config::default();
-    config.model.encoder = vec![24];
-    config.model.decoder = vec![17];
+    let linear = |size| LayerSpec::new("linear", size);
+    let hidden = |size| vec![linear(Setting::Integer(size)), LayerSpec::new("relu", None)];
+    config.model.encoder = hidden(24);
+    config.model.decoder = [hidden(17), vec![linear(Setting::Text("image".into()))]].concat();
     config.model.latent = 3;
     config.train.batch_size = 20;
     config.train.epochs = epochs;
@@ -196,7 +199,7 @@ fn models_without_hidden_layers_train() {
     let Some(gpu) = common::gpu() else { return };
     let mut config = config(3);
     config.model.encoder.clear();
-    config.model.decoder.clear();
+    config.model.decoder = vec![LayerSpec::new("linear", Setting::Text("image".into()))];
     let mut trainer = trainer(&gpu, &config, TrainOptions::default());
     let before = weights(&gpu, &trainer);
     let losses: Vec<_> = trainer.epochs().map(|r| r.unwrap().train_loss).collect();
@@ -209,7 +212,7 @@ fn models_without_hidden_layers_train() {
 #[test]
 fn the_step_of_the_preset_mlp_is_the_one_that_architecture_md_lists() {
     let Some(gpu) = common::gpu() else { return };
-    let config = vae_gpu::Preset::Mlp.config();
+    let config = vae_gpu::Preset::MLP.config();
     let data = Dataset { name: "blobs".into(), train: images(130), test: None };
     let trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default()).unwrap();
     let page = include_str!("../../ARCHITECTURE.md");

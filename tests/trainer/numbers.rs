@@ -1,6 +1,7 @@
 //! What comes out of a model: losses, initial weights, samples.
 
 use vae_gpu::ops::State;
+use vae_gpu::ops::likelihood::{Likelihood, Scale};
 
 use super::*;
 
@@ -25,26 +26,33 @@ fn an_evaluation_repeats_itself_and_without_noise_does_not_depend_on_the_batch()
 fn images_of_any_kind_give_finite_losses() {
     let Some(gpu) = common::gpu() else { return };
     let shape = ImageShape { width: 5, height: 3, channels: 3 };
-    let names = [("bernoulli", "none"), ("gaussian", "none"), ("gaussian", "sigmoid")];
-    for (likelihood, output_activation) in names {
+    let names = [
+        (Likelihood::Bernoulli, None),
+        (Likelihood::SquaredError, None),
+        (Likelihood::SquaredError, Some("sigmoid")),
+        (Likelihood::ContinuousBernoulli, None),
+        (Likelihood::Gaussian(Scale::Learnt), None),
+        (Likelihood::Laplace(Scale::Fixed(0.1)), None),
+    ];
+    for (likelihood, activation) in names {
         for byte in [0, 128, 255] {
             let train = Images { shape, pixels: vec![byte; 21 * shape.pixels()] };
             let data = Dataset { name: "flat".into(), train, test: None };
             let mut config = config(2);
-            config.model.likelihood = likelihood.into();
-            config.model.output_activation = output_activation.into();
+            config.model.likelihood = likelihood;
+            config.model.decoder.extend(activation.map(|name| LayerSpec::new(name, None)));
             let mut trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default()).unwrap();
             for report in trainer.epochs() {
-                assert!(report.unwrap().train_loss.is_finite(), "{likelihood}, pixels of {byte}");
+                assert!(report.unwrap().train_loss.is_finite(), "{likelihood:?}, pixels of {byte}");
             }
         }
     }
 }
 
 /// A model whose posterior has this log-variance whatever it sees, and its largest logits this size.
-fn extreme(gpu: &Gpu, likelihood: &str, log_variance: f32, logit: f32) -> Vae {
+fn extreme(gpu: &Gpu, likelihood: Likelihood, log_variance: f32, logit: f32) -> Vae {
     let mut config = config(1);
-    config.model.likelihood = likelihood.into();
+    config.model.likelihood = likelihood;
     let vae = Vae::new(gpu, &config.model, images(1).shape, 1).unwrap();
     let mut values = vae.parameters().read(gpu).unwrap();
     for (spec, values) in vae.parameters().layout().specs().zip(&mut values) {
@@ -65,13 +73,13 @@ fn extreme(gpu: &Gpu, likelihood: &str, log_variance: f32, logit: f32) -> Vae {
 #[test]
 fn losses_stay_finite_at_the_extremes() {
     let Some(gpu) = common::gpu() else { return };
-    for likelihood in ["bernoulli", "gaussian"] {
+    for likelihood in [Likelihood::Bernoulli, Likelihood::SquaredError] {
         for log_variance in [-80.0, 80.0] {
             for logit in [-1e4, 1e4] {
                 let vae = extreme(&gpu, likelihood, log_variance, logit);
                 let evaluator = Evaluator::new(&vae, &images(203), 20, Noise::Seeded(1));
                 let losses = evaluator.unwrap().run().unwrap();
-                let what = format!("{likelihood}, log-variance {log_variance}, logits {logit}");
+                let what = format!("{likelihood:?}, log-variance {log_variance}, logits {logit}");
                 assert!(losses.loss.is_finite() && losses.loss > 0.0, "{what}: {losses:?}");
                 let kl = 1.5 * (f64::from(log_variance).exp() - 1.0 - f64::from(log_variance));
                 assert!((losses.kl / kl - 1.0).abs() < 1e-4, "{what}: {losses:?}, not {kl}");
@@ -85,7 +93,9 @@ fn weights_that_are_not_numbers_show_in_the_loss() {
     let Some(gpu) = common::gpu() else { return };
     for activation in vae_gpu::ops::activation::NAMES {
         let mut config = config(1);
-        config.model.activation = activation.into();
+        for layer in config.model.encoder.iter_mut().filter(|layer| layer.name == "relu") {
+            layer.name = activation.into();
+        }
         let vae = Vae::new(&gpu, &config.model, images(1).shape, 1).unwrap();
         let mut values = vae.parameters().read(&gpu).unwrap();
         values[0].fill(f32::NAN);

@@ -14,7 +14,7 @@ macro_rules! part {
 const FRAME: [&str; 2] = [part!("shared/index"), part!("matmul/product")];
 
 /// Forms, and the parts that complete them.
-const FORMS: [(&str, &[&str]); 12] = [
+const FORMS: &[(&str, &[&str])] = &[
     (
         "matmul.forward",
         &[
@@ -27,28 +27,6 @@ const FORMS: [(&str, &[&str]); 12] = [
         ],
     ),
     (
-        "matmul.forward_latent",
-        &[
-            part!("matmul/forward_latent"),
-            part!("matmul/batch"),
-            part!("matmul/left_rows"),
-            part!("matmul/right_rows"),
-            part!("shared/math"),
-        ],
-    ),
-    (
-        "matmul.forward_loss",
-        &[
-            part!("matmul/forward_loss"),
-            part!("matmul/batch"),
-            part!("matmul/left_rows"),
-            part!("matmul/right_rows"),
-            part!("shared/activation"),
-            part!("shared/likelihood"),
-            part!("shared/math"),
-        ],
-    ),
-    (
         "matmul.backward_input",
         &[
             part!("matmul/backward_input"),
@@ -56,17 +34,6 @@ const FORMS: [(&str, &[&str]); 12] = [
             part!("matmul/left_rows"),
             part!("matmul/right_columns"),
             part!("shared/activation"),
-            part!("shared/math"),
-        ],
-    ),
-    (
-        "matmul.backward_latent",
-        &[
-            part!("matmul/backward_latent"),
-            part!("matmul/batch"),
-            part!("matmul/left_rows"),
-            part!("matmul/right_columns"),
-            part!("shared/state"),
             part!("shared/math"),
         ],
     ),

@@ -18,7 +18,7 @@ pub use tune::{Tune, Tuned, tune};
 pub use variant::Variant;
 pub use weights::{WeightGradient, backward_weight, backward_weight_adam};
 
-use super::{activation, kind, likelihood};
+use super::activation;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 pub(super) use forms::kernel;
 
@@ -36,6 +36,25 @@ pub enum Product {
 /// Every [`Product`].
 pub const PRODUCTS: [Product; 3] =
     [Product::Forward, Product::BackwardInput, Product::BackwardWeight];
+
+/// The matrix products of a layer, to be tuned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// Of a fully connected one.
+    Dense {
+        /// Values that go in.
+        inputs: usize,
+        /// Values that come out.
+        outputs: usize,
+    },
+}
+
+impl Problem {
+    /// Of a fully connected layer.
+    pub fn dense(inputs: usize, outputs: usize) -> Self {
+        Self::Dense { inputs, outputs }
+    }
+}
 
 impl Product {
     /// As entry points begin.
@@ -101,75 +120,6 @@ pub fn forward(
     call.record(plan, label, "matmul.forward", &[activation::constant(activation)], &tensors);
 }
 
-/// head (batch, 2 · latent) = x · weightᵀ + bias, its rows the mean, then the log-variance;
-/// z (batch, latent) = mean + exp(logvar / 2) · epsilon (batch · latent). Returns the KL divergence
-/// from the standard normal prior, ½ Σ (mean² + exp(logvar) − logvar − 1), in nats, in parts that
-/// add up to the batch's sum (Kingma and Welling 2013).
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
-pub fn forward_latent(
-    plan: &mut Plan,
-    label: &str,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    epsilon: &Tensor,
-    head: &Tensor,
-    z: &Tensor,
-) -> Tensor {
-    let latent = z.columns();
-    let sizes = [x.rows(), weight.columns(), weight.rows()];
-    let mut call = Call::new(plan, Product::Forward, sizes, [x, weight, head]);
-    // Units in pairs: their means, then their log-variances.
-    call.params[1] = 4 * latent.div_ceil(2) as u32;
-    call.params[6] = latent as u32;
-    call.params[7] = z.stride() as u32 / 4;
-    let losses = plan.vector(call.groups() * call.variant.partials());
-    let tensors = [
-        ("left", x),
-        ("right", weight),
-        ("bias", bias),
-        ("epsilon", epsilon),
-        ("head", head),
-        ("z", z),
-        ("losses", &losses),
-    ];
-    call.record(plan, label, "matmul.forward_latent", &[], &tensors);
-    losses
-}
-
-/// The decoder's last layer and its loss against `target` (batch, outputs): dy is the gradient of
-/// the batch mean of the loss by what the activation is given. Returns the loss under the
-/// `likelihood` of [`likelihood::NAMES`], in nats, in parts that add up to the batch's sum.
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
-pub fn forward_loss(
-    plan: &mut Plan,
-    label: &str,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    activation: Option<&str>,
-    likelihood: &str,
-    target: &Tensor,
-    dy: &Tensor,
-) -> Tensor {
-    assert_eq!(target.stride(), dy.stride(), "{label}: layouts differ");
-    let sizes = [x.rows(), weight.columns(), weight.rows()];
-    let call = Call::new(plan, Product::Forward, sizes, [x, weight, dy]);
-    let losses = plan.vector(call.groups() * call.variant.partials());
-    let tensors = [
-        ("left", x),
-        ("right", weight),
-        ("bias", bias),
-        ("x", target),
-        ("result", dy),
-        ("losses", &losses),
-    ];
-    let likelihood = ("LIKELIHOOD", kind(&likelihood::NAMES, likelihood));
-    let constants = [activation::constant(activation), likelihood];
-    call.record(plan, label, "matmul.forward_loss", &constants, &tensors);
-    losses
-}
-
 /// dx (batch, inputs) = dy · weight, times the slope of the activation at `pre` (batch, inputs).
 pub fn backward_input(
     plan: &mut Plan,
@@ -191,33 +141,6 @@ pub fn backward_input(
         &[activation::constant(activation)],
         &tensors,
     );
-}
-
-/// dhead (batch, 2 · latent) from dz = dy · weight, plus the gradient of the batch mean of β · KL
-/// with β from `state`; head and epsilon are those of [`forward_latent`].
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
-pub fn backward_latent(
-    plan: &mut Plan,
-    label: &str,
-    state: &Tensor,
-    dy: &Tensor,
-    weight: &Tensor,
-    head: &Tensor,
-    epsilon: &Tensor,
-    dhead: &Tensor,
-) {
-    let tensors = [
-        ("left", dy),
-        ("right", weight),
-        ("state", state),
-        ("head", head),
-        ("epsilon", epsilon),
-        ("dhead", dhead),
-    ];
-    let sizes = [dy.rows(), weight.columns(), weight.rows()];
-    assert_eq!(head.stride(), dhead.stride(), "{label}: layouts differ");
-    let call = Call::new(plan, Product::BackwardInput, sizes, [dy, weight, dhead]);
-    call.record(plan, label, "matmul.backward_latent", &[], &tensors);
 }
 
 /// A product over a batch with its variant chosen.

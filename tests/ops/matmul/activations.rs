@@ -43,7 +43,7 @@ fn exact(entry: &str, activation: &'static str, shape: [usize; 2], left: &[f32])
 
 fn run_forward(gpu: &Gpu, name: &'static str, shape: [usize; 2], x: &[f32]) -> Vec<f32> {
     let case = exact("forward", name, shape, x);
-    let [pre, y] = run::by_wrapper(gpu, &case, Some(run::small())).0.try_into().unwrap();
+    let [pre, y] = run::by_wrapper(gpu, &case, Some(run::small())).try_into().unwrap();
     assert_eq!(pre, x, "a product by one");
     y
 }
@@ -56,7 +56,7 @@ fn run_backward(
     dy: &[f32],
 ) -> Vec<f32> {
     let case = exact("backward_input", name, shape, dy).with("pre", x);
-    run::by_wrapper(gpu, &case, Some(run::small())).0.swap_remove(0)
+    run::by_wrapper(gpu, &case, Some(run::small())).swap_remove(0)
 }
 
 fn assert_forward(gpu: &Gpu, name: &'static str, shape: [usize; 2], x: &[f32]) {

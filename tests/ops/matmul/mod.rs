@@ -2,8 +2,6 @@
 
 mod activations;
 mod forms;
-mod latent;
-mod losses;
 mod naive;
 pub mod oracle;
 pub mod run;
@@ -20,7 +18,7 @@ pub use weights::{backward_weight, backward_weight_adam};
 
 use crate::check;
 
-/// Batch, inputs and outputs; or, where either is a latent variable, how many of these.
+/// Batch, inputs and outputs.
 const SIZES: [[usize; 3]; 16] = [
     [1, 1, 1],
     [2, 3, 5],
@@ -80,21 +78,6 @@ pub fn forward() {
 }
 
 #[test]
-pub fn forward_latent() {
-    assert_form("forward_latent");
-}
-
-#[test]
-pub fn forward_loss() {
-    assert_form("forward_loss");
-}
-
-#[test]
 pub fn backward_input() {
     assert_form("backward_input");
-}
-
-#[test]
-pub fn backward_latent() {
-    assert_form("backward_latent");
 }

@@ -1,7 +1,6 @@
 //! What the products and their epilogues compute, from the definitions.
 
 use vae_gpu::ops::activation::NAMES as ACTIVATIONS;
-use vae_gpu::ops::likelihood::NAMES as LIKELIHOODS;
 
 use crate::check;
 use crate::erf::{normal_cdf, normal_density};
@@ -82,81 +81,6 @@ pub fn slope(name: &str, x: f64) -> f64 {
     }
 }
 
-/// The negative log-likelihood of x, from logits by the definition −x log p − (1 − x) log(1 − p):
-/// log p and log(1 − p) without cancellation, since logits reach 1e4.
-fn pixel(likelihood: &str, output: f64, x: f64) -> f64 {
-    let log_sigmoid = |l: f64| l.min(0.0) - (-l.abs()).exp().ln_1p();
-    match likelihood {
-        "bernoulli" => -x * log_sigmoid(output) - (1.0 - x) * log_sigmoid(-output),
-        "gaussian" => (output - x).powi(2),
-        _ => panic!("{likelihood} has no oracle"),
-    }
-}
-
-/// Its derivative by the output.
-fn pixel_slope(likelihood: &str, output: f64, x: f64) -> f64 {
-    match likelihood {
-        "bernoulli" => logistic(output) - x,
-        "gaussian" => 2.0 * (output - x),
-        _ => panic!("{likelihood} has no oracle"),
-    }
-}
-
-/// The loss of all rows against `target`, and the gradient of their mean by `pre`, what goes into
-/// the output's activation.
-pub fn loss(
-    [activation, likelihood]: [&str; 2],
-    rows: usize,
-    pre: &[f64],
-    target: &[f64],
-) -> (f64, Vec<f64>) {
-    let pairs = || pre.iter().zip(target).map(|(&pre, &x)| (pre, value(activation, pre), x));
-    let loss = pairs().map(|(_, output, x)| pixel(likelihood, output, x)).sum();
-    let gradient = |(pre, output, x)| {
-        pixel_slope(likelihood, output, x) * slope(activation, pre) / rows as f64
-    };
-    (loss, pairs().map(gradient).collect())
-}
-
-/// z, and the divergence of all rows.
-pub fn latent(head: &[f64], epsilon: &[f64], latent: usize) -> (Vec<f64>, f64) {
-    let mut z = Vec::new();
-    let mut kl = 0.0;
-    for (head, epsilon) in head.chunks(2 * latent).zip(epsilon.chunks(latent)) {
-        let (mean, logvar) = head.split_at(latent);
-        let terms = || mean.iter().zip(logvar).zip(epsilon);
-        z.extend(terms().map(|((m, lv), e)| m + (0.5 * lv).exp() * e));
-        kl += terms().map(|((m, lv), _)| 0.5 * (m * m + lv.exp_m1() - lv)).sum::<f64>();
-    }
-    (z, kl)
-}
-
-/// The gradient by head of the sum of dz · z, plus the batch mean of the weighted divergence.
-pub fn latent_slope(
-    head: &[f64],
-    epsilon: &[f64],
-    dz: &[f64],
-    latent: usize,
-    kl_weight: f64,
-) -> Vec<f64> {
-    let weight = kl_weight * (latent as f64) / (dz.len() as f64);
-    let mut dhead = Vec::new();
-    for ((head, epsilon), dz) in
-        head.chunks(2 * latent).zip(epsilon.chunks(latent)).zip(dz.chunks(latent))
-    {
-        let (mean, logvar) = head.split_at(latent);
-        dhead.extend(mean.iter().zip(dz).map(|(m, dz)| dz + weight * m));
-        dhead.extend(
-            logvar
-                .iter()
-                .zip(epsilon)
-                .zip(dz)
-                .map(|((lv, e), dz)| dz * e * 0.5 * (0.5 * lv).exp() + weight * 0.5 * lv.exp_m1()),
-        );
-    }
-    dhead
-}
-
 fn wide(seed: u64, len: usize, limit: f32) -> Vec<f64> {
     check::wide(&check::random(seed, len, -limit..limit))
 }
@@ -182,29 +106,4 @@ fn slopes_are_the_derivatives_of_the_activations() {
             check::assert_gradient(name, |x| value(name, x[0]), &[x], &[slope(name, x)]);
         }
     }
-}
-
-#[test]
-fn gradients_of_losses_are_their_derivatives() {
-    let rows = 3;
-    let target = check::wide(&check::random(5, rows * 5, 0.0..1.0));
-    let pre = wide(6, rows * 5, 4.0);
-    for names in LIKELIHOODS.iter().flat_map(|l| ["none", "sigmoid", "tanh"].map(|a| [a, l])) {
-        let mean = |pre: &[f64]| loss(names, rows, pre, &target).0 / rows as f64;
-        check::assert_gradient(names[1], mean, &pre, &loss(names, rows, &pre, &target).1);
-    }
-}
-
-#[test]
-fn the_gradient_by_head_is_the_derivative() {
-    let ([rows, units], kl_weight) = ([3, 4], 0.7);
-    let (head, epsilon) = (wide(7, rows * 2 * units, 2.0), wide(8, rows * units, 2.0));
-    let dz = wide(9, rows * units, 2.0);
-    let total = |head: &[f64]| {
-        let (z, kl) = latent(head, &epsilon, units);
-        let chained: f64 = z.iter().zip(&dz).map(|(z, dz)| z * dz).sum();
-        chained + kl_weight * kl / rows as f64
-    };
-    let gradient = latent_slope(&head, &epsilon, &dz, units, kl_weight);
-    check::assert_gradient("dhead", total, &head, &gradient);
 }

@@ -1,0 +1,37 @@
+// An activation where nothing could compute it along with its argument. Matrices (rows, columns),
+// padded.
+struct Params { count: u32, columns: u32, pad0: u32, pad1: u32 } // count in quads
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>;   // read only
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> dy: array<vec4<f32>>;  // read only
+@group(0) @binding(4) var<storage, read_write> pre: array<vec4<f32>>; // read only
+@group(0) @binding(5) var<storage, read_write> dx: array<vec4<f32>>;
+
+// y = f(x)
+@compute @workgroup_size(64)
+fn forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i < p.count {
+        y[i] = within(i, p.columns, activate_four(x[i]));
+    }
+}
+
+// dx = dy · f'(pre)
+@compute @workgroup_size(64)
+fn backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    if i < params.count {
+        dx[i] = dy[i] * slope_four(pre[i]);
+    }
+}

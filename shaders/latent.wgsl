@@ -1,0 +1,102 @@
+// The reparameterization and the KL divergence from the standard normal prior (Kingma and Welling
+// 2013, section 2.4 and appendix B):
+//   z = mean + exp(logvar / 2) epsilon; KL = (mean² + exp(logvar) - logvar - 1) / 2 for each unit.
+struct Params {
+    rows: u32,
+    latent: u32,
+    head_row: u32,      // elements from row to row
+    z_row: u32,
+    weight: f32,        // of the KL divergence once the ramp is climbed
+    capacity: f32,      // nats that it is held at then; no such thing below 0
+    free_bits: f32,     // nats for each unit that cost nothing
+    ramp: u32,          // steps from 0 to all of weight or capacity
+    period: u32,        // steps after which the ramp begins anew; never at 0
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> state: State; // read only; its buffer has the units, too
+@group(0) @binding(2) var<storage, read_write> head: array<f32>;    // (rows, 2 latent), padded; read only
+@group(0) @binding(3) var<storage, read_write> epsilon: array<f32>; // (rows, latent); read only
+@group(0) @binding(4) var<storage, read_write> z: array<f32>;       // (rows, latent), padded
+@group(0) @binding(5) var<storage, read_write> kl: array<f32>;      // (latent) nats, summed over the batch
+@group(0) @binding(6) var<storage, read_write> units: array<f32>;   // (3, latent), running means: KL, mean, mean²
+@group(0) @binding(7) var<storage, read_write> dz: array<f32>;      // (rows, latent), padded; read only
+@group(0) @binding(8) var<storage, read_write> dhead: array<f32>;   // (rows, 2 latent), padded
+
+// One workgroup for each unit, its lanes along the batch.
+@compute @workgroup_size(LANES)
+fn forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let p = params;
+    let unit = flat_group(group, groups);
+    if unit >= p.latent {
+        return;
+    }
+    var sums = vec3(0.0);
+    for (var row = lane; row < p.rows; row += LANES) {
+        let mean = head[row * p.head_row + unit];
+        let logvar = head[row * p.head_row + p.latent + unit];
+        z[row * p.z_row + unit] = mean + exp(0.5 * logvar) * epsilon[row * p.latent + unit];
+        sums += vec3(0.5 * (mean * mean + expm1(logvar) - logvar), mean, mean * mean);
+    }
+    let divergence = workgroup_sum(lane, sums.x);
+    let means = workgroup_sum(lane, sums.y);
+    let squares = workgroup_sum(lane, sums.z);
+    if lane == 0u {
+        let images = f32(state.images);
+        kl[unit] = divergence;
+        units[unit] += divergence / images;
+        units[p.latent + unit] += means / images;
+        units[2u * p.latent + unit] += squares / images;
+    }
+}
+
+// How far up the ramp the step is, from 0 to 1 (Bowman 2016; Fu 2019 with a period).
+fn climbed(p: Params, step: u32) -> f32 {
+    let at = select(step, step % max(p.period, 1u), p.period > 0u);
+    return select(1.0, f32(at) / f32(p.ramp), at < p.ramp);
+}
+
+// dhead from dz, and from the batch mean of what the objective makes of the KL divergence:
+//   weight · KL; weight · |KL - capacity| (Burgess 2018); with free bits, units below them cost
+//   nothing (Kingma 2016, section C.8).
+@compute @workgroup_size(LANES)
+fn backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let p = params;
+    let ramp = climbed(p, state.step);
+    let rows = f32(p.rows);
+    let i = flat_group(group, groups) * LANES + lane;
+    if i >= p.rows * p.latent {
+        return;
+    }
+    let row = i / p.latent;
+    let unit = i - row * p.latent;
+    var weight = p.weight;
+    if p.capacity < 0.0 {
+        weight *= ramp;
+    } else {
+        var divergence = 0.0;
+        for (var j = 0u; j < p.latent; j++) {
+            divergence += kl[j] / rows;
+        }
+        weight *= sign(divergence - p.capacity * ramp);
+    }
+    weight = select(weight, 0.0, kl[unit] / rows < p.free_bits) / rows;
+    let at = row * p.head_row + unit;
+    let mean = head[at];
+    let logvar = head[at + p.latent];
+    let gradient = dz[row * p.z_row + unit];
+    let noise = exp(0.5 * logvar) * epsilon[i];
+    dhead[at] = gradient + weight * mean;
+    dhead[at + p.latent] = 0.5 * (gradient * noise + weight * expm1(logvar));
+}

@@ -1,0 +1,169 @@
+// Pooling of maps (batch · height · width, channels) by square windows, as PyTorch's max_pool2d and
+// avg_pool2d without ceil_mode. KERNEL, STRIDE and PADDING are theirs.
+struct Params {
+    count: u32,      // quads of the result
+    height: u32,     // of x
+    width: u32,
+    out_height: u32, // of y
+    out_width: u32,
+    quads: u32,      // of channels
+    pad0: u32,
+    pad1: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>;   // read only
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> winners: array<u32>;   // place in the window, a byte a channel
+@group(0) @binding(4) var<storage, read_write> dy: array<vec4<f32>>;  // read only
+@group(0) @binding(5) var<storage, read_write> pre: array<vec4<f32>>; // read only
+@group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
+
+const BYTES = vec4(0u, 8u, 16u, 24u);
+// Along either side, how many windows at most have a pixel in common.
+const WINDOWS = i32((KERNEL + STRIDE - 1u) / STRIDE);
+
+// Row and column where the window of the result at `place` begins; negative in the padding.
+fn corner(place: vec4<u32>) -> vec2<i32> {
+    return vec2<i32>(place.yz * STRIDE) - vec2(i32(PADDING));
+}
+
+// The pixel nearest to `at` that exists.
+fn nearest(p: Params, at: vec2<i32>) -> vec2<i32> {
+    return clamp(at, vec2(0), vec2(i32(p.height), i32(p.width)) - 1);
+}
+
+// Where the pixel `at` of the image of `place` lies in x.
+fn input(p: Params, place: vec4<u32>, at: vec2<i32>) -> u32 {
+    return ((place.x * p.height + u32(at.x)) * p.width + u32(at.y)) * p.quads + place.w;
+}
+
+// By its bits: compilers take value != value for false.
+fn is_nan(value: vec4<f32>) -> vec4<bool> {
+    return (bitcast<vec4<u32>>(value) & vec4(0x7FFFFFFFu)) > vec4(0x7F800000u);
+}
+
+// The first maximum of each window, row by row, and its place there; NaN counts as the largest, the
+// last one for its place. Past an edge the nearest pixel is seen again, which changes nothing.
+@compute @workgroup_size(64)
+fn max_forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    let place = map_place(i, p.out_height, p.out_width, p.quads);
+    let first = corner(place);
+    var best = vec4(0.0);
+    var winner = vec4(0u);
+    for (var row = 0; row < i32(KERNEL); row++) {
+        for (var column = 0; column < i32(KERNEL); column++) {
+            let at = nearest(p, first + vec2(row, column));
+            let value = x[input(p, place, at)];
+            let better = vec4(row + column == 0) | (value > best) | is_nan(value);
+            let offset = vec2<u32>(at - first);
+            best = select(best, value, better);
+            winner = select(winner, vec4(offset.x * KERNEL + offset.y), better);
+        }
+    }
+    y[i] = best;
+    let bytes = winner << BYTES;
+    winners[i] = bytes.x | bytes.y | bytes.z | bytes.w;
+}
+
+// The mean of each window, the padding's zeros included.
+@compute @workgroup_size(64)
+fn average_forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    let place = map_place(i, p.out_height, p.out_width, p.quads);
+    let first = corner(place);
+    var sum = vec4(0.0);
+    for (var row = 0; row < i32(KERNEL); row++) {
+        for (var column = 0; column < i32(KERNEL); column++) {
+            let wanted = first + vec2(row, column);
+            let at = nearest(p, wanted);
+            sum += select(vec4(0.0), x[input(p, place, at)], all(at == wanted));
+        }
+    }
+    y[i] = sum / f32(KERNEL * KERNEL);
+}
+
+// A window that may have a pixel in it.
+struct Window {
+    has: bool,
+    at: u32,     // in y
+    offset: u32, // the pixel's place in it
+}
+
+// Of the windows around the pixel at `place`, the one that is `back` before the last.
+fn window(p: Params, place: vec4<u32>, back: vec2<i32>) -> Window {
+    let pixel = place.yz + vec2(PADDING);
+    let wanted = vec2<i32>(pixel / STRIDE) - back;
+    let at = vec2<u32>(clamp(wanted, vec2(0), vec2(i32(p.out_height), i32(p.out_width)) - 1));
+    let offset = pixel - at * STRIDE;
+    return Window(
+        all(vec2<i32>(at) == wanted) && all(offset < vec2(KERNEL)),
+        ((place.x * p.out_height + at.x) * p.out_width + at.y) * p.quads + place.w,
+        offset.x * KERNEL + offset.y,
+    );
+}
+
+// dx, the sum of dy over the windows that a pixel has won, taken back through the activation that x
+// came out of.
+@compute @workgroup_size(64)
+fn max_backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    let place = map_place(i, p.height, p.width, p.quads);
+    var sum = vec4(0.0);
+    for (var row = WINDOWS - 1; row >= 0; row--) {
+        for (var column = WINDOWS - 1; column >= 0; column--) {
+            let w = window(p, place, vec2(row, column));
+            let winner = (vec4(winners[w.at]) >> BYTES) & vec4(255u);
+            sum += select(vec4(0.0), dy[w.at], vec4(w.has) & (winner == vec4(w.offset)));
+        }
+    }
+    dx[i] = sum * slope_four(pre[i]);
+}
+
+// As max_backward, a share of dy from every window.
+@compute @workgroup_size(64)
+fn average_backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    let place = map_place(i, p.height, p.width, p.quads);
+    var sum = vec4(0.0);
+    for (var row = WINDOWS - 1; row >= 0; row--) {
+        for (var column = WINDOWS - 1; column >= 0; column--) {
+            let w = window(p, place, vec2(row, column));
+            sum += select(vec4(0.0), dy[w.at], w.has);
+        }
+    }
+    dx[i] = sum / f32(KERNEL * KERNEL) * slope_four(pre[i]);
+}

@@ -1,0 +1,181 @@
+// Between maps (batch · pixels, channels) and features (batch, channels · pixels), whose order is
+// PyTorch's: channel, then pixel. A block is four pixels of four channels; an invocation turns one.
+struct Params {
+    count: u32,       // blocks
+    pixels: u32,      // in a map
+    channels: u32,
+    feature_row: u32, // elements from row to row
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> map: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> features: array<f32>;
+@group(0) @binding(3) var<storage, read_write> map_pre: array<vec4<f32>>; // read only
+@group(0) @binding(4) var<storage, read_write> features_pre: array<f32>;  // read only
+
+const FOUR = vec4(0u, 1u, 2u, 3u);
+
+struct Block {
+    map: u32,      // its first pixel's quad
+    map_row: u32,  // from pixel to pixel
+    features: u32, // its first channel's first element
+    pixels: u32,   // that exist, four at most
+    channels: u32, // likewise
+}
+
+fn block(p: Params, i: u32) -> Block {
+    let across = (p.pixels + 3u) / 4u;
+    let quads = (p.channels + 3u) / 4u;
+    let strip = i / across;
+    let image = strip / quads;
+    let pixel = (i - strip * across) * 4u;
+    let quad = strip - image * quads;
+    return Block(
+        (image * p.pixels + pixel) * quads + quad,
+        quads,
+        image * p.feature_row + 4u * quad * p.pixels + pixel,
+        min(p.pixels - pixel, 4u),
+        min(p.channels - 4u * quad, 4u),
+    );
+}
+
+// Its pixels; past the last one that one again.
+fn load_map(b: Block) -> mat4x4<f32> {
+    let last = b.pixels - 1u;
+    return mat4x4(
+        map[b.map],
+        map[b.map + min(1u, last) * b.map_row],
+        map[b.map + min(2u, last) * b.map_row],
+        map[b.map + min(3u, last) * b.map_row],
+    );
+}
+
+// Where four pixels of a channel lie among the features; past the last of either that one again.
+fn channel(p: Params, b: Block, c: u32) -> vec4<u32> {
+    return b.features + min(c, b.channels - 1u) * p.pixels + min(FOUR, vec4(b.pixels - 1u));
+}
+
+// Four pixels of a channel, zero past the last channel: what is behind it in a map is padding.
+fn load_channel(p: Params, b: Block, c: u32) -> vec4<f32> {
+    let at = channel(p, b, c);
+    let values = vec4(features[at.x], features[at.y], features[at.z], features[at.w]);
+    return select(vec4(0.0), values, c < b.channels);
+}
+
+fn load_features(p: Params, b: Block) -> mat4x4<f32> {
+    return mat4x4(
+        load_channel(p, b, 0u),
+        load_channel(p, b, 1u),
+        load_channel(p, b, 2u),
+        load_channel(p, b, 3u),
+    );
+}
+
+fn store_pixel(b: Block, pixel: u32, value: vec4<f32>) {
+    if pixel < b.pixels {
+        map[b.map + pixel * b.map_row] = value;
+    }
+}
+
+fn pixel_slope(b: Block, pixel: u32) -> vec4<f32> {
+    return slope_four(map_pre[b.map + min(pixel, b.pixels - 1u) * b.map_row]);
+}
+
+fn store_channel(p: Params, b: Block, c: u32, value: vec4<f32>) {
+    let at = channel(p, b, c);
+    let count = select(0u, b.pixels, c < b.channels);
+    if count > 0u { features[at.x] = value.x; }
+    if count > 1u { features[at.y] = value.y; }
+    if count > 2u { features[at.z] = value.z; }
+    if count > 3u { features[at.w] = value.w; }
+}
+
+fn channel_slope(p: Params, b: Block, c: u32) -> vec4<f32> {
+    let at = channel(p, b, c);
+    return slope_four(vec4(
+        features_pre[at.x],
+        features_pre[at.y],
+        features_pre[at.z],
+        features_pre[at.w],
+    ));
+}
+
+// features = map
+@compute @workgroup_size(64)
+fn flatten_forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    let b = block(p, i);
+    let turned = transpose(load_map(b));
+    store_channel(p, b, 0u, turned[0]);
+    store_channel(p, b, 1u, turned[1]);
+    store_channel(p, b, 2u, turned[2]);
+    store_channel(p, b, 3u, turned[3]);
+}
+
+// dx, a map, from dy, features, taken back through the activation that x came out of.
+@compute @workgroup_size(64)
+fn flatten_backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    let b = block(p, i);
+    let turned = transpose(load_features(p, b));
+    store_pixel(b, 0u, turned[0] * pixel_slope(b, 0u));
+    store_pixel(b, 1u, turned[1] * pixel_slope(b, 1u));
+    store_pixel(b, 2u, turned[2] * pixel_slope(b, 2u));
+    store_pixel(b, 3u, turned[3] * pixel_slope(b, 3u));
+}
+
+// map = features
+@compute @workgroup_size(64)
+fn unflatten_forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    let b = block(p, i);
+    let turned = transpose(load_features(p, b));
+    store_pixel(b, 0u, turned[0]);
+    store_pixel(b, 1u, turned[1]);
+    store_pixel(b, 2u, turned[2]);
+    store_pixel(b, 3u, turned[3]);
+}
+
+// dx, features, from dy, a map, likewise.
+@compute @workgroup_size(64)
+fn unflatten_backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    let b = block(p, i);
+    let turned = transpose(load_map(b));
+    store_channel(p, b, 0u, turned[0] * channel_slope(p, b, 0u));
+    store_channel(p, b, 1u, turned[1] * channel_slope(p, b, 1u));
+    store_channel(p, b, 2u, turned[2] * channel_slope(p, b, 2u));
+    store_channel(p, b, 3u, turned[3] * channel_slope(p, b, 3u));
+}

@@ -1,0 +1,64 @@
+// Nearest neighbours: every pixel becomes FACTOR by FACTOR. Maps (batch · height · width, channels).
+struct Params {
+    count: u32,  // quads of x
+    height: u32, // of x
+    width: u32,
+    quads: u32,  // of channels
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>;   // read only
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> dy: array<vec4<f32>>;  // read only
+@group(0) @binding(4) var<storage, read_write> pre: array<vec4<f32>>; // read only
+@group(0) @binding(5) var<storage, read_write> dx: array<vec4<f32>>;
+
+// Where in y the first of the pixels lies that quad number i becomes.
+fn first_copy(p: Params, i: u32) -> u32 {
+    let place = map_place(i, p.height, p.width, p.quads);
+    let row = (place.x * p.height + place.y) * FACTOR;
+    return (row * p.width + place.z) * FACTOR * p.quads + place.w;
+}
+
+// One invocation for a quad of x, and all its copies.
+@compute @workgroup_size(64)
+fn forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    let first = first_copy(p, i);
+    let value = x[i];
+    for (var row = 0u; row < FACTOR; row++) {
+        for (var column = 0u; column < FACTOR; column++) {
+            y[first + (row * p.width * FACTOR + column) * p.quads] = value;
+        }
+    }
+}
+
+// The sum over the copies, taken back through the activation that x came out of.
+@compute @workgroup_size(64)
+fn backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    let first = first_copy(p, i);
+    var sum = vec4(0.0);
+    for (var row = 0u; row < FACTOR; row++) {
+        for (var column = 0u; column < FACTOR; column++) {
+            sum += dy[first + (row * p.width * FACTOR + column) * p.quads];
+        }
+    }
+    dx[i] = sum * slope_four(pre[i]);
+}

@@ -1,0 +1,189 @@
+//! The ops on maps that multiply nothing: all they do is to move bytes.
+
+use super::Suite;
+use super::ops::{state, time};
+use crate::error::Result;
+use crate::gpu::{Gpu, Plan, Tensor};
+use crate::ops::dropout::Mask;
+use crate::ops::pool::Window;
+use crate::ops::{self, Extent};
+
+const BATCH: usize = 128;
+/// Side and channels: of a map that caches hold, of one that they do not, and of images.
+const MAPS: [[usize; 2]; 3] = [[7, 64], [28, 32], [32, 3]];
+/// Out of which x is taken to come.
+const ACTIVATION: Option<&str> = Some("relu");
+const MASK: Mask = Mask { probability: 0.1, seed: 1, layer: 0 };
+const FACTOR: usize = 2;
+const WINDOWS: [Window; 2] =
+    [Window { kernel: 2, stride: 2, padding: 0 }, Window { kernel: 3, stride: 2, padding: 1 }];
+
+fn map([side, channels]: [usize; 2]) -> [usize; 2] {
+    [BATCH * side * side, channels]
+}
+
+/// A plan's tensors, of which the last is written; `shapes` are of what is read first.
+fn tensors(gpu: &Gpu, shapes: &[[usize; 2]]) -> Vec<Tensor> {
+    let tensor = |(seed, shape): (u64, &[usize; 2])| {
+        let tensor = Tensor::matrix(gpu, "bench", shape);
+        tensor.write(gpu, &super::random(seed, tensor.len()));
+        tensor
+    };
+    (1..).zip(shapes).map(tensor).collect()
+}
+
+/// Times a plan that reads and writes each of `moved` once, and writes `output`.
+fn measure(
+    suite: &mut Suite,
+    operation: &str,
+    [side, channels]: [usize; 2],
+    variant: &str,
+    moved: &[&Tensor],
+    output: &Tensor,
+    plan: &Plan,
+) -> Result<()> {
+    let bytes = moved.iter().map(|tensor| 4.0 * tensor.len() as f64).sum();
+    let shape = [BATCH, side, side, channels];
+    time(suite, operation, (&shape, variant), [0.0, bytes], &[output], plan)
+}
+
+/// Those that take elements one by one.
+pub(super) fn elements(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let state = state(&gpu);
+    for sizes in MAPS {
+        let all = tensors(&gpu, &[map(sizes); 4]);
+        let [a, b, pre, y] = &all[..] else { unreachable!() };
+        let mut plan = Plan::new(&gpu);
+        let p = &mut plan;
+        let moved = match operation {
+            "activate.forward" => {
+                ops::activate::forward(p, "bench", a, ACTIVATION, y);
+                vec![a, y]
+            }
+            "activate.backward" => {
+                ops::activate::backward(p, "bench", a, ACTIVATION, pre, y);
+                vec![a, pre, y]
+            }
+            "add.forward" => {
+                ops::add::forward(p, "bench", [a, b], ACTIVATION, pre, y);
+                vec![a, b, pre, y]
+            }
+            "add.backward" => {
+                ops::add::backward(p, "bench", a, b, ACTIVATION, pre, y);
+                vec![a, b, pre, y]
+            }
+            "dropout.forward" => {
+                ops::dropout::forward(p, "bench", &MASK, &state, a, y);
+                vec![a, y]
+            }
+            "dropout.backward" => {
+                ops::dropout::backward(p, "bench", &MASK, &state, a, ACTIVATION, pre, y);
+                vec![a, pre, y]
+            }
+            _ => unreachable!("{operation}"),
+        };
+        measure(suite, operation, sizes, "", &moved, y, &plan)?;
+    }
+    Ok(())
+}
+
+pub(super) fn pool(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    for (sizes, window) in MAPS.into_iter().flat_map(|sizes| WINDOWS.map(|w| (sizes, w))) {
+        let extent = Extent { height: sizes[0], width: sizes[0] };
+        let out = window.output(extent).expect("a window that fits");
+        let y_shape = [BATCH * out.height * out.width, sizes[1]];
+        let all = tensors(&gpu, &[map(sizes), map(sizes), y_shape]);
+        let [x, pre, y] = &all[..] else { unreachable!() };
+        // All in the corner.
+        let winners = Tensor::zeros(&gpu, "bench", &[y.extent() / 4]);
+        let mut plan = Plan::new(&gpu);
+        let p = &mut plan;
+        let (moved, output) = match operation {
+            "pool.max_forward" => {
+                ops::pool::max_forward(p, "bench", window, x, extent, y, &winners);
+                (vec![x, y, &winners], y)
+            }
+            "pool.max_backward" => {
+                ops::pool::max_backward(
+                    p, "bench", window, y, &winners, ACTIVATION, pre, extent, x,
+                );
+                (vec![y, &winners, pre, x], x)
+            }
+            "pool.average_forward" => {
+                ops::pool::average_forward(p, "bench", window, x, extent, y);
+                (vec![x, y], y)
+            }
+            "pool.average_backward" => {
+                ops::pool::average_backward(p, "bench", window, y, ACTIVATION, pre, extent, x);
+                (vec![y, pre, x], x)
+            }
+            _ => unreachable!("{operation}"),
+        };
+        let variant = format!("{0}x{0} by {1}", window.kernel, window.stride);
+        measure(suite, operation, sizes, &variant, &moved, output, &plan)?;
+    }
+    Ok(())
+}
+
+pub(super) fn upsample(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    for sizes in MAPS {
+        let [rows, channels] = map(sizes);
+        let y_shape = [rows * FACTOR * FACTOR, channels];
+        let all = tensors(&gpu, &[map(sizes), map(sizes), y_shape]);
+        let [x, pre, y] = &all[..] else { unreachable!() };
+        let extent = Extent { height: sizes[0], width: sizes[0] };
+        let mut plan = Plan::new(&gpu);
+        let (moved, output) = if operation.ends_with("forward") {
+            ops::upsample::forward(&mut plan, "bench", FACTOR, x, extent, y);
+            (vec![x, y], y)
+        } else {
+            ops::upsample::backward(&mut plan, "bench", FACTOR, y, ACTIVATION, pre, extent, x);
+            (vec![y, pre, x], x)
+        };
+        measure(suite, operation, sizes, "", &moved, output, &plan)?;
+    }
+    Ok(())
+}
+
+pub(super) fn reshape(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    for [side, channels] in MAPS {
+        let flat = [BATCH, channels * side * side];
+        let both = [map([side, channels]), flat];
+        let all = tensors(&gpu, &[both, both].concat());
+        let [map, features, map_pre, features_pre] = &all[..] else { unreachable!() };
+        let mut plan = Plan::new(&gpu);
+        let p = &mut plan;
+        let (moved, output) = match operation {
+            "reshape.flatten_forward" => {
+                ops::reshape::flatten_forward(p, "bench", map, features);
+                (vec![map, features], features)
+            }
+            "reshape.flatten_backward" => {
+                ops::reshape::flatten_backward(p, "bench", features, ACTIVATION, map_pre, map);
+                (vec![features, map_pre, map], map)
+            }
+            "reshape.unflatten_forward" => {
+                ops::reshape::unflatten_forward(p, "bench", features, map);
+                (vec![features, map], map)
+            }
+            "reshape.unflatten_backward" => {
+                ops::reshape::unflatten_backward(
+                    p,
+                    "bench",
+                    map,
+                    ACTIVATION,
+                    features_pre,
+                    features,
+                );
+                (vec![map, features_pre, features], features)
+            }
+            _ => unreachable!("{operation}"),
+        };
+        measure(suite, operation, [side, channels], "", &moved, output, &plan)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! `vae-gpu inspect`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use vae_gpu::model::{Network, Row, TensorFile};
+use vae_gpu::train::RunFolder;
+use vae_gpu::{Config, Error, ImageShape, Preset, Result};
+
+use super::size;
+
+#[derive(Args)]
+pub struct InspectArgs {
+    /// A TOML file, a run folder, or a preset's name
+    what: PathBuf,
+    /// For images such as these: digits, an IDX folder or a folder of PNG/JPEG
+    /// images [default: what the configuration names]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// For images of this size, without reading any
+    #[arg(long, value_name = "WxH", value_parser = size, conflicts_with = "data")]
+    size: Option<(usize, usize)>,
+    /// For images of 1 (grey) or 3 channels, likewise
+    #[arg(long, value_name = "1|3", conflicts_with = "data")]
+    channels: Option<usize>,
+    /// For this many images in a step
+    #[arg(long, value_name = "IMAGES", allow_negative_numbers = true)]
+    batch_size: Option<usize>,
+}
+
+/// Images that a model is looked at for.
+struct Data {
+    shape: ImageShape,
+    /// In the dataset, if one is known.
+    count: Option<usize>,
+}
+
+pub fn run(args: &InspectArgs) -> Result<ExitCode> {
+    let (mut config, data) = args.read()?;
+    config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
+    config.check()?;
+    let network = Network::new(&config.model, data.shape)?;
+    print_layers(&network.rows(), data.shape);
+    print_memory(&network, &config, &data);
+    Ok(ExitCode::SUCCESS)
+}
+
+impl InspectArgs {
+    fn read(&self) -> Result<(Config, Data)> {
+        let preset = self.what.to_str().and_then(|name| name.parse::<Preset>().ok());
+        let preset = preset.filter(|_| !self.what.exists());
+        let mut known = None;
+        let config = match preset {
+            Some(preset) => {
+                known = Some(preset.shape());
+                preset.config()
+            }
+            None if self.what.is_dir() => {
+                known = Some(model_shape(&self.what)?);
+                RunFolder::config(&self.what)?
+            }
+            None if !self.what.exists() => {
+                let presets = Preset::ALL.map(|preset| preset.name()).join(", ");
+                let message = format!(
+                    "does not exist; give a TOML file, a run folder or a preset: {presets}"
+                );
+                return Err(Error::run(&self.what, message));
+            }
+            None => Config::read(&self.what)?,
+        };
+        if self.size.is_some() || self.channels.is_some() {
+            let [width, height] = self.size.map_or([28, 28], |(width, height)| [width, height]);
+            let shape = ImageShape { width, height, channels: self.channels.unwrap_or(1) };
+            shape.check()?;
+            return Ok((config, Data { shape, count: None }));
+        }
+        let mut config = config;
+        if let Some(path) = &self.data {
+            config.data.path.clone_from(path);
+        } else if let Some(shape) = known {
+            return Ok((config, Data { shape, count: None }));
+        }
+        let data = config.data.read()?;
+        let count = data.train.len() + data.test.as_ref().map_or(0, |test| test.len());
+        Ok((config, Data { shape: data.shape(), count: Some(count) }))
+    }
+}
+
+/// Shape of the images of the model in a run folder.
+fn model_shape(run: &Path) -> Result<ImageShape> {
+    RunFolder::config(run)?;
+    Ok(TensorFile::read(run.join("model.safetensors"))?.header.image)
+}
+
+fn print_layers(rows: &[Row], image: ImageShape) {
+    say!("{:<14} {:<32} {:>10} {:>10} {:>8}", "layer", "", "output", "parameters", "MFLOP");
+    let pixels = format!("{}x{}x{}", image.channels, image.height, image.width);
+    say!("{:<14} {:<32} {pixels:>10}", "images", "");
+    for row in rows {
+        // A long layer goes on in lines of its own.
+        let mut lines = wrap(&row.words, 32).into_iter();
+        let first = lines.next().unwrap_or_default();
+        let (output, flop) = (row.output.to_string(), row.flop as f64 / 1e6);
+        let parameters = row.parameters;
+        say!("{:<14} {first:<32} {output:>10} {parameters:>10} {flop:>8.3}", row.label);
+        lines.for_each(|line| say!("{:<14}   {line}", ""));
+    }
+    let parameters: usize = rows.iter().map(|row| row.parameters).sum();
+    let flop: u64 = rows.iter().map(|row| row.flop).sum();
+    let flop = flop as f64 / 1e6;
+    say!("{:<14} {:<32} {:>10} {parameters:>10} {flop:>8.3}", "together", "", "");
+}
+
+/// Words in lines of at most `width` where that can be.
+fn wrap(words: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in words.split(' ') {
+        let line = lines.last_mut().expect("there is one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.len() + 1 + word.len() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.into());
+        }
+    }
+    lines
+}
+
+fn print_memory(network: &Network, config: &Config, data: &Data) {
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let batch = config.train.batch_size;
+    let parameters = network.parameters().bytes();
+    say!("\nmemory for training at {batch} images in a step, MiB");
+    say!("parameters  {:>9.1}  and twice as much for the optimizer", mib(parameters));
+    say!("activations {:>9.1}  and their gradients", mib(batch as u64 * network.bytes()));
+    let pixels = data.shape.pixels() as u64;
+    match data.count {
+        Some(count) => say!("data        {:>9.1}  {count} images", mib(count as u64 * pixels)),
+        None => say!("data        {:>9.1}  for each 10000 images", mib(10_000 * pixels)),
+    }
+}

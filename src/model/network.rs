@@ -1,0 +1,149 @@
+//! The layers of a model, before anything is on an adapter.
+
+use std::cell::Cell;
+
+use super::ModelConfig;
+use crate::data::ImageShape;
+use crate::error::{Error, Result};
+use crate::nn::{Build, Chain, Layer, Layout, Linear, ParameterSpec, Shape};
+use crate::ops::matmul::Problem;
+
+/// The encoder, the linear layer that gives the latent variables, and the decoder.
+///
+/// Parameters bear the names of PyTorch's modules: `encoder.0.weight` of a `Sequential`, …,
+/// `latent.weight` (2 · latent, inputs; first the mean's rows, then the log-variance's; of a plain
+/// autoencoder, (latent, inputs)), `decoder.0.weight`, ….
+pub struct Network {
+    /// Shape of what the encoder is given.
+    pub input: Shape,
+    /// Layers before the latent variables.
+    pub encoder: Chain,
+    /// The layer that gives them.
+    pub head: Linear,
+    /// Layers after them.
+    pub decoder: Chain,
+    likelihood_scale: bool,
+}
+
+/// Name of the layer between the encoder and the decoder.
+pub const HEAD: &str = "latent";
+/// What the likelihood's own parameter belongs to.
+pub const LIKELIHOOD: &str = "likelihood";
+/// That parameter: the logarithm of the likelihood's scale.
+pub const LOG_SCALE: &str = "log_scale";
+
+/// A layer as it stands in a table.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// `encoder.0`
+    pub label: String,
+    /// The layer and its options.
+    pub words: String,
+    /// Shape of its output.
+    pub output: Shape,
+    /// Trained values.
+    pub parameters: usize,
+    /// Multiplications and additions of a forward pass for an image.
+    pub flop: u64,
+}
+
+impl Network {
+    /// The layers that `config` names, for images of `image`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming the layer, what it is given, and what it wants.
+    pub fn new(config: &ModelConfig, image: ImageShape) -> Result<Self> {
+        let shape = Shape::map(image.channels, image.height, image.width);
+        let draws = Cell::new(0);
+        let build = Build { image: shape, label: "", draws: &draws };
+        // Layers of features take the pixels as they come.
+        let flat = config.encoder.first().is_none_or(|l| ["linear", "flatten"].contains(&&*l.name));
+        let input = if flat { Shape::Features(shape.values()) } else { shape };
+        let encoder = Chain::new("encoder", &config.encoder, input, &build)?;
+        let Shape::Features(inputs) = encoder.output() else {
+            return Err(Error::Usage(format!(
+                "encoder: ends in maps of {}, and the latent variables are computed from features; \
+                 put \"flatten\" at its end",
+                encoder.output()
+            )));
+        };
+        let decoder =
+            Chain::new("decoder", &config.decoder, Shape::Features(config.latent), &build)?;
+        let output = decoder.output();
+        if ![shape, Shape::Features(shape.values())].contains(&output) {
+            return Err(Error::Usage(format!(
+                "decoder: ends in {output}, and the images are {shape} (channels x height x width); \
+                 end it with a layer that gives that, as {{ linear = \"image\" }} does"
+            )));
+        }
+        let outputs = if config.variational { 2 * config.latent } else { config.latent };
+        let head = Linear { inputs, outputs, activation: None };
+        let likelihood_scale = config.likelihood.is_learnt();
+        Ok(Self { input, encoder, head, decoder, likelihood_scale })
+    }
+
+    /// Names and shapes of the parameters.
+    pub fn parameters(&self) -> Layout {
+        let head = self.head.parameters().into_iter().map(|spec| spec.within(HEAD));
+        let scale = ParameterSpec::constant(LOG_SCALE, &[1], 0.0).within(LIKELIHOOD);
+        let scale = self.likelihood_scale.then_some(scale);
+        let chains = self.encoder.parameters().into_iter().chain(head);
+        Layout::new(chains.chain(self.decoder.parameters()).chain(scale))
+    }
+
+    /// Names and shapes of what layers keep beside them.
+    pub fn statistics(&self) -> Layout {
+        Layout::new(self.encoder.statistics().into_iter().chain(self.decoder.statistics()))
+    }
+
+    /// Its layers in order, each with its name.
+    pub fn layers(&self) -> impl Iterator<Item = (&str, &dyn Layer)> {
+        let links = |chain| {
+            let links: &Chain = chain;
+            links.links().iter().map(|link| (link.label.as_str(), link.layer.as_ref()))
+        };
+        let head: (&str, &dyn Layer) = (HEAD, &self.head);
+        links(&self.encoder).chain([head]).chain(links(&self.decoder))
+    }
+
+    /// Whether matrix products give every gradient.
+    pub fn is_fusible(&self) -> bool {
+        !self.likelihood_scale && self.layers().all(|(_, layer)| layer.is_fusible())
+    }
+
+    /// The matrix products of a training step, each once.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = Vec::new();
+        for problem in self.layers().flat_map(|(_, layer)| layer.problems()) {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        problems
+    }
+
+    /// A row for each layer, the latent variables in between.
+    pub fn rows(&self) -> Vec<Row> {
+        let row = |label: &str, words: &str, layer: &dyn Layer| Row {
+            label: label.into(),
+            words: words.into(),
+            output: layer.output(),
+            parameters: layer.parameters().iter().map(ParameterSpec::len).sum(),
+            flop: layer.flop(),
+        };
+        let chain = |chain: &Chain| {
+            let links = chain.links().iter();
+            links.map(|link| row(&link.label, &link.words, link.layer.as_ref())).collect::<Vec<_>>()
+        };
+        let head = row(HEAD, &format!("linear {}", self.head.outputs), &self.head);
+        [chain(&self.encoder), vec![head], chain(&self.decoder)].concat()
+    }
+
+    /// Bytes that a training step computes for an image: pixels, each layer's values and their
+    /// gradients, the latent variables, the loss.
+    pub fn bytes(&self) -> u64 {
+        let layers: u64 = self.layers().map(|(_, layer)| layer.bytes()).sum();
+        layers + 2 * self.input.bytes() + self.decoder.output().bytes()
+    }
+}

@@ -1,0 +1,44 @@
+//! An activation where no layer before it could compute it.
+
+use super::{Backward, Forward, Layer, Shape, Value};
+use crate::gpu::Tensor;
+use crate::ops::activate;
+
+/// y = f(x), element by element.
+pub(super) struct Activation {
+    pub name: &'static str,
+    pub shape: Shape,
+}
+
+impl Layer for Activation {
+    fn output(&self) -> Shape {
+        self.shape
+    }
+
+    fn bytes(&self) -> u64 {
+        2 * self.shape.bytes()
+    }
+
+    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
+        let y = self.shape.tensor(pass.plan, pass.batch);
+        activate::forward(pass.plan, label, &x.tensor, Some(self.name), &y);
+        Value::activated(Some(self.name), x.tensor.clone(), y)
+    }
+
+    /// dy is by x already: what is left is the activation that x itself came out of.
+    fn backward(
+        &self,
+        pass: &mut Backward,
+        label: &str,
+        [x, _]: [&Value; 2],
+        dy: &Tensor,
+    ) -> Option<Tensor> {
+        let activation = x.origin.as_ref()?;
+        if activation.name.is_none() {
+            return Some(dy.clone());
+        }
+        let dx = self.shape.tensor(pass.plan, pass.batch);
+        activate::backward(pass.plan, label, dy, activation.name, &activation.pre, &dx);
+        Some(dx)
+    }
+}

@@ -1,0 +1,112 @@
+//! Residual blocks (He et al. 2015).
+
+use super::{
+    Backward, Build, Chain, Forward, Layer, LayerSpec, Origin, ParameterSpec, Setting, Shape, Value,
+};
+use crate::gpu::Tensor;
+use crate::ops::{activate, add};
+use crate::ops::matmul::Problem;
+
+/// y = f(x + g(x)), g a chain of layers that keeps the shape.
+struct Residual {
+    chain: Chain,
+    label: String,
+    activation: Option<&'static str>,
+}
+
+pub(super) fn build(
+    spec: &LayerSpec,
+    input: Shape,
+    build: &Build,
+) -> Result<Box<dyn Layer>, String> {
+    let Some(Setting::Layers(layers)) = &spec.size else {
+        return Err("wants a list of layers, as in { residual = [{ linear = 64 }, \"relu\"] }".into());
+    };
+    if layers.is_empty() {
+        return Err("wants at least one layer in it".into());
+    }
+    let chain = Chain::new(build.label, layers, input, build).map_err(|e| e.to_string())?;
+    if chain.output() != input {
+        let output = chain.output();
+        return Err(format!("its layers make {output} of {input}, and must keep the shape"));
+    }
+    Ok(Box::new(Residual { chain, label: build.label.into(), activation: None }))
+}
+
+impl Residual {
+    /// Names within the block: its chain's begin with its own label.
+    fn own(&self, specs: Vec<ParameterSpec>) -> Vec<ParameterSpec> {
+        let prefix = self.label.len() + 1;
+        let own = |spec: ParameterSpec| ParameterSpec { name: spec.name[prefix..].into(), ..spec };
+        specs.into_iter().map(own).collect()
+    }
+}
+
+impl Layer for Residual {
+    fn output(&self) -> Shape {
+        self.chain.output()
+    }
+
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        self.own(self.chain.parameters())
+    }
+
+    fn statistics(&self) -> Vec<ParameterSpec> {
+        self.own(self.chain.statistics())
+    }
+
+    fn is_fusible(&self) -> bool {
+        self.chain.links().iter().all(|link| link.layer.is_fusible())
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        self.chain.links().iter().flat_map(|link| link.layer.problems()).collect()
+    }
+
+    fn activate(&mut self, name: &'static str) -> bool {
+        let free = self.activation.is_none();
+        self.activation.get_or_insert(name);
+        free
+    }
+
+    fn flop(&self) -> u64 {
+        self.chain.links().iter().map(|link| link.layer.flop()).sum()
+    }
+
+    fn bytes(&self) -> u64 {
+        let inner: u64 = self.chain.links().iter().map(|link| link.layer.bytes()).sum();
+        inner + 3 * self.output().bytes()
+    }
+
+    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
+        let inner = self.chain.forward(pass, x.clone());
+        let [pre, y] = [(); 2].map(|()| self.output().tensor(pass.plan, pass.batch));
+        let last = &inner[inner.len() - 1].tensor;
+        add::forward(pass.plan, label, [&x.tensor, last], self.activation, &pre, &y);
+        Value { inner, ..Value::activated(self.activation, pre, y) }
+    }
+
+    fn backward(
+        &self,
+        pass: &mut Backward,
+        label: &str,
+        [x, y]: [&Value; 2],
+        dy: &Tensor,
+    ) -> Option<Tensor> {
+        // The sum's gradient is that of either side, taken back through what it came out of.
+        let last = &y.inner[y.inner.len() - 1];
+        let dlast = match &last.origin {
+            Some(Origin { name: name @ Some(_), pre }) => {
+                let dlast = self.output().tensor(pass.plan, pass.batch);
+                activate::backward(pass.plan, label, dy, *name, pre, &dlast);
+                dlast
+            }
+            _ => dy.clone(),
+        };
+        let dx = self.chain.backward(pass, &y.inner, &dlast);
+        let origin = x.origin.as_ref()?;
+        let sum = self.output().tensor(pass.plan, pass.batch);
+        add::backward(pass.plan, label, &dx?, dy, origin.name, &origin.pre, &sum);
+        Some(sum)
+    }
+}

@@ -1,0 +1,76 @@
+//! Dropout (Srivastava et al. 2014), scaled as in PyTorch so that evaluation does without it.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Stream, activation, halves, quads, shader};
+use crate::gpu::{Plan, Shader, Tensor};
+
+/// `shaders/dropout.wgsl`.
+pub const SHADER: Shader = shader!("dropout", "index", "state", "rng", "math", "activation");
+
+/// Which elements are dropped. It is drawn anew each step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mask {
+    /// The chance of being dropped, in [0, 1), to 2⁻³².
+    pub probability: f64,
+    /// The run's seed.
+    pub seed: u64,
+    /// Keeps layers under one seed apart.
+    pub layer: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    count: u32,
+    seed: [u32; 2],
+    stream: u32,
+    layer: u32,
+    threshold: u32,
+    scale: f32,
+    pad: u32,
+}
+
+impl Mask {
+    fn params(&self, count: usize) -> Params {
+        let Self { probability, seed, layer } = *self;
+        assert!((0.0..1.0).contains(&probability), "a probability of {probability}");
+        Params {
+            count: count as u32,
+            seed: halves(seed),
+            stream: Stream::Dropout as u32,
+            layer,
+            threshold: (probability * 2f64.powi(32)) as u32,
+            scale: (1.0 / (1.0 - probability)) as f32,
+            pad: 0,
+        }
+    }
+}
+
+/// y (rows, columns) = x where it is kept, over the chance of that, and zero elsewhere: a pure
+/// function of `mask`, the step in `state` and the element's row and column.
+pub fn forward(plan: &mut Plan, label: &str, mask: &Mask, state: &Tensor, x: &Tensor, y: &Tensor) {
+    let kernel = plan.gpu().kernel(&SHADER, "forward", &[activation::constant(None)]);
+    let count = quads(label, &[x, y]);
+    let tensors = [("state", state), ("x", x), ("y", y)];
+    plan.record_elements(kernel, label, &mask.params(count), &tensors, count);
+}
+
+/// dx (rows, columns) from dy under the mask of [`forward`], times the slope of the activation at
+/// `pre`.
+#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+pub fn backward(
+    plan: &mut Plan,
+    label: &str,
+    mask: &Mask,
+    state: &Tensor,
+    dy: &Tensor,
+    activation: Option<&str>,
+    pre: &Tensor,
+    dx: &Tensor,
+) {
+    let kernel = plan.gpu().kernel(&SHADER, "backward", &[activation::constant(activation)]);
+    let count = quads(label, &[dy, pre, dx]);
+    let tensors = [("state", state), ("dy", dy), ("pre", pre), ("dx", dx)];
+    plan.record_elements(kernel, label, &mask.params(count), &tensors, count);
+}

@@ -1,0 +1,122 @@
+//! The latent variables: reparameterization and KL divergence (Kingma and Welling 2013).
+
+use bytemuck::{Pod, Zeroable};
+
+use super::shader;
+use crate::gpu::{Plan, Shader, Tensor};
+
+/// `shaders/latent.wgsl`.
+pub const SHADER: Shader = shader!("latent", "index", "state", "reduce", "math");
+
+/// What the objective makes of the KL divergence, in steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Divergence {
+    /// Its weight β.
+    pub weight: f64,
+    /// The nats that it is held at (Burgess 2018), β · |KL − capacity|; without one it is β · KL.
+    pub capacity: Option<f64>,
+    /// Nats for each latent variable that cost nothing (Kingma 2016).
+    pub free_bits: f64,
+    /// Steps in which β, or the capacity, rises from 0.
+    pub ramp: u32,
+    /// Steps after which it begins again at 0 (Fu 2019); never at 0.
+    pub period: u32,
+}
+
+impl Divergence {
+    /// β · KL.
+    pub fn weighted(weight: f64) -> Self {
+        Self { weight, capacity: None, free_bits: 0.0, ramp: 0, period: 0 }
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    rows: u32,
+    latent: u32,
+    head_row: u32,
+    z_row: u32,
+    weight: f32,
+    capacity: f32,
+    free_bits: f32,
+    ramp: u32,
+    period: u32,
+    pad: [u32; 3],
+}
+
+fn params(head: &Tensor, z: &Tensor, divergence: &Divergence) -> Params {
+    Params {
+        rows: head.rows() as u32,
+        latent: z.columns() as u32,
+        head_row: head.stride() as u32,
+        z_row: z.stride() as u32,
+        weight: divergence.weight as f32,
+        capacity: divergence.capacity.unwrap_or(-1.0) as f32,
+        free_bits: divergence.free_bits as f32,
+        ramp: divergence.ramp,
+        period: divergence.period,
+        pad: [0; 3],
+    }
+}
+
+/// Values in `units` for each latent variable: running means over an epoch of its KL divergence, of
+/// the posterior's mean, and of that squared.
+pub const STATISTICS: usize = 3;
+
+/// z (batch, latent) = mean + exp(logvar / 2) · epsilon, with head (batch, 2 · latent) the means, then
+/// the log-variances, and epsilon (batch · latent). kl (latent) is each variable's divergence from the
+/// standard normal, ½ (mean² + exp(logvar) − logvar − 1), in nats, summed over the batch. Adds to
+/// `units` ([`STATISTICS`], latent), over the images of an epoch that `state` counts; both may lie in
+/// one buffer.
+#[expect(clippy::too_many_arguments, reason = "three read, three written")]
+pub fn forward(
+    plan: &mut Plan,
+    label: &str,
+    state: &Tensor,
+    head: &Tensor,
+    epsilon: &Tensor,
+    z: &Tensor,
+    kl: &Tensor,
+    units: &Tensor,
+) {
+    let kernel = plan.gpu().kernel(&SHADER, "forward", &[]);
+    let params = params(head, z, &Divergence::weighted(1.0));
+    let tensors = [
+        ("state", state),
+        ("head", head),
+        ("epsilon", epsilon),
+        ("z", z),
+        ("kl", kl),
+        ("units", units),
+    ];
+    plan.record_flat(kernel, label, &params, &tensors, z.columns());
+}
+
+/// dhead from dz, plus the gradient of the batch mean of `divergence` at the step in `state`; head,
+/// epsilon and kl are those of [`forward`].
+#[expect(clippy::too_many_arguments, reason = "five read, one written")]
+pub fn backward(
+    plan: &mut Plan,
+    label: &str,
+    state: &Tensor,
+    divergence: &Divergence,
+    head: &Tensor,
+    epsilon: &Tensor,
+    kl: &Tensor,
+    dz: &Tensor,
+    dhead: &Tensor,
+) {
+    assert_eq!(head.stride(), dhead.stride(), "{label}: layouts differ");
+    let kernel = plan.gpu().kernel(&SHADER, "backward", &[]);
+    let params = params(head, dz, divergence);
+    let tensors = [
+        ("state", state),
+        ("head", head),
+        ("epsilon", epsilon),
+        ("kl", kl),
+        ("dz", dz),
+        ("dhead", dhead),
+    ];
+    plan.record_elements(kernel, label, &params, &tensors, dz.len());
+}

@@ -1,0 +1,201 @@
+//! The reconstruction loss, the negative log-likelihood of the pixels, with its gradient; and the
+//! likelihood's mean and draws from it. Matrices are (rows, columns), padded: a batch of features
+//! (batch, values), or of maps (batch · height · width, channels).
+
+use std::f64::consts::{FRAC_1_SQRT_2, LN_2, TAU};
+use std::sync::Arc;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::likelihood::{Likelihood, Scale};
+use super::{Stream, activation, halves, shader};
+use crate::gpu::{Kernel, Plan, Shader, Tensor};
+
+/// `shaders/loss.wgsl`.
+pub const SHADER: Shader = shader!("loss", "index", "state", "math", "activation", "reduce", "rng");
+
+/// The distributions that the kernels tell apart, as their constant `LIKELIHOOD` counts.
+pub const KINDS: [&str; 4] = ["bernoulli", "continuous_bernoulli", "gaussian", "laplace"];
+
+/// Invocations in a workgroup, as the shader has them.
+const LANES: usize = 64;
+/// Sums that the loss is left in at most: enough workgroups to fill a GPU, few enough for one to add
+/// them up.
+const SUMS: usize = 2048;
+
+/// As `Params` in the shader.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    quads: u32,
+    columns: u32,
+    row_quads: u32,
+    stride: u32,
+    turn: u32,
+    sums: u32,
+    batch: f32,
+    pixels: f32,
+    scale: f32,
+    rate: f32,
+    constant: f32,
+    power: f32,
+    learnt: u32,
+    seed: [u32; 2],
+    stream: u32,
+}
+
+/// The loss of `pre` (rows, columns), what goes into the output's activation (the output itself
+/// without one), against `target` of the same shape, and `dy`, the gradient of its mean over the
+/// `batch` by `pre`. Returns the loss in nats, in parts that add up to the batch's sum.
+///
+/// `log_scale` (1) is the logarithm of a learnt scale, and none of any other.
+#[expect(clippy::too_many_arguments, reason = "the output, the target and the gradient")]
+pub fn forward(
+    plan: &mut Plan,
+    label: &str,
+    likelihood: Likelihood,
+    pre: &Tensor,
+    activation: Option<&str>,
+    target: &Tensor,
+    log_scale: Option<&Tensor>,
+    batch: usize,
+    dy: &Tensor,
+) -> Tensor {
+    assert_eq!(pre.shape(), target.shape(), "{label}: shapes of output and target");
+    assert_eq!([pre.stride(); 2], [target.stride(), dy.stride()], "{label}: layouts differ");
+    let mut params = Params { batch: batch as f32, ..Params::new(likelihood, pre) };
+    let sums = (params.quads as usize).div_ceil(LANES).min(SUMS);
+    params.stride = (sums * LANES) as u32;
+    params.turn = params.stride % params.row_quads;
+    let losses = plan.vector(sums);
+    let tensors = [
+        ("pre", pre),
+        ("pixels", target),
+        ("log_scale", &log_scale_of(plan, label, likelihood, log_scale)),
+        ("dy", dy),
+        ("losses", &losses),
+    ];
+    let kernel = kernel(plan, "forward", likelihood, activation);
+    plan.record_flat(kernel, label, &params, &tensors, sums);
+    losses
+}
+
+/// dlog_scale (1), the gradient of the loss's mean over the `batch` by log_scale, from the `losses`
+/// that [`forward`] returned for `target`. Panics unless the scale is learnt.
+#[expect(clippy::too_many_arguments, reason = "what forward had, and the gradient")]
+pub fn backward_scale(
+    plan: &mut Plan,
+    label: &str,
+    likelihood: Likelihood,
+    target: &Tensor,
+    losses: &Tensor,
+    log_scale: &Tensor,
+    batch: usize,
+    dlog_scale: &Tensor,
+) {
+    let params = Params {
+        sums: losses.len() as u32,
+        batch: batch as f32,
+        pixels: (target.len() / batch) as f32,
+        ..Params::new(likelihood, target)
+    };
+    let log_scale = log_scale_of(plan, label, likelihood, Some(log_scale));
+    let tensors = [("losses", losses), ("log_scale", &log_scale), ("dlog_scale", dlog_scale)];
+    let kernel = kernel(plan, "backward_scale", likelihood, None);
+    plan.record_flat(kernel, label, &params, &tensors, 1);
+}
+
+/// The likelihood's `mean` (rows, columns) for the decoder's `output` (rows, columns): of a logit a
+/// value in \[0, 1\], otherwise the output itself.
+pub fn mean(plan: &mut Plan, label: &str, likelihood: Likelihood, output: &Tensor, mean: &Tensor) {
+    assert_eq!(output.shape(), mean.shape(), "{label}: shapes");
+    let params = Params::new(likelihood, output);
+    let kernel = kernel(plan, "mean", likelihood, None);
+    let tensors = [("output", output), ("mean_of", mean)];
+    plan.record_elements(kernel, label, &params, &tensors, params.quads as usize);
+}
+
+/// Fills `drawn` (rows, columns) from the likelihood for the decoder's `output` (rows, columns): a
+/// pure function of `seed`, the step in `state` and the element's place. Bernoulli pixels are 0 or
+/// 1, those of the continuous Bernoulli between; the others add noise to the output.
+#[expect(clippy::too_many_arguments, reason = "the output and what to draw from")]
+pub fn draw(
+    plan: &mut Plan,
+    label: &str,
+    likelihood: Likelihood,
+    seed: u64,
+    state: &Tensor,
+    output: &Tensor,
+    log_scale: Option<&Tensor>,
+    drawn: &Tensor,
+) {
+    assert_eq!(output.shape(), drawn.shape(), "{label}: shapes");
+    let params = Params {
+        seed: halves(seed),
+        stream: Stream::Pixels as u32,
+        ..Params::new(likelihood, output)
+    };
+    let tensors = [
+        ("state", state),
+        ("output", output),
+        ("log_scale", &log_scale_of(plan, label, likelihood, log_scale)),
+        ("drawn", drawn),
+    ];
+    let kernel = kernel(plan, "draw", likelihood, None);
+    plan.record_elements(kernel, label, &params, &tensors, params.quads as usize);
+}
+
+impl Params {
+    /// Of a matrix and a likelihood.
+    fn new(likelihood: Likelihood, matrix: &Tensor) -> Self {
+        assert!(matrix.stride().is_multiple_of(4), "matrices must be padded");
+        // Of a learnt scale, what there is at scale 1.
+        let number = |scale| if let Scale::Fixed(number) = scale { number } else { 1.0 };
+        let (scale, power, constant) = match likelihood {
+            Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => (1.0, 0.0, 0.0),
+            Likelihood::SquaredError => (FRAC_1_SQRT_2, 2.0, 0.0),
+            Likelihood::Gaussian(scale) => {
+                (number(scale), 2.0, 0.5 * TAU.ln() + number(scale).ln())
+            }
+            Likelihood::Laplace(scale) => (number(scale), 1.0, LN_2 + number(scale).ln()),
+        };
+        Self {
+            quads: (matrix.extent() / 4) as u32,
+            columns: matrix.columns() as u32,
+            row_quads: (matrix.stride() / 4) as u32,
+            scale: scale as f32,
+            rate: scale.powf(-power) as f32,
+            constant: constant as f32,
+            power: power as f32,
+            learnt: u32::from(likelihood.is_learnt()),
+            ..Zeroable::zeroed()
+        }
+    }
+}
+
+fn kernel(
+    plan: &Plan,
+    entry: &str,
+    likelihood: Likelihood,
+    activation: Option<&str>,
+) -> Arc<Kernel> {
+    let kind = match likelihood {
+        Likelihood::Bernoulli => "bernoulli",
+        Likelihood::ContinuousBernoulli => "continuous_bernoulli",
+        Likelihood::SquaredError | Likelihood::Gaussian(_) => "gaussian",
+        Likelihood::Laplace(_) => "laplace",
+    };
+    let constants = [("LIKELIHOOD", super::kind(&KINDS, kind)), activation::constant(activation)];
+    plan.gpu().kernel(&SHADER, entry, &constants)
+}
+
+/// What to bind where a learnt scale is read; panics if it is missing, or superfluous.
+fn log_scale_of(
+    plan: &Plan,
+    label: &str,
+    likelihood: Likelihood,
+    given: Option<&Tensor>,
+) -> Tensor {
+    assert_eq!(given.is_some(), likelihood.is_learnt(), "{label}: log_scale of {likelihood:?}");
+    given.cloned().unwrap_or_else(|| Tensor::zeros(plan.gpu(), "log_scale", &[1]))
+}

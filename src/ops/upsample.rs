@@ -1,0 +1,51 @@
+//! Upsampling by a whole factor, as PyTorch's `Upsample` with `mode="nearest"`.
+//!
+//! x is (batch · height · width, channels), y (batch · factor·height · factor·width, channels).
+
+use super::{Extent, activation, quads, shader};
+use crate::gpu::{Plan, Shader, Tensor};
+
+/// `shaders/upsample.wgsl`.
+pub const SHADER: Shader = shader!("upsample", "index", "map", "math", "activation");
+
+/// y = every pixel of x, of `extent`, factor times down and across.
+pub fn forward(
+    plan: &mut Plan,
+    label: &str,
+    factor: usize,
+    x: &Tensor,
+    extent: Extent,
+    y: &Tensor,
+) {
+    let constants = [("FACTOR", factor as u32), activation::constant(None)];
+    let kernel = plan.gpu().kernel(&SHADER, "forward", &constants);
+    let params = params(label, factor, extent, [x, y]);
+    plan.record_elements(kernel, label, &params, &[("x", x), ("y", y)], quads(label, &[x]));
+}
+
+/// dx, of `extent`, from dy, times the slope of the activation at `pre`, which is like x.
+#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+pub fn backward(
+    plan: &mut Plan,
+    label: &str,
+    factor: usize,
+    dy: &Tensor,
+    activation: Option<&str>,
+    pre: &Tensor,
+    extent: Extent,
+    dx: &Tensor,
+) {
+    let constants = [("FACTOR", factor as u32), activation::constant(activation)];
+    let kernel = plan.gpu().kernel(&SHADER, "backward", &constants);
+    let params = params(label, factor, extent, [dx, dy]);
+    let tensors = [("dy", dy), ("pre", pre), ("dx", dx)];
+    plan.record_elements(kernel, label, &params, &tensors, quads(label, &[dx, pre]));
+}
+
+fn params(label: &str, factor: usize, extent: Extent, [x, y]: [&Tensor; 2]) -> [u32; 4] {
+    let Extent { height, width } = extent;
+    assert!(x.rows().is_multiple_of(height * width), "{label}: rows of x");
+    assert_eq!(y.rows(), x.rows() * factor * factor, "{label}: rows of y");
+    assert_eq!(x.columns(), y.columns(), "{label}: channels");
+    [x.extent() / 4, height, width, x.stride() / 4].map(|size| size as u32)
+}

@@ -1,0 +1,57 @@
+use vae_gpu::gpu::Gpu;
+use vae_gpu::ops::activate;
+use vae_gpu::ops::activation::NAMES;
+
+use crate::check::{self, Guarded};
+use crate::maps::{self, SHAPES, activated, times_slope};
+
+fn assert_forward(gpu: &Gpu, shape: [usize; 2], name: Option<&str>) {
+    let x = check::random(1, shape[0] * shape[1], -4.0..4.0);
+    let (on_x, y) = (check::input(gpu, &shape, &x), Guarded::new(gpu, &shape));
+    check::run(gpu, |plan| activate::forward(plan, "test", &on_x, name, &y.tensor));
+    let want = activated(name, &check::wide(&x));
+    check::assert_norm(&format!("{name:?} of {shape:?}"), &y.floats(gpu), &want, 1e-5);
+}
+
+fn assert_backward(gpu: &Gpu, shape: [usize; 2], name: Option<&str>) {
+    let [dy, pre] = [1, 2].map(|seed| check::random(seed, shape[0] * shape[1], -4.0..4.0));
+    let [on_dy, on_pre] = [&dy, &pre].map(|values| check::input(gpu, &shape, values));
+    let dx = Guarded::new(gpu, &shape);
+    check::run(gpu, |plan| activate::backward(plan, "test", &on_dy, name, &on_pre, &dx.tensor));
+    let want = times_slope(check::wide(&dy), name, &check::wide(&pre));
+    check::assert_norm(&format!("{name:?} of {shape:?}"), &dx.floats(gpu), &want, 1e-5);
+}
+
+fn names() -> impl Iterator<Item = Option<&'static str>> {
+    NAMES.into_iter().map(Some).chain([None])
+}
+
+#[test]
+pub fn forward() {
+    let Some(gpu) = check::gpu() else { return };
+    SHAPES.iter().for_each(|&shape| names().for_each(|name| assert_forward(gpu, shape, name)));
+}
+
+#[test]
+pub fn backward() {
+    let Some(gpu) = check::gpu() else { return };
+    SHAPES.iter().for_each(|&shape| names().for_each(|name| assert_backward(gpu, shape, name)));
+}
+
+/// The count, not the bindings or the grid, ends the work; and grids wrap into y.
+#[test]
+fn surplus_invocations_do_nothing() {
+    let Some(gpu) = check::gpu() else { return };
+    let shape = [131, 5];
+    let x = check::random(1, 131 * 5, -4.0..4.0);
+    let [on_x, on_pre] = [(); 2].map(|()| check::roomy_input(gpu, &shape, &x));
+    for (entry, inputs, output) in [
+        ("forward", &[("x", &on_x)][..], "y"),
+        ("backward", &[("dy", &on_x), ("pre", &on_pre)], "dx"),
+    ] {
+        let result = Guarded::roomy(gpu, &shape);
+        let tensors = [inputs, &[(output, &result.tensor)]].concat();
+        maps::run_kernel(gpu, (&activate::SHADER, entry), &[], &[262u32, 5, 0, 0], &tensors, 262);
+        assert_eq!(result.floats(gpu), x, "{entry}");
+    }
+}

@@ -1,0 +1,245 @@
+use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::ops::State;
+use vae_gpu::ops::latent::{self, Divergence, STATISTICS};
+
+use crate::check::{self, Guarded};
+
+/// Rows and latent variables.
+const SIZES: [[usize; 2]; 7] =
+    [[1, 1], [63, 2], [257, 20], [5, 63], [3, 257], [1757, 1], [64, 64]];
+/// Images in an epoch, and the step at which it is looked at.
+const IMAGES: u32 = 5000;
+const STEP: u32 = 13;
+
+fn halves(head: &[f64], latent: usize) -> impl Iterator<Item = (&[f64], &[f64])> {
+    head.chunks(2 * latent).map(move |row| row.split_at(latent))
+}
+
+/// KL divergence of each latent variable, summed over the rows.
+fn divergences(head: &[f64], latent: usize) -> Vec<f64> {
+    let mut kl = vec![0.0; latent];
+    for (mean, logvar) in halves(head, latent) {
+        for (j, kl) in kl.iter_mut().enumerate() {
+            *kl += 0.5 * (mean[j] * mean[j] + logvar[j].exp_m1() - logvar[j]);
+        }
+    }
+    kl
+}
+
+fn draw(head: &[f64], epsilon: &[f64], latent: usize) -> Vec<f64> {
+    let row = |((mean, logvar), epsilon): ((&[f64], &[f64]), &[f64])| {
+        let z = |j: usize| mean[j] + (0.5 * logvar[j]).exp() * epsilon[j];
+        (0..latent).map(z).collect::<Vec<_>>()
+    };
+    halves(head, latent).zip(epsilon.chunks(latent)).flat_map(row).collect()
+}
+
+/// How far up the ramp `step` is.
+fn climbed(divergence: &Divergence, step: u32) -> f64 {
+    let step = if divergence.period > 0 { step % divergence.period } else { step };
+    if step < divergence.ramp { f64::from(step) / f64::from(divergence.ramp) } else { 1.0 }
+}
+
+/// What the batch mean of the divergence costs.
+fn cost(divergence: &Divergence, step: u32, head: &[f64], latent: usize) -> f64 {
+    let rows = (head.len() / (2 * latent)) as f64;
+    let kl: Vec<f64> = divergences(head, latent).iter().map(|kl| kl / rows).collect();
+    let up = climbed(divergence, step);
+    match divergence.capacity {
+        Some(nats) => divergence.weight * (kl.iter().sum::<f64>() - nats * up).abs(),
+        None => {
+            let floor = |kl: &f64| kl.max(divergence.free_bits);
+            divergence.weight * up * kl.iter().map(floor).sum::<f64>()
+        }
+    }
+}
+
+/// The gradient by head of the sum of dz · z and of [`cost`].
+fn slope(
+    divergence: &Divergence,
+    step: u32,
+    [head, epsilon, dz]: [&[f64]; 3],
+    latent: usize,
+) -> Vec<f64> {
+    let rows = (dz.len() / latent) as f64;
+    let kl: Vec<f64> = divergences(head, latent).iter().map(|kl| kl / rows).collect();
+    let up = climbed(divergence, step);
+    let weight = |j: usize| match divergence.capacity {
+        Some(nats) => divergence.weight * (kl.iter().sum::<f64>() - nats * up).signum(),
+        None if kl[j] < divergence.free_bits => 0.0,
+        None => divergence.weight * up,
+    };
+    let mut dhead = Vec::new();
+    for (((mean, logvar), epsilon), dz) in
+        halves(head, latent).zip(epsilon.chunks(latent)).zip(dz.chunks(latent))
+    {
+        dhead.extend((0..latent).map(|j| dz[j] + weight(j) * mean[j] / rows));
+        dhead.extend((0..latent).map(|j| {
+            let noise = 0.5 * (0.5 * logvar[j]).exp() * epsilon[j];
+            dz[j] * noise + weight(j) * 0.5 * logvar[j].exp_m1() / rows
+        }));
+    }
+    dhead
+}
+
+/// Every kind of objective: plain, on a ramp, on one that begins again, with free bits, with a
+/// capacity.
+fn objectives() -> [Divergence; 6] {
+    let plain = Divergence::weighted(0.7);
+    [
+        plain,
+        Divergence { ramp: 40, ..plain },
+        Divergence { ramp: 4, period: 5, ..plain },
+        Divergence { free_bits: 3.0, ramp: 20, ..plain },
+        Divergence { capacity: Some(2.0), ramp: 26, ..plain },
+        Divergence { capacity: Some(1e3), weight: 3.0, ..plain },
+    ]
+}
+
+fn state(gpu: &Gpu) -> Tensor {
+    let state = State::tensor(gpu, "state");
+    State { images: IMAGES, step: STEP, ..State::default() }.write(gpu, &state);
+    state
+}
+
+/// z, kl and the statistics of `runs` runs.
+fn run_forward(
+    gpu: &Gpu,
+    [rows, latent]: [usize; 2],
+    head: &[f32],
+    epsilon: &[f32],
+    runs: usize,
+) -> [Vec<f32>; 3] {
+    let head = check::input(gpu, &[rows, 2 * latent], head);
+    let epsilon = check::roomy_input(gpu, &[rows * latent], epsilon);
+    let z = Guarded::new(gpu, &[rows, latent]);
+    let kl = Guarded::roomy(gpu, &[latent]);
+    let units = Guarded::roomy(gpu, &[STATISTICS * latent]);
+    let units = units.fill(gpu, &vec![0.0f32; STATISTICS * latent]);
+    let mut plan = Plan::new(gpu);
+    let (z_, kl_, units_) = (&z.tensor, &kl.tensor, &units.tensor);
+    latent::forward(&mut plan, "test", &state(gpu), &head, &epsilon, z_, kl_, units_);
+    (0..runs).for_each(|_| drop(plan.run()));
+    [z, kl, units].map(|guarded| guarded.floats(gpu))
+}
+
+fn run_backward(
+    gpu: &Gpu,
+    [rows, latent]: [usize; 2],
+    divergence: &Divergence,
+    [head, epsilon, dz]: [&[f32]; 3],
+    kl: &[f32],
+) -> Vec<f32> {
+    let head = check::input(gpu, &[rows, 2 * latent], head);
+    let epsilon = check::input(gpu, &[rows * latent], epsilon);
+    let dz = check::input(gpu, &[rows, latent], dz);
+    let kl = check::input(gpu, &[latent], kl);
+    let dhead = Guarded::roomy(gpu, &[rows, 2 * latent]);
+    let state = state(gpu);
+    check::run(gpu, |plan| {
+        let dhead = &dhead.tensor;
+        latent::backward(plan, "test", &state, divergence, &head, &epsilon, &kl, &dz, dhead);
+    });
+    dhead.floats(gpu)
+}
+
+#[test]
+pub fn forward() {
+    let Some(gpu) = check::gpu() else { return };
+    for [rows, latent] in SIZES {
+        let head = check::random(3, rows * 2 * latent, -3.0..3.0);
+        let epsilon = check::random(4, rows * latent, -2.0..2.0);
+        let [z, kl, units] = run_forward(gpu, [rows, latent], &head, &epsilon, 2);
+        let [head, epsilon] = [head, epsilon].map(|values| check::wide(&values));
+        let what = format!("{rows} x {latent}");
+        // z may cancel; its terms are below 12.
+        check::assert_each(&what, &z, &draw(&head, &epsilon, latent), 1e-6, 1e-5);
+        let want = divergences(&head, latent);
+        check::assert_each(&what, &kl, &want, 1e-5, 0.0);
+        // Two steps add up.
+        let share = |sum: f64| 2.0 * sum / f64::from(IMAGES);
+        let sums = |power: i32| {
+            let sum = |j: usize| halves(&head, latent).map(|(mean, _)| mean[j].powi(power)).sum::<f64>();
+            (0..latent).map(move |j| share(sum(j))).collect::<Vec<_>>()
+        };
+        let want: Vec<f64> = want.into_iter().map(share).collect();
+        check::assert_each(&what, &units, &[want, sums(1), sums(2)].concat(), 1e-5, 1e-6);
+    }
+}
+
+#[test]
+pub fn backward() {
+    let Some(gpu) = check::gpu() else { return };
+    for [rows, latent] in SIZES {
+        let head = check::random(3, rows * 2 * latent, -3.0..3.0);
+        let epsilon = check::random(4, rows * latent, -2.0..2.0);
+        let dz = check::random(5, rows * latent, -1.0..1.0);
+        let wide = [&head, &epsilon, &dz].map(|values| check::wide(values));
+        let kl: Vec<f32> = divergences(&wide[0], latent).iter().map(|kl| *kl as f32).collect();
+        for divergence in objectives() {
+            let got =
+                run_backward(gpu, [rows, latent], &divergence, [&head, &epsilon, &dz], &kl);
+            let want = slope(&divergence, STEP, [&wide[0], &wide[1], &wide[2]], latent);
+            let what = format!("{rows} x {latent}, {divergence:?}");
+            check::assert_each(&what, &got, &want, 1e-6, 1e-5);
+            check::assert_norm(&what, &got, &want, 1e-6);
+        }
+    }
+}
+
+/// Close to the prior the divergence is the small difference of large terms.
+#[test]
+fn divergence_near_the_prior_keeps_its_digits() {
+    let Some(gpu) = check::gpu() else { return };
+    let [rows, latent] = [63, 20];
+    let head = check::random(6, rows * 2 * latent, -0.01..0.01);
+    let epsilon = check::random(7, rows * latent, -2.0..2.0);
+    let [_, kl, _] = run_forward(gpu, [rows, latent], &head, &epsilon, 1);
+    check::assert_each("kl", &kl, &divergences(&check::wide(&head), latent), 1e-4, 0.0);
+}
+
+/// Log-variances of ±80 and huge means: large, but within 32 bits. `exp` may be wrong by 3 + 2|x|
+/// units in the last place, here 1e-5. One row at a time, so that none hides in another's sum.
+#[test]
+fn extremes_stay_finite() {
+    let Some(gpu) = check::gpu() else { return };
+    let latent = 20;
+    for (mean, logvar) in [(1e15, 80.0), (1.0, 80.0), (1.0, -80.0), (1.0, 40.0)] {
+        let mut head = check::random(8, 2 * latent, -3.0..3.0);
+        head[0] = mean;
+        head[latent..].fill(logvar);
+        let epsilon = check::random(9, latent, 0.5..2.0);
+        let dz = check::random(10, latent, 0.5..1.0);
+        let [z, kl, _] = run_forward(gpu, [1, latent], &head, &epsilon, 1);
+        let divergence = Divergence::weighted(0.7);
+        let dhead = run_backward(gpu, [1, latent], &divergence, [&head, &epsilon, &dz], &kl);
+        let [head, epsilon, dz] = [head, epsilon, dz].map(|values| check::wide(&values));
+        let want_kl = divergences(&head, latent);
+        assert!(logvar < 80.0 || want_kl[0] > 5e29);
+        check::assert_each("z", &z, &draw(&head, &epsilon, latent), 1e-4, 0.0);
+        check::assert_each("kl", &kl, &want_kl, 1e-4, 0.0);
+        let want = slope(&divergence, STEP, [&head, &epsilon, &dz], latent);
+        check::assert_each("dhead", &dhead, &want, 1e-4, 1e-7);
+    }
+}
+
+#[test]
+fn the_gradient_by_head_is_the_derivative() {
+    let [rows, latent] = [3, 4];
+    let wide = |seed, len, limit: f32| check::wide(&check::random(seed, len, -limit..limit));
+    let (head, epsilon) = (wide(7, rows * 2 * latent, 2.0), wide(8, rows * latent, 2.0));
+    let dz = wide(9, rows * latent, 2.0);
+    for divergence in objectives() {
+        // Both sides of the floor, and no huge constant, whose digits a difference would cost.
+        let capacity = divergence.capacity.map(|nats| nats.min(100.0));
+        let free_bits = divergence.free_bits.min(0.4);
+        let divergence = Divergence { free_bits, capacity, ..divergence };
+        let total = |head: &[f64]| {
+            let z = draw(head, &epsilon, latent);
+            let chained: f64 = z.iter().zip(&dz).map(|(z, dz)| z * dz).sum();
+            chained + cost(&divergence, STEP, head, latent)
+        };
+        let gradient = slope(&divergence, STEP, [&head, &epsilon, &dz], latent);
+        check::assert_gradient(&format!("{divergence:?}"), total, &head, &gradient);
+    }
+}

@@ -1,0 +1,85 @@
+//! Against PyTorch's distributions: see tests/golden/README.md.
+
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors};
+use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::ops::likelihood::{
+    Likelihood::{self, *},
+    Scale::Learnt,
+};
+use vae_gpu::ops::loss;
+
+use super::one_by_one;
+use crate::check;
+
+#[test]
+fn losses_gradients_and_means_are_pytorchs() {
+    let Some(gpu) = check::gpu() else { return };
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/likelihoods.safetensors");
+    let bytes = std::fs::read(file).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let likelihoods = [
+        ("bernoulli", Bernoulli),
+        ("continuous_bernoulli", ContinuousBernoulli),
+        ("squared_error", SquaredError),
+        ("gaussian", Gaussian(Learnt)),
+        ("laplace", Laplace(Learnt)),
+    ];
+    for (name, likelihood) in likelihoods {
+        let single = |what: &str| -> Vec<f32> {
+            let tensor = file.tensor(&format!("{name}.{what}")).unwrap();
+            assert_eq!(tensor.dtype(), Dtype::F32);
+            bytemuck::pod_collect_to_vec(tensor.data())
+        };
+        let double = |what: &str| -> Vec<f64> {
+            let tensor = file.tensor(&format!("{name}.{what}")).unwrap();
+            assert_eq!(tensor.dtype(), Dtype::F64);
+            bytemuck::pod_collect_to_vec(tensor.data())
+        };
+        let (output, x) = (single("output"), single("x"));
+        let log_scale = if likelihood.is_learnt() { single("log_scale")[0] } else { 0.0 };
+        let [losses, dy] = one_by_one(gpu, (likelihood, log_scale.into()), &output, &x);
+        // Logits reach 12, differences 20 and 1300 in units of the variance.
+        check::assert_each(&format!("{name}.loss"), &losses, &double("loss"), 2e-6, 1.5e-6);
+        check::assert_each(&format!("{name}.doutput"), &dy, &double("doutput"), 2e-6, 1.2e-7);
+        if likelihood.takes_logits() {
+            let (tensor, mean) = (check::input(gpu, &[output.len(), 1], &output), {
+                Tensor::matrix(gpu, "mean", &[output.len(), 1])
+            });
+            check::run(gpu, |plan| loss::mean(plan, "test", likelihood, &tensor, &mean));
+            let mean: Vec<f32> = mean.read(gpu).unwrap();
+            check::assert_each(&format!("{name}.mean"), &mean, &double("mean"), 2e-6, 0.0);
+        }
+        if likelihood.is_learnt() {
+            let got = gradient_by_scale(gpu, likelihood, log_scale, &output, &x);
+            check::assert_each(
+                &format!("{name}.dlog_scale"),
+                &got,
+                &double("dlog_scale"),
+                2e-6,
+                0.0,
+            );
+        }
+    }
+}
+
+/// Of the sum over all pairs.
+fn gradient_by_scale(
+    gpu: &Gpu,
+    likelihood: Likelihood,
+    log_scale: f32,
+    output: &[f32],
+    x: &[f32],
+) -> Vec<f32> {
+    let shape = [1, x.len()];
+    let [output, x] = [output, x].map(|values| check::input(gpu, &shape, values));
+    let log_scale = check::input(gpu, &[1], &[log_scale]);
+    let mut plan = Plan::new(gpu);
+    let (dy, gradient) = (plan.matrix(&shape), plan.vector(1));
+    let scale = Some(&log_scale);
+    let losses = loss::forward(&mut plan, "test", likelihood, &output, None, &x, scale, 1, &dy);
+    loss::backward_scale(&mut plan, "test", likelihood, &x, &losses, &log_scale, 1, &gradient);
+    plan.run();
+    gradient.read(gpu).unwrap()
+}

@@ -1,0 +1,205 @@
+mod oracle;
+
+use oracle::Case;
+use vae_gpu::gpu::Gpu;
+use vae_gpu::ops::Extent;
+use vae_gpu::ops::pool::{self, Window};
+
+use crate::check::{self, Guarded};
+use crate::maps::{self, ACTIVATIONS, activated, dot, times_slope};
+
+fn cases() -> impl Iterator<Item = Case> {
+    [
+        ([1, 1, 1, 1], [1, 1, 0]),
+        ([1, 2, 2, 1], [2, 2, 0]),
+        ([2, 5, 7, 3], [2, 2, 0]),
+        ([1, 1, 3, 5], [3, 2, 1]),
+        ([3, 6, 6, 4], [3, 1, 1]),
+        ([2, 7, 5, 5], [3, 2, 1]),
+        ([2, 9, 4, 6], [2, 3, 0]),
+        ([2, 9, 10, 1], [3, 5, 1]),
+        ([1, 8, 8, 8], [2, 1, 1]),
+        ([2, 13, 11, 1], [5, 2, 2]),
+        ([1, 16, 17, 3], [16, 1, 8]),
+        ([2, 5, 9, 63], [1, 2, 0]),
+        ([3, 14, 14, 20], [2, 2, 0]),
+        ([1, 9, 4, 257], [3, 3, 0]),
+    ]
+    .into_iter()
+    .map(|(sizes, window)| Case::new(sizes, window))
+}
+
+fn small() -> impl Iterator<Item = (Case, Option<&'static str>)> {
+    cases().filter(|case| case.x_len() < 300).flat_map(|case| ACTIVATIONS.map(|a| (case, a)))
+}
+
+#[test]
+fn maxima_oracle_is_the_gradient() {
+    for (case, activation) in small() {
+        let pre = check::wide(&check::random(1, case.x_len(), -2.0..2.0));
+        let dy = check::wide(&check::random(2, case.y_len(), -1.0..1.0));
+        let maxima = |pre: &[f64]| case.max(&activated(activation, pre));
+        let dx = case.max_backward(&dy, &maxima(&pre).1);
+        let gradient = times_slope(dx, activation, &pre);
+        let loss = |pre: &[f64]| dot(&dy, &maxima(pre).0);
+        check::assert_gradient(&format!("{case:?}, {activation:?}"), loss, &pre, &gradient);
+    }
+}
+
+#[test]
+fn averages_oracle_is_the_gradient() {
+    for (case, activation) in small() {
+        let pre = check::wide(&check::random(1, case.x_len(), -2.0..2.0));
+        let dy = check::wide(&check::random(2, case.y_len(), -1.0..1.0));
+        let gradient = times_slope(case.average_backward(&dy), activation, &pre);
+        let loss = |pre: &[f64]| dot(&dy, &case.average(&activated(activation, pre)));
+        check::assert_gradient(&format!("{case:?}, {activation:?}"), loss, &pre, &gradient);
+    }
+}
+
+fn assert_max(gpu: &Gpu, case: Case, x: &[f32]) {
+    let on_x = check::input(gpu, &case.x_shape(), x);
+    let y = Guarded::new(gpu, &case.y_shape());
+    let winners = Guarded::new(gpu, &[case.winners_len()]);
+    check::run(gpu, |plan| {
+        let Case { window, extent, .. } = case;
+        pool::max_forward(plan, "test", window, &on_x, extent, &y.tensor, &winners.tensor);
+    });
+    let (want, places) = case.max(&check::wide(x));
+    // Bits, so that NaN equals itself.
+    let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    let want: Vec<_> = want.iter().map(|&v| v as f32).collect();
+    assert_eq!(bits(&y.floats(gpu)), bits(&want), "{case:?}");
+    assert_eq!(case.unpacked(&winners.words(gpu)), places, "{case:?}: winners");
+}
+
+/// Few different values, hence many ties.
+#[test]
+pub fn max_forward() {
+    let Some(gpu) = check::gpu() else { return };
+    for case in cases() {
+        let x = check::random(1, case.x_len(), -1.0..1.0);
+        assert_max(gpu, case, &x);
+        let coarse: Vec<_> = x.iter().map(|x| (3.0 * x).round() - 4.0).collect();
+        assert_max(gpu, case, &coarse);
+    }
+}
+
+/// As in PyTorch: NaN wins, and where there is nothing but −∞ the first.
+#[test]
+fn maxima_of_what_is_no_number() {
+    let Some(gpu) = check::gpu() else { return };
+    for case in cases() {
+        let pick = |x: f32| match x {
+            x if x > 0.8 => f32::NAN,
+            x if x > 0.0 => f32::NEG_INFINITY,
+            x if x > -0.1 => f32::INFINITY,
+            x => x,
+        };
+        let x = check::random(1, case.x_len(), -1.0..1.0);
+        assert_max(gpu, case, &x.into_iter().map(pick).collect::<Vec<_>>());
+        assert_max(gpu, case, &vec![f32::NEG_INFINITY; case.x_len()]);
+    }
+}
+
+fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&str>, max: bool) {
+    let Case { window, extent, .. } = case;
+    let pre = check::random(1, case.x_len(), -2.0..2.0);
+    let dy = check::random(2, case.y_len(), -1.0..1.0);
+    let on_pre = check::input(gpu, &case.x_shape(), &pre);
+    let on_dy = check::input(gpu, &case.y_shape(), &dy);
+    let guarded = Guarded::new(gpu, &case.x_shape());
+    let dx = &guarded.tensor;
+    let (pre, dy) = (check::wide(&pre), check::wide(&dy));
+    let want = if max {
+        let (_, places) = case.max(&activated(activation, &pre));
+        let winners = check::input(gpu, &[case.winners_len()], &case.packed(&places));
+        check::run(gpu, |plan| {
+            pool::max_backward(
+                plan, "test", window, &on_dy, &winners, activation, &on_pre, extent, dx,
+            );
+        });
+        case.max_backward(&dy, &places)
+    } else {
+        check::run(gpu, |plan| {
+            pool::average_backward(plan, "test", window, &on_dy, activation, &on_pre, extent, dx);
+        });
+        case.average_backward(&dy)
+    };
+    let want = times_slope(want, activation, &pre);
+    check::assert_norm(&format!("{case:?}, {activation:?}"), &guarded.floats(gpu), &want, 1e-5);
+}
+
+#[test]
+pub fn max_backward() {
+    let Some(gpu) = check::gpu() else { return };
+    let cases = cases().flat_map(|case| ACTIVATIONS.map(|a| (case, a)));
+    cases.for_each(|(case, activation)| assert_backward(gpu, case, activation, true));
+}
+
+#[test]
+pub fn average_backward() {
+    let Some(gpu) = check::gpu() else { return };
+    let cases = cases().flat_map(|case| ACTIVATIONS.map(|a| (case, a)));
+    cases.for_each(|(case, activation)| assert_backward(gpu, case, activation, false));
+}
+
+fn assert_average(gpu: &Gpu, case: Case) {
+    let x = check::random(1, case.x_len(), -1.0..1.0);
+    let on_x = check::input(gpu, &case.x_shape(), &x);
+    let y = Guarded::new(gpu, &case.y_shape());
+    check::run(gpu, |plan| {
+        pool::average_forward(plan, "test", case.window, &on_x, case.extent, &y.tensor);
+    });
+    let want = case.average(&check::wide(&x));
+    check::assert_norm(&format!("{case:?}"), &y.floats(gpu), &want, 1e-5);
+}
+
+#[test]
+pub fn average_forward() {
+    let Some(gpu) = check::gpu() else { return };
+    cases().for_each(|case| assert_average(gpu, case));
+}
+
+#[test]
+fn windows_that_fit_nowhere_have_no_output() {
+    let extent = Extent { height: 4, width: 9 };
+    let output = |kernel, stride, padding| Window { kernel, stride, padding }.output(extent);
+    assert_eq!(output(3, 2, 1), Some(Extent { height: 2, width: 5 }));
+    for [kernel, stride, padding] in [[5, 1, 0], [0, 1, 0], [2, 0, 0], [3, 1, 2], [17, 1, 8]] {
+        assert_eq!(output(kernel, stride, padding), None, "{kernel}, {stride}, {padding}");
+    }
+}
+
+/// The count, not the bindings or the grid, ends the work; and grids wrap into y.
+#[test]
+fn surplus_invocations_do_nothing() {
+    let Some(gpu) = check::gpu() else { return };
+    // Every pixel is a window, so that all four are copies.
+    let case = Case::new([2, 9, 11, 6], [1, 1, 0]);
+    let (shape, len) = (case.x_shape(), 396);
+    let x = check::random(1, case.x_len(), -1.0..1.0);
+    let [on_x, pre] = [(); 2].map(|()| check::roomy_input(gpu, &shape, &x));
+    let constants = [("KERNEL", 1), ("STRIDE", 1), ("PADDING", 0)];
+    let params = [len as u32, 9, 11, 9, 11, 2, 0, 0];
+    let winners = Guarded::roomy(gpu, &[len]);
+    for (entry, max) in [
+        ("max_forward", true),
+        ("average_forward", false),
+        ("max_backward", true),
+        ("average_backward", false),
+    ] {
+        let result = Guarded::roomy(gpu, &shape);
+        let mut tensors = if entry.ends_with("forward") {
+            vec![("x", &on_x), ("y", &result.tensor)]
+        } else {
+            vec![("dy", &on_x), ("pre", &pre), ("dx", &result.tensor)]
+        };
+        if max {
+            tensors.push(("winners", &winners.tensor));
+        }
+        maps::run_kernel(gpu, (&pool::SHADER, entry), &constants, &params, &tensors, len);
+        assert_eq!(result.floats(gpu), x, "{entry}");
+        assert_eq!(winners.words(gpu), vec![0; len], "{entry}");
+    }
+}
