@@ -20,8 +20,4 @@ fn run(number: u32, lane: u32) {
     multiply(whole(), number, lane);
 }
 
-fn result_at(p: Product, row: u32, column: u32) -> u32 {
-    return row * p.result_row + column / 4u;
-}
-
 fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}

@@ -17,7 +17,7 @@ fn begin_column(p: Product, column: u32) {
 }
 
 fn finish(p: Product, row: u32, column: u32, value: vec4<f32>) {
-    let at = result_at(p, row, column);
+    let at = row * p.result_row + column / 4u;
     let x = value + added;
     pre[at] = within(p, column, x);
     result[at] = within(p, column, activate_four(x));

@@ -40,10 +40,14 @@ fn finish_tile(p: Product, at: vec2<u32>, lane: u32, tile: ptr<function, Tile>, 
         staged[i * LANES + lane] = (*tile)[i];
     }
     let column = at.y + 4u * lane;
-    let end = select(0u, min(p.height, at.x + ALONG), column < p.width);
+    let count = min(ALONG, max(p.height, at.x) - at.x);
+    let rows = result_rows(p, at.x + 4u * lane);
     begin_column(p, column);
-    for (var row = at.x; row < end; row++) {
-        finish(p, row, column, staged[(row - at.x) * LANES + lane]);
+    for (var i = 0u; i < count; i++) {
+        let row = subgroupShuffle(rows[i % 4u], i / 4u);
+        if column < p.width {
+            finish(p, row, column, staged[i * LANES + lane]);
+        }
     }
 }
 

@@ -21,3 +21,8 @@ fn left_block(p: Product, start: LeftStart, k: u32) -> Block {
         select(zero, left[at.w], exists.w),
     ));
 }
+
+// The result has the same rows.
+fn result_rows(p: Product, row: u32) -> vec4<u32> {
+    return vec4(row) + FOUR;
+}

@@ -13,3 +13,8 @@ fn left_block(p: Product, start: LeftStart, k: u32) -> Block {
     let at = start + k / 4u;
     return Block(left[at.x], left[at.y], left[at.z], left[at.w]);
 }
+
+// The result has the same rows.
+fn result_rows(p: Product, row: u32) -> vec4<u32> {
+    return vec4(row) + FOUR;
+}

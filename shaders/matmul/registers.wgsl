@@ -37,6 +37,13 @@ fn multiply(p: Product, number: u32, lane: u32) {
             finish_sums(p, at.x + 4u * r, sums[r]);
         }
     }
+    var rows: array<u32, 4 * ROWS>;
+    for (var r = 0u; r < ROWS; r++) {
+        let four = result_rows(p, at.x + 4u * r);
+        for (var i = 0u; i < 4u; i++) {
+            rows[4u * r + i] = four[i];
+        }
+    }
     for (var q = 0u; q < COLS; q++) {
         for (var r = 0u; r < ROWS; r++) {
             for (var i = 0u; i < 4u; i++) {
@@ -47,7 +54,8 @@ fn multiply(p: Product, number: u32, lane: u32) {
         let end = select(0u, min(p.height, at.x + 4u * ROWS), column < p.width);
         begin_column(p, column);
         for (var row = at.x; row < end; row++) {
-            finish(p, row, column, staged[(row - at.x) * LANES + lane]);
+            let i = row - at.x;
+            finish(p, rows[i], column, staged[i * LANES + lane]);
         }
     }
 }

@@ -18,14 +18,10 @@ struct Params {
 }
 
 struct Phase {
-    tile: u32,    // the first of its tiles
     height: u32,
     depth: u32,
     first_tap: u32,
     first_pixel: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
     patches: Patches,
 }
 
@@ -36,28 +32,25 @@ var<private> last_channel: u32;
 var<private> tap_steps: vec2<u32>;
 var<private> pixel_steps: vec3<u32>;
 
-fn run(group: u32, lane: u32) {
-    let number = group * TILES;
-    var i = 0u;
-    while i + 1u < params.count && params.phases[i + 1u].tile <= number {
-        i++;
-    }
-    let t = params.phases[i];
+// Workgroups are of the phases by turns: phases differ in depth, and software adapters share out
+// workgroups among their threads in few runs.
+fn run(number: u32, lane: u32) {
+    let t = params.phases[number % params.count];
     patches = t.patches;
     last_channel = params.channels - 1u;
     tap_steps = vec2(params.tap_down, params.tap_across);
     pixel_steps = vec3(params.image, params.line, params.stride);
     let p = Product(t.height, params.width, t.depth, 0u, t.first_tap, 0u, params.right_row, t.first_pixel, params.result_row, 0u);
-    multiply(p, (number - t.tile) / TILES, lane);
+    multiply(p, number / params.count, lane);
 }
 
-fn result_at(p: Product, row: u32, column: u32) -> u32 {
-    let n = i32(row);
-    let line = divide(vec4(n), patches.across).x;
-    let image = divide(vec4(line), patches.down).x;
-    let place = vec3(image, line - image * patches.down.x, n - line * patches.across.x);
-    let steps = vec3<u32>(place) * pixel_steps;
-    return (p.result + steps.x + steps.y + steps.z) * p.result_row + column / 4u;
+fn result_rows(p: Product, row: u32) -> vec4<u32> {
+    let n = vec4<i32>(vec4(row) + FOUR);
+    let line = divide(n, patches.across);
+    let image = divide(line, patches.down);
+    let y = vec4<u32>(line - image * patches.down.x);
+    let x = vec4<u32>(n - line * patches.across.x);
+    return p.result + vec4<u32>(image) * pixel_steps.x + y * pixel_steps.y + x * pixel_steps.z;
 }
 
 fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}

@@ -142,10 +142,11 @@ fn multiply(p: Product, number: u32, lane: u32) {
         let column = at.y + 4u * (q * ACROSS + across);
         begin_column(p, column);
         for (var r = 0u; r < ROWS; r++) {
+            let row = at.x + 4u * (r * DOWN + down);
+            let rows = result_rows(p, row);
             for (var i = 0u; i < 4u; i++) {
-                let row = at.x + 4u * (r * DOWN + down) + i;
-                if row < p.height && column < p.width {
-                    finish(p, row, column, tile[4u * r + i][q]);
+                if row + i < p.height && column < p.width {
+                    finish(p, rows[i], column, tile[4u * r + i][q]);
                 }
             }
         }

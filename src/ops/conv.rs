@@ -125,12 +125,10 @@ impl Geometry {
         };
         let quads = small.stride() / 4;
         let phase = |(y, down, first_y, taps_y, top), (x, across, first_x, taps_x, left)| Phase {
-            tile: 0,
             height: (batch * down * across) as u32,
             depth: (4 * quads * taps_y * taps_x) as u32,
             first_tap: (first_y * self.kernel + first_x) as u32,
             first_pixel: (y * self.large.width + x) as u32,
-            pad: [0; 3],
             patches: Patches {
                 across: Divisor::new(across),
                 down: Divisor::new(down),
@@ -185,12 +183,10 @@ struct Patches {
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Phase {
-    tile: u32,
     height: u32,
     depth: u32,
     first_tap: u32,
     first_pixel: u32,
-    pad: [u32; 3],
     patches: Patches,
 }
 
@@ -332,11 +328,9 @@ fn scatter(
         let sizes = [&sizes.concat()[..], &[phases.len(), 0, 0]].concat();
         let sizes = std::array::from_fn(|i| sizes[i] as u32);
         let mut params = Params { sizes, phases: Zeroable::zeroed() };
-        let mut groups = 0;
-        for (to, phase) in params.phases.iter_mut().zip(phases) {
-            *to = Phase { tile: (groups * variant.tiles()) as u32, ..*phase };
-            groups += variant.groups(phase.height as usize, width);
-        }
+        params.phases[..phases.len()].copy_from_slice(phases);
+        let groups = phases.iter().map(|phase| variant.groups(phase.height as usize, width)).max();
+        let groups = phases.len() * groups.expect("every map has a pixel");
         plan.record_flat(kernel.clone(), label, &params, tensors, groups);
     }
 }

@@ -125,6 +125,10 @@ impl Variant {
     pub fn default_for(report: &AdapterReport, height: usize, width: usize) -> Self {
         let [small, large] = report.subgroup_sizes;
         if report.is_software() {
+            // Many rows of a few columns would leave most of a lanes' tile empty.
+            if width <= 8 && height >= 1024 {
+                return Registers { lanes: 8, rows: 4, columns: 1 };
+            }
             let lanes = Lanes { lanes: small, rows: 1 };
             // A wide subgroup's tile would not fit its registers.
             return match small == large && (4..=8).contains(&small) && lanes.fits(report) {
