@@ -105,15 +105,16 @@ struct Suite<'a> {
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
 /// Every kernel that training uses; [`operations`] has more.
-const KERNELS: [(&str, Measure); 12] = [
+const KERNELS: [(&str, Measure); 13] = [
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
     ("matmul.forward_latent", fused::forward_latent),
     ("matmul.forward_loss", fused::forward_loss),
     ("matmul.backward_latent", fused::backward_latent),
-    ("matmul.backward_weight_adam", fused::backward_weight_adam),
-    ("adam.step", ops::adam),
+    ("matmul.backward_weight_step", fused::backward_weight_step),
+    ("optimizer.step", ops::optimizer),
+    ("clip.factor", ops::clip),
     ("gather.batch", ops::gather),
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),

@@ -1,18 +1,20 @@
 //! One file per shader, of the same stem: each wrapper records its dispatches into a [`Plan`]. What is
-//! computed where something else is (activations, likelihoods) has no dispatch of its own.
+//! computed where something else is (activations, likelihoods, learning rates) has no dispatch of its own.
 //!
 //! Shapes are written as (rows, columns), row-major; a batch's images are its rows.
 //!
 //! [`Plan`]: crate::gpu::Plan
 
 pub mod activation;
-pub mod adam;
+pub mod clip;
 pub mod gather;
 pub mod likelihood;
 pub mod limits;
 pub mod matmul;
 pub mod noise;
+pub mod optimizer;
 pub mod report;
+pub mod schedule;
 pub mod shuffle;
 
 use bytemuck::{Pod, Zeroable};
@@ -35,12 +37,13 @@ macro_rules! shader {
 pub(crate) use shader;
 
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
-pub const SHADERS: [&Shader; 7] = [
-    &adam::SHADER,
+pub const SHADERS: [&Shader; 8] = [
+    &clip::SHADER,
     &gather::SHADER,
     &limits::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
+    &optimizer::SHADER,
     &report::SHADER,
     &shuffle::SHADER,
 ];
@@ -58,8 +61,6 @@ pub struct State {
     pub row: u32,
     /// Images in an epoch.
     pub images: u32,
-    /// Step size of the optimizer.
-    pub learning_rate: f32,
     /// Weight β of the KL divergence.
     pub kl_weight: f32,
     /// Reconstruction loss summed over this epoch's images so far, over `images`, in nats.

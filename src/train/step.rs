@@ -1,55 +1,85 @@
 //! One step of training: losses, gradients, update.
 
 use crate::gpu::{Plan, Tensor};
-use crate::model::Vae;
+use crate::model::{TrainConfig, Vae};
 use crate::nn::Parameters;
-use crate::ops::{State, adam, matmul, report};
+use crate::ops::optimizer::{self, Optimizer};
+use crate::ops::{State, clip, matmul, report};
 
-/// What training adds to a model on the adapter: Adam's moments and the loop's state.
+/// What training adds to a model on the adapter: the optimizer's moments and the loop's state.
 pub struct TrainStep {
-    /// Of the last step, laid out as the model's parameters; only where they were asked for.
+    /// The update rule with its learning rate.
+    pub optimizer: Optimizer,
+    clip_norm: Option<f64>,
+    /// Of the last step and before any clipping, laid out as the model's parameters; only where they
+    /// are stored.
     pub gradients: Option<Parameters>,
-    /// Adam's first moment.
+    /// The optimizer's mean of gradients or steps.
     pub first_moment: Parameters,
-    /// Adam's second raw moment.
+    /// Its mean or sum of squares.
     pub second_moment: Parameters,
     /// One [`State`].
     pub state: Tensor,
 }
 
 impl TrainStep {
-    /// Zeros for `vae`. Parameters are updated where their gradients are computed.
-    pub fn new(vae: &Vae) -> Self {
-        let zeros = |label: &str| Parameters::zeros(vae.gpu(), label, vae.parameters().layout());
+    /// What `vae` needs at the beginning of training as `config` says, with `steps_per_epoch`.
+    /// Parameters are updated where their gradients are computed, unless these are clipped, and so
+    /// must all be known first.
+    pub fn new(vae: &Vae, config: &TrainConfig, steps_per_epoch: usize) -> Self {
+        let step = Self::unstored(vae, config, steps_per_epoch);
+        if config.clip_norm.is_some() { step.store_gradients(vae) } else { step }
+    }
+
+    /// As [`TrainStep::new`], with the gradients stored before the update in any case.
+    pub fn with_gradients(vae: &Vae, config: &TrainConfig, steps_per_epoch: usize) -> Self {
+        Self::unstored(vae, config, steps_per_epoch).store_gradients(vae)
+    }
+
+    fn unstored(vae: &Vae, config: &TrainConfig, steps_per_epoch: usize) -> Self {
+        let layout = vae.parameters().layout();
+        let zeros = |label: &str| Parameters::zeros(vae.gpu(), label, layout);
+        let optimizer = config.optimizer(steps_per_epoch);
+        let second_moment = zeros("second moment");
+        let initial = optimizer.rule.initial_second_moment() as f32;
+        if initial > 0.0 {
+            let values: Vec<_> = layout.specs().map(|spec| vec![initial; spec.len()]).collect();
+            second_moment.write(vae.gpu(), &values);
+        }
         Self {
+            optimizer,
+            clip_norm: config.clip_norm,
             gradients: None,
             first_moment: zeros("first moment"),
-            second_moment: zeros("second moment"),
+            second_moment,
             state: State::tensor(vae.gpu(), "state"),
         }
     }
 
-    /// The same, with the gradients stored before the update.
-    pub fn with_gradients(vae: &Vae) -> Self {
+    fn store_gradients(self, vae: &Vae) -> Self {
         let gradients = Parameters::zeros(vae.gpu(), "gradients", vae.parameters().layout());
-        Self { gradients: Some(gradients), ..Self::new(vae) }
+        Self { gradients: Some(gradients), ..self }
     }
 
     /// Records a step on the batch x (batch, pixels) with the noise epsilon (batch · latent), both
-    /// of the plan's own: forward, backward, Adam, and the report into the state.
+    /// of the plan's own: forward, backward, update, and the report into the state.
     pub fn record(&self, plan: &mut Plan, vae: &Vae, x: &Tensor, epsilon: &Tensor) {
-        let Self { gradients, state, .. } = self;
+        let Self { optimizer, gradients, state, .. } = self;
         let forward = vae.forward(plan, x, epsilon);
         let layers = vae.backward(plan, state, &forward);
-        let updated = [vae.parameters(), &self.first_moment, &self.second_moment];
-        let [parameter, first_moment, second_moment] = updated.map(Parameters::arena);
+        let parameter = vae.parameters().arena();
+        let moments = [&self.first_moment, &self.second_moment].map(Parameters::arena);
         if let Some(gradients) = gradients {
             let gradient = gradients.arena();
             matmul::backward_weight(plan, "step", &layers, gradient);
-            adam::step(plan, "step", state, gradient, parameter, first_moment, second_moment);
+            let clip = |max_norm| clip::factor(plan, "step", gradient, max_norm);
+            let factor = self.clip_norm.map(clip);
+            let factor = factor.as_ref();
+            optimizer::step(plan, "step", optimizer, state, gradient, factor, parameter, moments);
         } else {
-            let moments = [first_moment, second_moment];
-            matmul::backward_weight_adam(plan, "step", &layers, state, parameter, moments);
+            matmul::backward_weight_step(
+                plan, "step", &layers, optimizer, state, parameter, moments,
+            );
         }
         report::accumulate(plan, "step", x.rows(), &forward.recon, &forward.kl, state);
     }

@@ -3,8 +3,8 @@
 //! The oracles are written from the definitions, in the most obvious way, and are themselves checked
 //! by central differences. Sizes are awkward on purpose: the kernels run without bounds checks.
 
-mod adam;
 mod check;
+mod clip;
 #[path = "../common/mod.rs"]
 mod common;
 mod erf;
@@ -12,7 +12,9 @@ mod gather;
 mod limits;
 mod matmul;
 mod noise;
+mod optimizer;
 mod report;
+mod schedule;
 mod shuffle;
 mod threefry;
 
@@ -21,8 +23,9 @@ use std::collections::BTreeSet;
 use vae_gpu::ops;
 
 /// The case of every entry point. Each is a test of its own; listing it here keeps the two in step.
-const CASES: [(&str, fn()); 16] = [
-    ("adam.step", adam::step),
+const CASES: [(&str, fn()); 18] = [
+    ("clip.factor", clip::factor),
+    ("clip.squares", clip::squares),
     ("gather.batch", gather::batch),
     ("limits.arithmetic", limits::arithmetic),
     ("limits.copy", limits::copy),
@@ -30,12 +33,13 @@ const CASES: [(&str, fn()); 16] = [
     ("matmul.backward_input", matmul::backward_input),
     ("matmul.backward_latent", matmul::backward_latent),
     ("matmul.backward_weight", matmul::backward_weight),
-    ("matmul.backward_weight_adam", matmul::backward_weight_adam),
+    ("matmul.backward_weight_step", matmul::backward_weight_step),
     ("matmul.forward", matmul::forward),
     ("matmul.forward_latent", matmul::forward_latent),
     ("matmul.forward_loss", matmul::forward_loss),
     ("matmul/naive.naive", matmul::naive),
     ("noise.normal", noise::normal),
+    ("optimizer.step", optimizer::step),
     ("report.accumulate", report::accumulate),
     ("shuffle.permutation", shuffle::permutation),
 ];
@@ -45,7 +49,8 @@ fn every_entry_point_has_an_oracle() {
     let mut entries: BTreeSet<_> =
         ops::matmul::forms().map(|entry| format!("matmul.{entry}")).collect();
     for shader in ops::SHADERS {
-        let module = naga::front::wgsl::parse_str(&shader.text(&[("QUADS", 1)])).unwrap();
+        let constants = [("QUADS", 1), ("OPTIMIZER", 0), ("MOMENTUM", 0)];
+        let module = naga::front::wgsl::parse_str(&shader.text(&constants)).unwrap();
         entries.extend(module.entry_points.iter().map(|e| format!("{}.{}", shader.name, e.name)));
     }
     let cases: BTreeSet<_> = CASES.iter().map(|(name, _)| name.to_string()).collect();

@@ -104,9 +104,18 @@ fn constants(entry: &str) -> Vec<Vec<(&'static str, u32)>> {
                 (0..likelihood::NAMES.len() as u32).map(move |l| vec![a, ("LIKELIHOOD", l)])
             })
             .collect(),
-        "backward_weight" | "backward_weight_adam" => vec![vec![("TASKS", 16)]],
+        "backward_weight" => vec![vec![("TASKS", 16)]],
+        "backward_weight_step" => {
+            rules().map(|rule| [&[("TASKS", 16)], &rule[..]].concat()).collect()
+        }
         _ => vec![vec![]],
     }
+}
+
+/// Constants of every optimizer, Adam's first.
+fn rules() -> impl Iterator<Item = [(&'static str, u32); 2]> {
+    let kinds = [(3, 0), (4, 0), (2, 0), (1, 0), (1, 1), (0, 0), (0, 1), (0, 2)];
+    kinds.into_iter().map(|(kind, momentum)| [("OPTIMIZER", kind), ("MOMENTUM", momentum)])
 }
 
 /// Every entry point; the products in every variant, and with every set of constants in one.
@@ -115,6 +124,7 @@ pub fn texts() -> Vec<Text> {
     for shader in SHADERS {
         let sets = match shader.name {
             "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
+            "optimizer" => rules().map(|rule| rule.to_vec()).collect(),
             _ => vec![vec![]],
         };
         for set in sets {

@@ -58,11 +58,12 @@ const FORMS: [(&str, &[&str]); 7] = [
     ),
     ("backward_weight", &[part!("matmul/backward_weight"), part!("matmul/layers")]),
     (
-        "backward_weight_adam",
+        "backward_weight_step",
         &[
-            part!("matmul/backward_weight_adam"),
+            part!("matmul/backward_weight_step"),
             part!("matmul/layers"),
-            part!("shared/adam"),
+            part!("shared/optimizer"),
+            part!("shared/schedule"),
             part!("shared/state"),
             part!("shared/math"),
         ],

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use super::forms::kernel;
 use super::{Product, Variant};
 use crate::gpu::{Plan, Tensor};
-use crate::ops::adam;
+use crate::ops::optimizer::{Coefficients, Optimizer};
 
 /// Layers in a dispatch.
 const TASKS: usize = 16;
@@ -52,8 +52,8 @@ struct Params {
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct AdamParams {
-    adam: adam::Constants,
+struct StepParams {
+    optimizer: Coefficients,
     params: Params,
 }
 
@@ -73,19 +73,20 @@ pub fn backward_weight(
     }
 }
 
-/// Adam's step ([`adam::step`]) on the parameters of `layers`, without storing their gradients.
-pub fn backward_weight_adam(
+/// The optimizer's step ([`crate::ops::optimizer::step`]) on the parameters of `layers`, without storing their gradients.
+pub fn backward_weight_step(
     plan: &mut Plan,
     label: &str,
     layers: &[WeightGradient],
+    optimizer: &Optimizer,
     state: &Tensor,
     parameter: &Tensor,
     [first_moment, second_moment]: [&Tensor; 2],
 ) {
     for layers in layers.chunks(TASKS) {
         let (variant, params, groups) = cut(plan, layers);
-        let constants = [("TASKS", TASKS as u32)];
-        let kernel = kernel(plan.gpu(), "backward_weight_adam", variant, &constants);
+        let constants = [&[("TASKS", TASKS as u32)][..], &optimizer.constants()].concat();
+        let kernel = kernel(plan.gpu(), "backward_weight_step", variant, &constants);
         let all = plan.workspace();
         let tensors = [
             ("left", &all),
@@ -95,7 +96,7 @@ pub fn backward_weight_adam(
             ("first_moment", first_moment),
             ("second_moment", second_moment),
         ];
-        let params = AdamParams { adam: adam::constants(), params };
+        let params = StepParams { optimizer: optimizer.coefficients(), params };
         plan.record_flat(kernel, label, &params, &tensors, groups);
     }
 }

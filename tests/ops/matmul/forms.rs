@@ -43,7 +43,7 @@ const X: Shape = |[batch, inputs, _]| vec![batch, inputs];
 const Y: Shape = |[batch, _, outputs]| vec![batch, outputs];
 const WEIGHT: Shape = |[_, inputs, outputs]| vec![outputs, inputs];
 const BIAS: Shape = |[_, _, outputs]| vec![outputs];
-const STATE: Shape = |_| vec![8];
+const STATE: Shape = |_| vec![7];
 
 /// A sum of n random products, each rounded to 2⁻²⁴ of the sum so far, is wrong by about
 /// 0.4 √n · 2⁻²⁴ of its size: 1e-6 for the longest here.
@@ -207,9 +207,8 @@ impl Case {
             let low = if *name == "x" { 0.0 } else { -range };
             let values = match *name {
                 "state" => {
-                    let state =
-                        State { kl_weight: KL_WEIGHT, learning_rate: 9.0, ..State::default() };
-                    bytemuck::cast::<State, [f32; 8]>(state).to_vec()
+                    let state = State { kl_weight: KL_WEIGHT, ..State::default() };
+                    bytemuck::cast::<State, [f32; 7]>(state).to_vec()
                 }
                 _ => check::random(i as u64, len, low..range),
             };
