@@ -3,13 +3,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod norms;
+mod optimizers;
 
 use std::path::Path;
 
 use safetensors::SafeTensors;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use vae_gpu::gpu::Choices;
-use vae_gpu::model::ModelConfig;
+use vae_gpu::model::{ModelConfig, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Parameters, Setting};
 use vae_gpu::ops::State;
 use vae_gpu::ops::latent::Divergence;
@@ -33,28 +35,27 @@ struct TraceConfig {
 }
 
 /// A file of this folder.
-struct Trace {
-    bytes: Vec<u8>,
-    config: TraceConfig,
-}
+struct File(Vec<u8>);
 
-impl Trace {
+impl File {
     fn read(name: &str) -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-        let bytes = std::fs::read(file).unwrap();
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
-        let config = &metadata.metadata().as_ref().unwrap()["config"];
-        let config = serde_json::from_str(config).unwrap();
-        Self { bytes, config }
+        Self(std::fs::read(file).unwrap())
+    }
+
+    /// What its metadata say of it.
+    fn config<T: DeserializeOwned>(&self) -> T {
+        let (_, metadata) = SafeTensors::read_metadata(&self.0).unwrap();
+        serde_json::from_str(&metadata.metadata().as_ref().unwrap()["config"]).unwrap()
     }
 
     fn raw(&self, name: &str) -> Vec<u8> {
-        SafeTensors::deserialize(&self.bytes).unwrap().tensor(name).unwrap().data().to_vec()
+        SafeTensors::deserialize(&self.0).unwrap().tensor(name).unwrap().data().to_vec()
     }
 
-    /// Tensors are of 32-bit floats, but for the losses of some, which are of 64.
+    /// Tensors are of 32-bit floats, but for some, which are of 64.
     fn floats(&self, name: &str) -> Vec<f64> {
-        let file = SafeTensors::deserialize(&self.bytes).unwrap();
+        let file = SafeTensors::deserialize(&self.0).unwrap();
         let tensor = file.tensor(name).unwrap();
         match tensor.dtype() {
             safetensors::Dtype::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())
@@ -65,10 +66,23 @@ impl Trace {
             other => panic!("{name} is {other:?}"),
         }
     }
+}
+
+/// A file of ten steps.
+struct Trace {
+    file: File,
+    config: TraceConfig,
+}
+
+impl Trace {
+    fn read(name: &str) -> Self {
+        let file = File::read(name);
+        Self { config: file.config(), file }
+    }
 
     /// The tensors called `prefix` and a parameter's name, in the layout's order.
     fn parameters(&self, prefix: &str, like: &Parameters) -> Vec<Vec<f32>> {
-        let floats = |name: String| self.floats(&name).into_iter().map(|v| v as f32).collect();
+        let floats = |name: String| self.file.floats(&name).into_iter().map(|v| v as f32).collect();
         like.layout().specs().map(|spec| floats(format!("{prefix}.{}", spec.name))).collect()
     }
 
@@ -157,16 +171,16 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
     vae.parameters().write(gpu, &trace.parameters("initial", vae.parameters()));
 
     let new = if way.gradients { TrainStep::with_gradients } else { TrainStep::new };
-    let step = new(&vae, Divergence::weighted(trace.config.kl_weight), 0);
+    let learning_rate = trace.config.learning_rate;
+    let step = new(&vae, &TrainConfig { learning_rate, ..TrainConfig::default() }, 1);
     let mut plan = vae.plan();
     let given = vae.batch(&plan, batch);
     step.record(&mut plan, &vae, &given);
 
-    let (batches, noise) = (trace.raw("batches"), trace.floats("noise"));
-    let expected = ["loss", "recon", "kl"].map(|name| trace.floats(name));
+    let (batches, noise) = (trace.file.raw("batches"), trace.file.floats("noise"));
+    let expected = ["loss", "recon", "kl"].map(|name| trace.file.floats(name));
     let mut state = State {
         images: batch as u32,
-        learning_rate: trace.config.learning_rate as f32,
         ..State::default()
     };
     for i in 0..steps {

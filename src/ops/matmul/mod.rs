@@ -16,7 +16,7 @@ pub use forms::{entry, forms, shader};
 pub use naive::{SHADER as NAIVE, Transposed, naive};
 pub use tune::{Tune, Tuned, tune};
 pub use variant::Variant;
-pub use weights::{WeightGradient, backward_weight, backward_weight_adam};
+pub use weights::{WeightGradient, backward_weight, backward_weight_step};
 
 use super::activation;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use super::{Product, Variant, WeightGradient, backward_input, backward_weight_adam, forward};
+use super::{Product, Variant, WeightGradient, backward_input, backward_weight_step, forward};
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
 use crate::ops::State;
+use crate::ops::optimizer::Optimizer;
 
 /// How long a sample should last at least: the clock and the submission are then below its noise.
 const SAMPLE: Duration = Duration::from_micros(500);
@@ -81,7 +82,16 @@ pub(super) fn record(
         Product::BackwardWeight => {
             let layer = WeightGradient { dy: y, x, weight, bias };
             let (state, moments) = (State::tensor(gpu, "trial"), [&first, &second]);
-            backward_weight_adam(&mut plan, "trial", &[layer], &state, &parameter, moments);
+            let optimizer = Optimizer::default();
+            backward_weight_step(
+                &mut plan,
+                "trial",
+                &[layer],
+                &optimizer,
+                &state,
+                &parameter,
+                moments,
+            );
         }
     }
     let mut random = ChaCha8Rng::seed_from_u64(1);
