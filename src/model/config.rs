@@ -256,7 +256,8 @@ impl DataConfig {
         }
         let flags = [("--size", self.size.is_some()), ("--channels", self.channels.is_some())];
         for (flag, given) in flags {
-            require(!given, flag, "is for image folders, not for the built-in digits")?;
+            let message = "is for image folders, not for the built-in digits; name one with --data";
+            require(!given, flag, message)?;
         }
         Ok(Dataset::digits())
     }

@@ -107,7 +107,7 @@ fn gradients(seed: u64, len: usize, powers: std::ops::Range<f32>) -> Vec<f32> {
 }
 
 pub fn write_state(gpu: &Gpu, state: &Tensor, step: u32) {
-    State { step, epoch: 3, kl_weight: 7.0, ..State::default() }.write(gpu, state);
+    State { step, epoch: 3, ..State::default() }.write(gpu, state);
 }
 
 /// What the steps have added to the parameters must be right to 1e-5.
