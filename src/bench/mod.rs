@@ -105,7 +105,7 @@ struct Suite<'a> {
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
 /// Every kernel that training uses; [`operations`] has more.
-const KERNELS: [(&str, Measure); 13] = [
+const KERNELS: [(&str, Measure); 14] = [
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
@@ -114,7 +114,8 @@ const KERNELS: [(&str, Measure); 13] = [
     ("matmul.backward_latent", fused::backward_latent),
     ("matmul.backward_weight_step", fused::backward_weight_step),
     ("optimizer.step", ops::optimizer),
-    ("clip.factor", ops::clip),
+    ("clip.squares", ops::squares),
+    ("clip.factor", ops::factor),
     ("gather.batch", ops::gather),
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),
