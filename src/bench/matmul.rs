@@ -69,7 +69,7 @@ pub(super) fn tuning(suite: &mut Suite, operation: &str) -> Result<()> {
 fn tuned(gpu: &Gpu, level: Tune, product: Product, sizes: [usize; 3]) -> Result<Variant> {
     let [batch, inputs, outputs] = sizes;
     // Of a first layer nobody tunes the product that leads back to the input.
-    let layers = [[1, 1], [inputs, outputs]];
+    let layers = [Problem::dense(1, 1), Problem::dense(inputs, outputs)];
     let choices = matmul::tune(gpu, level, batch, &layers, Some("relu"), |_, _, _| ())?;
     Ok(product.variant(gpu, &choices, sizes))
 }
@@ -81,7 +81,7 @@ fn preset_sizes() -> Vec<[usize; 3]> {
         let config = preset.config();
         let network = Network::new(&config.model, preset.shape()).expect("a preset can be built");
         for problem in network.problems() {
-            let Problem::Dense { inputs, outputs } = problem;
+            let Problem::Dense { inputs, outputs } = problem else { continue };
             let sizes = [config.train.batch_size, inputs, outputs];
             if !all.contains(&sizes) {
                 all.push(sizes);

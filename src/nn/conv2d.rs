@@ -4,6 +4,7 @@ use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Va
 use crate::gpu::Tensor;
 use crate::ops::Extent;
 use crate::ops::conv::{self, Geometry, WeightGradient};
+use crate::ops::matmul::Problem;
 
 /// y = f(x ∗ W + b) with W (outputs, inputs, kernel, kernel), b (outputs) and an activation f,
 /// initialised as PyTorch's `Conv2d`: both uniform within ±1/√(inputs · kernel²).
@@ -58,6 +59,10 @@ impl Layer for Conv2d {
 
     fn is_fusible(&self) -> bool {
         false
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        vec![Problem::conv(self.geometry, self.inputs, self.outputs)]
     }
 
     fn activate(&mut self, name: &'static str) -> bool {

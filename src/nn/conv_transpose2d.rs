@@ -4,6 +4,7 @@ use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Va
 use crate::gpu::Tensor;
 use crate::ops::Extent;
 use crate::ops::conv::{self, Geometry, WeightGradient};
+use crate::ops::matmul::Problem;
 
 /// y = f(xᵀ∗ W + b), the way back through a convolution, with W (inputs, outputs, kernel, kernel),
 /// b (outputs) and an activation f, initialised as PyTorch's `ConvTranspose2d`: both uniform within
@@ -57,6 +58,10 @@ impl Layer for ConvTranspose2d {
 
     fn is_fusible(&self) -> bool {
         false
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        vec![Problem::conv_transpose(self.geometry, self.inputs, self.outputs)]
     }
 
     fn activate(&mut self, name: &'static str) -> bool {

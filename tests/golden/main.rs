@@ -132,7 +132,7 @@ fn all(vae: &Vae, words: &str) -> Choices {
     for (product, problem) in
         PRODUCTS.iter().flat_map(|product| vae.network().problems().into_iter().map(move |l| (product, l)))
     {
-        let Problem::Dense { inputs, outputs } = problem;
+        let Problem::Dense { inputs, outputs } = problem else { continue };
         choices.set(product.problem(inputs, outputs), words.into());
     }
     choices

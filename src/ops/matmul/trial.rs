@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use super::{Product, Variant, WeightGradient, backward_input, backward_weight_adam, forward};
+use super::problem::Channels;
+use super::{
+    Problem, Product, Variant, WeightGradient, backward_input, backward_weight_adam, forward,
+};
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
-use crate::ops::State;
+use crate::ops::{State, conv};
 
 /// How long a sample should last at least: the clock and the submission are then below its noise.
 const SAMPLE: Duration = Duration::from_micros(500);
@@ -25,12 +28,13 @@ impl Trial {
     /// Compiles it and runs it, as training does.
     pub fn new(
         gpu: &Gpu,
+        problem: &Problem,
         product: Product,
-        sizes: [usize; 3],
+        batch: usize,
         activation: Option<&str>,
         variant: Variant,
     ) -> Result<Self> {
-        let plan = record(gpu, product, sizes, activation, variant);
+        let plan = record(gpu, problem, product, batch, activation, variant);
         let mut trial = Self { plan, times: 1 };
         trial.seconds()?; // compiles
         let times = SAMPLE.as_secs_f64() / trial.seconds()?;
@@ -48,46 +52,111 @@ impl Trial {
     }
 }
 
-/// The product as training has it, on random data.
+/// A product as training has it, on random data.
 pub(super) fn record(
     gpu: &Gpu,
+    problem: &Problem,
     product: Product,
-    sizes: [usize; 3],
+    batch: usize,
     activation: Option<&str>,
     variant: Variant,
 ) -> Plan {
-    let [batch, inputs, outputs] = sizes;
     let mut choices = Choices::new(gpu.report());
-    choices.set(product.problem(inputs, outputs), variant.to_string());
+    choices.set(problem.key(product), variant.to_string());
     let mut plan = Plan::with_choices(gpu, &Arc::new(choices));
-    let [x, y] = [inputs, outputs].map(|columns| plan.matrix(&[batch, columns]));
-    // A bias behind the weight.
-    let bias_at = (outputs * padded(inputs)).next_multiple_of(Tensor::ALIGNMENT);
-    let length = bias_at + outputs.next_multiple_of(Tensor::ALIGNMENT);
-    let [parameter, first, second] = [(); 3].map(|()| Tensor::zeros(gpu, "trial", &[length]));
-    let weight = parameter.view_matrix(0, &[outputs, inputs]);
-    let bias = parameter.view(bias_at, &[outputs]);
-    let mut filled = vec![x.clone(), y.clone(), weight.clone()];
-    match product {
-        Product::Forward => {
-            let pre = plan.matrix(&[batch, outputs]);
-            forward(&mut plan, "trial", &x, &weight, &bias, activation, &pre, &y);
+    let filled = match *problem {
+        Problem::Dense { inputs, outputs } => {
+            dense(&mut plan, product, [batch, inputs, outputs], activation)
         }
-        Product::BackwardInput => {
-            let pre = plan.matrix(&[batch, inputs]);
-            backward_input(&mut plan, "trial", &y, &weight, activation, &pre, &x);
-            filled.push(pre);
+        Problem::Conv(maps) => convolution(&mut plan, product, maps, batch, activation, false),
+        Problem::ConvTranspose(maps) => {
+            convolution(&mut plan, product, maps, batch, activation, true)
         }
-        Product::BackwardWeight => {
-            let layer = WeightGradient { dy: y, x, weight, bias };
-            let (state, moments) = (State::tensor(gpu, "trial"), [&first, &second]);
-            backward_weight_adam(&mut plan, "trial", &[layer], &state, &parameter, moments);
-        }
-    }
+    };
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for tensor in filled {
         let draw = |_| random.random_range(-1.0f32..1.0);
         tensor.write(gpu, &(0..tensor.len()).map(draw).collect::<Vec<_>>());
     }
     plan
+}
+
+/// A weight, and a bias behind it, of a tensor of their own.
+fn parameters(gpu: &Gpu, shape: [usize; 2], outputs: usize) -> [Tensor; 3] {
+    let bias_at = (shape[0] * padded(shape[1])).next_multiple_of(Tensor::ALIGNMENT);
+    let length = bias_at + outputs.next_multiple_of(Tensor::ALIGNMENT);
+    let all = Tensor::zeros(gpu, "trial", &[length]);
+    [all.view_matrix(0, &shape), all.view(bias_at, &[outputs]), all]
+}
+
+/// Records it and returns what is to be filled, as does [`convolution`].
+fn dense(
+    plan: &mut Plan,
+    product: Product,
+    [batch, inputs, outputs]: [usize; 3],
+    activation: Option<&str>,
+) -> Vec<Tensor> {
+    let gpu = plan.gpu().clone();
+    let [x, y] = [inputs, outputs].map(|columns| plan.matrix(&[batch, columns]));
+    let [weight, bias, parameter] = parameters(&gpu, [outputs, inputs], outputs);
+    let mut filled = vec![x.clone(), y.clone(), weight.clone()];
+    match product {
+        Product::Forward => {
+            let pre = plan.matrix(&[batch, outputs]);
+            forward(plan, "trial", &x, &weight, &bias, activation, &pre, &y);
+        }
+        Product::BackwardInput => {
+            let pre = plan.matrix(&[batch, inputs]);
+            backward_input(plan, "trial", &y, &weight, activation, &pre, &x);
+            filled.push(pre);
+        }
+        Product::BackwardWeight => {
+            let [first, second] = [(); 2].map(|()| Tensor::zeros(&gpu, "trial", parameter.shape()));
+            let layer = WeightGradient { dy: y, x, weight, bias };
+            let (state, moments) = (State::tensor(&gpu, "trial"), [&first, &second]);
+            backward_weight_adam(plan, "trial", &[layer], &state, &parameter, moments);
+        }
+    }
+    filled
+}
+
+fn convolution(
+    plan: &mut Plan,
+    product: Product,
+    Channels { geometry, small, large }: Channels,
+    batch: usize,
+    activation: Option<&str>,
+    transposed: bool,
+) -> Vec<Tensor> {
+    let shapes = [(geometry.small, small), (geometry.large, large)];
+    let maps = || {
+        shapes.map(|(extent, channels)| plan.matrix(&[batch * extent.height * extent.width, channels]))
+    };
+    let ([small, large], pre) = (maps(), maps());
+    let shape = geometry.weight_shape(small.columns(), large.columns());
+    let outputs = if transposed { large.columns() } else { small.columns() };
+    let [weight, bias, parameter] = parameters(&plan.gpu().clone(), shape, outputs);
+    let mut filled = vec![small.clone(), large.clone(), weight.clone()];
+    match (product, transposed) {
+        (Product::Forward, false) => conv::forward(
+            plan, "trial", &geometry, &large, &weight, &bias, activation, &pre[0], &small,
+        ),
+        (Product::Forward, true) => conv::transposed_forward(
+            plan, "trial", &geometry, &small, &weight, &bias, activation, &pre[1], &large,
+        ),
+        (Product::BackwardInput, false) => conv::backward_input(
+            plan, "trial", &geometry, &small, &weight, activation, &pre[1], &large,
+        ),
+        (Product::BackwardInput, true) => conv::transposed_backward_input(
+            plan, "trial", &geometry, &large, &weight, activation, &pre[0], &small,
+        ),
+        (Product::BackwardWeight, _) => {
+            let layer = conv::WeightGradient { geometry, small, large, transposed, weight, bias };
+            conv::backward_weight(plan, "trial", &[layer], &parameter);
+        }
+    }
+    if product == Product::BackwardInput {
+        filled.extend(pre);
+    }
+    filled
 }
