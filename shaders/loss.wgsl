@@ -12,7 +12,7 @@ struct Params {
     pixels: f32,    // values of an image
     scale: f32,     // of the noise: sigma of a gaussian, b of a laplace
     rate: f32,      // scale^-power
-    constant: f32,  // log of what scale = 1 leaves before the exponential, plus log scale
+    constant: f32,  // of the loss: log of what normalises the density
     power: f32,
     learnt: u32,    // whether log_scale counts: scale, rate and constant are then those of 1
     seed_low: u32,

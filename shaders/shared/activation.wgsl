@@ -1,5 +1,7 @@
 // Activations as PyTorch defines them; ACTIVATION is the position in ops::activation::NAMES, and
 // whatever lies behind them is the identity.
+const IDENTITY: u32 = 8u;
+
 fn activate(x: f32) -> f32 {
     switch ACTIVATION {
         case 0u: { return select(x, 0.0, x < 0.0); }              // relu, which passes NaN on

@@ -7,8 +7,10 @@
 mod clock;
 mod fused;
 mod limits;
+mod loss;
 mod maps;
 mod matmul;
+mod norms;
 mod ops;
 mod start;
 mod steps;
@@ -105,20 +107,27 @@ struct Suite<'a> {
 /// Measures the operation of a name.
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
-/// Every kernel that training uses; [`operations`] has more.
+/// Every kernel that training uses, but those that are timed with one that needs them; [`operations`]
+/// has more.
 const KERNELS: &[(&str, Measure)] = &[
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
     ("matmul.backward_weight_adam", fused::backward_weight_adam),
     ("adam.step", ops::adam),
+    ("batch_norm.forward", norms::batch_norm),
+    ("batch_norm.evaluate", norms::batch_norm),
+    ("batch_norm.backward", norms::batch_norm),
     ("gather.batch", ops::gather),
+    ("layer_norm.forward", norms::layer_norm),
+    ("layer_norm.backward_input", norms::layer_norm),
+    ("layer_norm.backward_weight", norms::layer_norm),
     ("latent.forward", ops::latent),
     ("latent.backward", ops::latent),
-    ("loss.forward", ops::loss),
-    ("loss.backward_scale", ops::loss),
-    ("loss.mean", ops::loss),
-    ("loss.draw", ops::loss),
+    ("loss.forward", loss::forward),
+    ("loss.backward_scale", loss::backward_scale),
+    ("loss.mean", loss::mean),
+    ("loss.draw", loss::draw),
     ("noise.normal", ops::noise),
     ("report.accumulate", ops::report),
     ("shuffle.permutation", ops::shuffle),

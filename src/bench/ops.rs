@@ -5,7 +5,6 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::ops::gather::Source;
 use crate::ops::latent::Divergence;
-use crate::ops::likelihood::{Likelihood, Scale};
 use crate::ops::{self, Extent, State, Stream};
 
 /// Values per image, latent variables.
@@ -17,7 +16,7 @@ const ROWS: [usize; 2] = [128, 4096];
 const IMAGES: usize = 8192;
 const SEED: u64 = 1;
 
-fn tensor(gpu: &Gpu, seed: u64, shape: &[usize]) -> Tensor {
+pub(super) fn tensor(gpu: &Gpu, seed: u64, shape: &[usize]) -> Tensor {
     Tensor::new(gpu, "bench", shape, &random(seed, shape.iter().product()))
 }
 
@@ -131,56 +130,6 @@ pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
         }
         let work = [0.0, 4.0 * (words * rows * LATENT) as f64];
         time(suite, operation, (&[rows, LATENT], ""), work, &outputs, &plan)?;
-    }
-    Ok(())
-}
-
-pub(super) fn loss(suite: &mut Suite, operation: &str) -> Result<()> {
-    let gpu = suite.gpu.clone();
-    let likelihoods = [
-        ("bernoulli", Likelihood::Bernoulli),
-        ("continuous", Likelihood::ContinuousBernoulli),
-        ("gaussian", Likelihood::Gaussian(Scale::Learnt)),
-    ];
-    for (rows, (name, likelihood)) in ROWS.iter().flat_map(|r| likelihoods.map(|l| (*r, l))) {
-        if operation.ends_with("scale") && !likelihood.is_learnt() {
-            continue;
-        }
-        let mut plan = Plan::new(&gpu);
-        let [output, x, dy] = [(); 3].map(|()| plan.matrix(&[rows, PIXELS]));
-        let (scale, dscale) = (zeros(&gpu, &[1]), zeros(&gpu, &[1]));
-        let learnt = likelihood.is_learnt().then_some(&scale);
-        let state = state(&gpu);
-        let (outputs, words) = match operation {
-            "loss.mean" => {
-                ops::loss::mean(&mut plan, "bench", likelihood, &output, &dy);
-                (vec![&dy], 2)
-            }
-            "loss.draw" => {
-                ops::loss::draw(
-                    &mut plan, "bench", likelihood, SEED, &state, &output, learnt, &dy,
-                );
-                (vec![&dy], 2)
-            }
-            "loss.backward_scale" => {
-                let losses = plan.vector(rows);
-                ops::loss::backward_scale(
-                    &mut plan, "bench", likelihood, &x, &losses, &scale, rows, &dscale,
-                );
-                (vec![&dscale], 0)
-            }
-            _ => {
-                ops::loss::forward(
-                    &mut plan, "bench", likelihood, &output, None, &x, learnt, rows, &dy,
-                );
-                (vec![&dy], 3)
-            }
-        };
-        for (tensor, seed) in [&output, &x].into_iter().zip(1..) {
-            tensor.write(&gpu, &random(seed, tensor.len()));
-        }
-        let work = [0.0, 4.0 * (words * rows * PIXELS + rows) as f64];
-        time(suite, operation, (&[rows, PIXELS], name), work, &outputs, &plan)?;
     }
     Ok(())
 }

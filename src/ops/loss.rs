@@ -19,9 +19,11 @@ pub const KINDS: [&str; 4] = ["bernoulli", "continuous_bernoulli", "gaussian", "
 
 /// Invocations in a workgroup, as the shader has them.
 const LANES: usize = 64;
-/// Sums that the loss is left in at most: enough workgroups to fill a GPU, few enough for one to add
-/// them up.
-const SUMS: usize = 2048;
+/// Sums that the loss is left in at most: enough workgroups to fill a GPU, and few enough for one to
+/// add them up. On a processor, few cores share them, and each costs barriers.
+fn most_sums(plan: &Plan) -> usize {
+    if plan.gpu().report().is_software() { 32 } else { 2048 }
+}
 
 /// As `Params` in the shader.
 #[repr(C)]
@@ -48,7 +50,8 @@ struct Params {
 /// without one), against `target` of the same shape, and `dy`, the gradient of its mean over the
 /// `batch` by `pre`. Returns the loss in nats, in parts that add up to the batch's sum.
 ///
-/// `log_scale` (1) is the logarithm of a learnt scale, and none of any other.
+/// `log_scale` (1) is the logarithm of the scale where that is learnt; panics if it is missing there, or
+/// given elsewhere.
 #[expect(clippy::too_many_arguments, reason = "the output, the target and the gradient")]
 pub fn forward(
     plan: &mut Plan,
@@ -64,7 +67,7 @@ pub fn forward(
     assert_eq!(pre.shape(), target.shape(), "{label}: shapes of output and target");
     assert_eq!([pre.stride(); 2], [target.stride(), dy.stride()], "{label}: layouts differ");
     let mut params = Params { batch: batch as f32, ..Params::new(likelihood, pre) };
-    let sums = (params.quads as usize).div_ceil(LANES).min(SUMS);
+    let sums = (params.quads as usize).div_ceil(LANES).min(most_sums(plan));
     params.stride = (sums * LANES) as u32;
     params.turn = params.stride % params.row_quads;
     let losses = plan.vector(sums);

@@ -1,5 +1,5 @@
 //! One file per shader, of the same stem: each wrapper records its dispatches into a [`Plan`]. What is
-//! computed where something else is (activations, likelihoods) has no dispatch of its own.
+//! computed where something else is (activations) has no dispatch of its own.
 //!
 //! Shapes are written as (rows, columns), row-major; a batch's images are its rows.
 //!
@@ -14,10 +14,13 @@ pub mod column_sums;
 pub mod conv;
 pub mod gather;
 pub mod latent;
+pub mod batch_norm;
+pub mod layer_norm;
 pub mod likelihood;
 pub mod limits;
 pub mod loss;
 pub mod matmul;
+mod moments;
 pub mod noise;
 pub mod pool;
 pub mod report;
@@ -50,10 +53,12 @@ pub const SHADERS: &[&Shader] = &[
     &activate::SHADER,
     &adam::SHADER,
     &add::SHADER,
+    &batch_norm::SHADER,
     &column_sums::SHADER,
     &dropout::SHADER,
     &gather::SHADER,
     &latent::SHADER,
+    &layer_norm::SHADER,
     &limits::SHADER,
     &loss::SHADER,
     &matmul::NAIVE,

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use vae_gpu::{Error, Gpu};
 
 /// All that the ops' shaders want to be told, of any value: for who looks at their entry points only.
-pub const CONSTANTS: [(&str, u32); 9] = [
+pub const CONSTANTS: [(&str, u32); 10] = [
     ("ACTIVATION", 0),
     ("CORRUPTION", 0),
     ("FACTOR", 1),
+    ("INVOCATIONS", 8),
     ("KERNEL", 1),
     ("LIKELIHOOD", 0),
     ("MAPS", 0),

@@ -44,7 +44,7 @@ fn surplus_invocations_do_nothing() {
     let Some(gpu) = check::gpu() else { return };
     let shape = [131, 5];
     let x = check::random(1, 131 * 5, -4.0..4.0);
-    let [on_x, on_pre] = [(); 2].map(|()| check::roomy_input(gpu, &shape, &x));
+    let [on_x, on_pre] = [(); 2].map(|()| maps::ample_input(gpu, shape, &x));
     for (entry, inputs, output) in [
         ("forward", &[("x", &on_x)][..], "y"),
         ("backward", &[("dy", &on_x), ("pre", &on_pre)], "dx"),

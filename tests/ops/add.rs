@@ -79,7 +79,7 @@ fn surplus_invocations_do_nothing() {
     let shape = [131, 5];
     let x = check::random(1, 131 * 5, -4.0..4.0);
     let want: Vec<_> = x.iter().map(|x| x + x).collect();
-    let inputs = [(); 3].map(|()| check::roomy_input(gpu, &shape, &x));
+    let inputs = [(); 3].map(|()| maps::ample_input(gpu, shape, &x));
     let results = [(); 2].map(|()| Guarded::roomy(gpu, &shape));
     let [pre, y] = results.each_ref().map(|result| &result.tensor);
     let params = [262u32, 5, 0, 0];

@@ -163,7 +163,7 @@ fn surplus_invocations_do_nothing() {
     let Some(gpu) = check::gpu() else { return };
     let shape = [131, 5];
     let x = check::random(1, 131 * 5, -4.0..4.0);
-    let [on_x, on_pre] = [(); 2].map(|()| check::roomy_input(gpu, &shape, &x));
+    let [on_x, on_pre] = [(); 2].map(|()| maps::ample_input(gpu, shape, &x));
     let state = state(gpu, STEP);
     // Nothing is dropped, and the scale is one.
     let params = [262, 1, 2, 3, 4, 0, 1f32.to_bits(), 0];

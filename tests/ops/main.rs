@@ -6,6 +6,7 @@
 mod activate;
 mod adam;
 mod add;
+mod batch_norm;
 mod check;
 mod column_sums;
 #[path = "../common/mod.rs"]
@@ -15,12 +16,14 @@ mod conv;
 mod erf;
 mod gather;
 mod latent;
+mod layer_norm;
 mod limits;
 mod loss;
 mod maps;
 mod matmul;
 mod noise;
 mod pool;
+mod norms;
 mod report;
 mod reshape;
 mod shuffle;
@@ -50,6 +53,16 @@ const CASES: &[(&str, fn())] = &[
     ("gather.batch", gather::batch),
     ("latent.backward", latent::backward),
     ("latent.forward", latent::forward),
+    ("batch_norm.backward", batch_norm::backward),
+    ("batch_norm.backward_sums", batch_norm::in_chunks),
+    ("batch_norm.evaluate", batch_norm::evaluate),
+    ("batch_norm.forward", batch_norm::forward),
+    ("batch_norm.statistics", batch_norm::in_chunks),
+    ("layer_norm.backward_input", layer_norm::backward_input),
+    ("layer_norm.backward_sums", layer_norm::in_chunks),
+    ("layer_norm.backward_weight", layer_norm::backward_weight),
+    ("layer_norm.forward", layer_norm::forward),
+    ("layer_norm.statistics", layer_norm::in_chunks),
     ("limits.arithmetic", limits::arithmetic),
     ("limits.copy", limits::copy),
     ("limits.touch", limits::touch),

@@ -4,7 +4,7 @@ use bytemuck::NoUninit;
 use vae_gpu::gpu::{Gpu, Shader, Tensor};
 use vae_gpu::ops::activation;
 
-use crate::check;
+use crate::check::{self, MARGIN};
 use crate::matmul::oracle::{slope, value};
 
 /// Out of which the x of a backward pass may come.
@@ -27,6 +27,13 @@ pub fn times_slope(dx: Vec<f64>, activation: Option<&str>, pre: &[f64]) -> Vec<f
 
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// A tensor of `values` and, behind them, rows of ones: what should not be read, but would be seen if
+/// it were written where poison was.
+pub fn ample_input(gpu: &Gpu, [rows, columns]: [usize; 2], values: &[f32]) -> Tensor {
+    let spare = vec![1.0; MARGIN * columns];
+    check::input(gpu, &[rows + MARGIN, columns], &[values, &spare].concat())
 }
 
 /// Dispatches a kernel by itself, two workgroups wide, as where x can hold no more, and with some to

@@ -161,8 +161,8 @@ fn surplus_invocations_do_nothing() {
         (Flatten, true, "unflatten_backward"),
     ] {
         let [from, to] = way.shapes(sizes);
-        let (source, result) = (check::roomy_input(gpu, &from, &x), Guarded::roomy(gpu, &to));
-        let pre = check::roomy_input(gpu, &to, &x);
+        let (source, result) = (maps::ample_input(gpu, from, &x), Guarded::roomy(gpu, &to));
+        let pre = maps::ample_input(gpu, to, &x);
         let names = ["map", "features", "map_pre", "features_pre"];
         let turned = usize::from(way == Unflatten);
         let mut tensors = vec![(names[turned], &source), (names[1 - turned], &result.tensor)];

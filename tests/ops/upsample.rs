@@ -128,14 +128,15 @@ fn surplus_invocations_do_nothing() {
     let [x_shape, y_shape] = [case.x_shape(), case.y_shape()];
     let x = check::random(1, x_shape.iter().product(), -1.0..1.0);
     let y = Guarded::roomy(gpu, &y_shape);
-    let on_x = check::roomy_input(gpu, &x_shape, &x);
+    let on_x = maps::ample_input(gpu, x_shape, &x);
     let params = [198u32, 9, 11, 1];
     let tensors = [("x", &on_x), ("y", &y.tensor)];
     maps::run_kernel(gpu, (&upsample::SHADER, "forward"), &constants, &params, &tensors, 198);
     let want = case.forward(&check::wide(&x));
     check::assert_each("y", &y.floats(gpu), &want, 0.0, 0.0);
     let dx = Guarded::roomy(gpu, &x_shape);
-    let tensors = [("dy", &y.tensor), ("pre", &on_x), ("dx", &dx.tensor)];
+    let on_dy = maps::ample_input(gpu, y_shape, &y.floats(gpu));
+    let tensors = [("dy", &on_dy), ("pre", &on_x), ("dx", &dx.tensor)];
     maps::run_kernel(gpu, (&upsample::SHADER, "backward"), &constants, &params, &tensors, 198);
     let want: Vec<_> = x.iter().map(|x| 4.0 * x).collect();
     assert_eq!(dx.floats(gpu), want);

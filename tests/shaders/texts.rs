@@ -103,6 +103,7 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
     };
     match name {
         "activate" | "add" | "dropout" | "reshape" => activations(),
+        "batch_norm" | "layer_norm" => norms(),
         "gather" => [[0, 0], [1, 0], [0, 1], [1, 2]]
             .map(|[maps, kind]| vec![("MAPS", maps), ("CORRUPTION", kind)])
             .to_vec(),
@@ -130,6 +131,15 @@ fn constants(form: &str) -> Vec<Vec<(&'static str, u32)>> {
         _ if form.starts_with("matmul.backward_weight") => vec![vec![("TASKS", 16)]],
         _ => vec![vec![]],
     }
+}
+
+/// Every activation, in the workgroups of GPUs and in those of software adapters.
+fn norms() -> Vec<Vec<(&'static str, u32)>> {
+    let activations = 0..=activation::NAMES.len() as u32;
+    let sets = activations.flat_map(|kind| {
+        [8, 256].map(|invocations| vec![("ACTIVATION", kind), ("INVOCATIONS", invocations)])
+    });
+    sets.collect()
 }
 
 /// Every entry point; the products in every variant, and with every set of constants in one.

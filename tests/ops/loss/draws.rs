@@ -70,7 +70,6 @@ pub fn draw() {
     let Some(gpu) = check::gpu() else { return };
     for case @ (likelihood, log_scale) in ALL {
         for (i, [rows, columns, _]) in SIZES.into_iter().take(7).enumerate() {
-            // Small logits, then those that tests of rounding hold out of the middle.
             let range = [1.0f32, 4.0, 100.0][i % 3];
             let outputs = check::random(6, rows * columns, -range..range);
             let keys = (SEED, i as u32);

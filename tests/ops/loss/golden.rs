@@ -44,9 +44,9 @@ fn losses_gradients_and_means_are_pytorchs() {
         check::assert_each(&format!("{name}.loss"), &losses, &double("loss"), 2e-6, 1.5e-6);
         check::assert_each(&format!("{name}.doutput"), &dy, &double("doutput"), 2e-6, 1.2e-7);
         if likelihood.takes_logits() {
-            let (tensor, mean) = (check::input(gpu, &[output.len(), 1], &output), {
-                Tensor::matrix(gpu, "mean", &[output.len(), 1])
-            });
+            let shape = [output.len(), 1];
+            let tensor = check::input(gpu, &shape, &output);
+            let mean = Tensor::matrix(gpu, "mean", &shape);
             check::run(gpu, |plan| loss::mean(plan, "test", likelihood, &tensor, &mean));
             let mean: Vec<f32> = mean.read(gpu).unwrap();
             check::assert_each(&format!("{name}.mean"), &mean, &double("mean"), 2e-6, 0.0);

@@ -179,7 +179,7 @@ fn surplus_invocations_do_nothing() {
     let case = Case::new([2, 9, 11, 6], [1, 1, 0]);
     let (shape, len) = (case.x_shape(), 396);
     let x = check::random(1, case.x_len(), -1.0..1.0);
-    let [on_x, pre] = [(); 2].map(|()| check::roomy_input(gpu, &shape, &x));
+    let [on_x, pre] = [(); 2].map(|()| maps::ample_input(gpu, shape, &x));
     let constants = [("KERNEL", 1), ("STRIDE", 1), ("PADDING", 0)];
     let params = [len as u32, 9, 11, 9, 11, 2, 0, 0];
     let winners = Guarded::roomy(gpu, &[len]);

@@ -1,0 +1,235 @@
+// Batch normalization (Ioffe and Szegedy 2015) of x (rows, columns), padded: every column by its own
+// mean and variance. A workgroup takes a chunk of the rows and `across` quads of columns; its lanes
+// take turns at the rows, INVOCATIONS / across at a time. Where there are several chunks, a dispatch before
+// brings their moments or sums, which every workgroup then merges for itself.
+
+struct Params {
+    rows: u32,
+    columns: u32,
+    quads: u32,      // in a row
+    across: u32,     // a power of two
+    chunks: u32,
+    chunk_rows: u32,
+    pad0: u32,
+    pad1: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>; // read only
+@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;  // (columns)
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (columns)
+// (2 + 2 chunks, columns), padded: mean and 1 / deviation, then what each chunk has: its mean and
+// squares, or its sums.
+@group(0) @binding(4) var<storage, read_write> moments: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> pre: array<vec4<f32>>; // before the activation: of y, or of x
+// forward
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> running_mean: array<f32>; // (columns)
+@group(0) @binding(8) var<storage, read_write> running_var: array<f32>;  // (columns)
+@group(0) @binding(9) var<storage, read> kept_mean: array<vec4<f32>>;    // running_mean in evaluation
+@group(0) @binding(10) var<storage, read> kept_var: array<vec4<f32>>;    // running_var in evaluation
+// backward
+@group(0) @binding(11) var<storage, read_write> dy: array<vec4<f32>>; // read only
+@group(0) @binding(12) var<storage, read_write> dx: array<vec4<f32>>;
+@group(0) @binding(13) var<storage, read_write> dweight: array<f32>; // (columns)
+@group(0) @binding(14) var<storage, read_write> dbias: array<f32>;   // (columns)
+
+const MOMENTUM = 0.1;
+
+struct Place {
+    chunk: u32,
+    column: u32, // in quads, as in `quads`
+    first: u32,  // row
+    end: u32,
+    down: u32,    // rows that the lanes take at once
+    leads: bool,  // whether it writes for its columns
+}
+
+fn place(p: Params, number: u32, lane: u32) -> Place {
+    let block = number / p.chunks;
+    let chunk = number - block * p.chunks;
+    let column = block * p.across + lane % p.across;
+    let inside = column < p.quads;
+    let first = chunk * p.chunk_rows;
+    let end = select(0u, min(first + p.chunk_rows, p.rows), inside);
+    let leads = inside && lane < p.across;
+    // A lane without a column has no rows, but reads what others have.
+    return Place(chunk, min(column, p.quads - 1u), first + lane / p.across, end, INVOCATIONS / p.across, leads);
+}
+
+// Padding is zero whatever the parameters' padding holds.
+fn within(p: Params, column: u32, value: vec4<f32>) -> vec4<f32> {
+    return select(vec4(0.0), value, vec4(4u * column) + FOUR < vec4(p.columns));
+}
+
+fn moments_of_rows(p: Params, at: Place) -> Moments {
+    let shift = x[min(at.first, p.rows - 1u) * p.quads + at.column];
+    var count = 0.0;
+    var sum = vec4(0.0);
+    var squares = vec4(0.0);
+    for (var row = at.first; row < at.end; row += at.down) {
+        let apart = x[row * p.quads + at.column] - shift;
+        count += 1.0;
+        sum += apart;
+        squares += apart * apart;
+    }
+    return moments_about(shift, vec4(count), sum, squares);
+}
+
+fn moments_of_chunks(p: Params, at: Place, lane: u32) -> Moments {
+    var all = Moments(vec4(0.0), vec4(0.0), vec4(0.0));
+    for (var chunk = lane / p.across; chunk < p.chunks; chunk += at.down) {
+        let count = min(p.chunk_rows, p.rows - chunk * p.chunk_rows);
+        let i = (2u + 2u * chunk) * p.quads + at.column;
+        all = merge(all, Moments(vec4(f32(count)), moments[i], moments[i + p.quads]));
+    }
+    return all;
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn statistics(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let p = params;
+    let at = place(p, flat_group(group, groups), lane);
+    let all = merge_down(lane, p.across, moments_of_rows(p, at));
+    if at.leads {
+        let i = (2u + 2u * at.chunk) * p.quads + at.column;
+        moments[i] = all.mean;
+        moments[i + p.quads] = all.square;
+    }
+}
+
+// What training leaves for evaluation. The variance of a single row is none: it is left as it is.
+fn run_on(p: Params, at: Place, all: Moments) {
+    for (var i = 0u; i < min(4u, p.columns - 4u * at.column); i++) {
+        let column = 4u * at.column + i;
+        running_mean[column] += MOMENTUM * (all.mean[i] - running_mean[column]);
+        if p.rows > 1u {
+            let variance = all.square[i] / (f32(p.rows) - 1.0);
+            running_var[column] += MOMENTUM * (variance - running_var[column]);
+        }
+    }
+}
+
+fn normalize(p: Params, at: Place, mean: vec4<f32>, rstd: vec4<f32>) {
+    let scale = rstd * weight[at.column];
+    let shift = bias[at.column];
+    for (var row = at.first; row < at.end; row += at.down) {
+        let i = row * p.quads + at.column;
+        let value = (x[i] - mean) * scale + shift;
+        pre[i] = within(p, at.column, value);
+        y[i] = within(p, at.column, activate_four(value));
+    }
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let p = params;
+    let at = place(p, flat_group(group, groups), lane);
+    var own: Moments;
+    if p.chunks == 1u {
+        own = moments_of_rows(p, at);
+    } else {
+        own = moments_of_chunks(p, at, lane);
+    }
+    let all = merge_down(lane, p.across, own);
+    let rstd = inverseSqrt(all.square / f32(p.rows) + EPSILON);
+    if at.leads && at.chunk == 0u {
+        moments[at.column] = all.mean;
+        moments[p.quads + at.column] = within(p, at.column, rstd);
+        run_on(p, at, all);
+    }
+    normalize(p, at, all.mean, rstd);
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn evaluate(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let p = params;
+    let at = place(p, flat_group(group, groups), lane);
+    normalize(p, at, kept_mean[at.column], inverseSqrt(kept_var[at.column] + EPSILON));
+}
+
+fn sums_of_rows(p: Params, at: Place) -> Sums {
+    let mean = moments[at.column];
+    var all = Sums(vec4(0.0), vec4(0.0));
+    for (var row = at.first; row < at.end; row += at.down) {
+        let i = row * p.quads + at.column;
+        let gradient = dy[i];
+        all.dy += gradient;
+        all.product += gradient * (x[i] - mean);
+    }
+    return all;
+}
+
+fn sums_of_chunks(p: Params, at: Place, lane: u32) -> Sums {
+    var all = Sums(vec4(0.0), vec4(0.0));
+    for (var chunk = lane / p.across; chunk < p.chunks; chunk += at.down) {
+        let i = (2u + 2u * chunk) * p.quads + at.column;
+        all.dy += moments[i];
+        all.product += moments[i + p.quads];
+    }
+    return all;
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn backward_sums(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let p = params;
+    let at = place(p, flat_group(group, groups), lane);
+    let all = sum_down(lane, p.across, sums_of_rows(p, at));
+    if at.leads {
+        let i = (2u + 2u * at.chunk) * p.quads + at.column;
+        moments[i] = all.dy;
+        moments[i + p.quads] = all.product;
+    }
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let p = params;
+    let at = place(p, flat_group(group, groups), lane);
+    var own: Sums;
+    if p.chunks == 1u {
+        own = sums_of_rows(p, at);
+    } else {
+        own = sums_of_chunks(p, at, lane);
+    }
+    let all = sum_down(lane, p.across, own);
+    let mean = moments[at.column];
+    let rstd = moments[p.quads + at.column];
+    if at.leads && at.chunk == 0u {
+        for (var i = 0u; i < min(4u, p.columns - 4u * at.column); i++) {
+            dbias[4u * at.column + i] = all.dy[i];
+            dweight[4u * at.column + i] = all.product[i] * rstd[i];
+        }
+    }
+    let scale = rstd * weight[at.column];
+    let by_mean = all.dy / f32(p.rows);
+    let by_deviation = all.product / f32(p.rows) * rstd * rstd;
+    for (var row = at.first; row < at.end; row += at.down) {
+        let i = row * p.quads + at.column;
+        var gradient = scale * (dy[i] - by_mean - (x[i] - mean) * by_deviation);
+        if ACTIVATION < IDENTITY {
+            gradient *= slope_four(pre[i]);
+        }
+        dx[i] = within(p, at.column, gradient);
+    }
+}

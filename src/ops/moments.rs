@@ -1,0 +1,47 @@
+//! How the normalizations share out their rows: see `shaders/shared/moments.wgsl`.
+
+use crate::gpu::{Gpu, Plan, Tensor};
+
+use super::activation;
+
+/// What a workgroup takes of a matrix.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// Invocations. As many as a CPU's vector has elements suit a software adapter: they are one
+    /// subgroup, and barriers cost little.
+    pub lanes: usize,
+    /// Quads of columns that they are, side by side.
+    pub across: usize,
+    /// Parts that the rows are cut into.
+    pub chunks: usize,
+    /// Rows in each but the last.
+    pub chunk_rows: usize,
+}
+
+impl Cut {
+    /// For `units` matrices of `rows` that `across` lanes (a power of two) or fewer are put across.
+    pub fn new(gpu: &Gpu, rows: usize, across: usize, units: usize) -> Self {
+        let (lanes, groups) = if gpu.report().is_software() { (8, 32) } else { (256, 1024) };
+        let across = across.min(lanes);
+        let down = lanes / across;
+        let chunks = (groups / units.max(1)).clamp(1, MOST_CHUNKS);
+        let chunk_rows = rows.div_ceil(chunks).max(LEAST_ROUNDS * down).next_multiple_of(down);
+        Self { lanes, across, chunks: rows.div_ceil(chunk_rows), chunk_rows }
+    }
+
+    /// As the shaders want them.
+    pub fn constants(&self, name: Option<&str>) -> [(&'static str, u32); 2] {
+        [("INVOCATIONS", self.lanes as u32), activation::constant(name)]
+    }
+}
+
+/// Every workgroup reads what all chunks of its columns have brought.
+const MOST_CHUNKS: usize = 256;
+/// Rows that a lane should have, lest the chunks' dispatch cost more than it spreads.
+const LEAST_ROUNDS: usize = 8;
+
+/// `pre` where there is an activation to take a gradient back through; without one it may be a
+/// tensor that is bound already, and the kernels do not read it.
+pub(super) fn slope_of(plan: &Plan, activation: Option<&str>, pre: &Tensor) -> Tensor {
+    activation.map_or_else(|| plan.vector(4), |_| pre.clone())
+}

@@ -1,0 +1,168 @@
+//! Normalizations against PyTorch's: see README.md beside this file.
+
+use safetensors::SafeTensors;
+use vae_gpu::Gpu;
+use vae_gpu::gpu::{Plan, Tensor};
+use vae_gpu::ops::{Extent, batch_norm, layer_norm};
+
+use crate::common;
+
+const STEPS: usize = 3;
+
+/// The tensors of one layer.
+struct Trace {
+    bytes: Vec<u8>,
+    layer: &'static str,
+}
+
+impl Trace {
+    fn new(layer: &'static str) -> Self {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/norms.safetensors");
+        Self { bytes: std::fs::read(file).unwrap(), layer }
+    }
+
+    /// Shape, and values with the channels last.
+    fn get(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
+        let file = SafeTensors::deserialize(&self.bytes).unwrap();
+        let tensor = file.tensor(&format!("{}.{name}", self.layer)).unwrap();
+        let values: Vec<f32> = bytemuck::pod_collect_to_vec(tensor.data());
+        let shape = tensor.shape().to_vec();
+        let [channels, positions] = match shape[..] {
+            [.., channels, height, width] => [channels, height * width],
+            _ => [1, 1],
+        };
+        let image = |image: &[f32]| -> Vec<f32> {
+            let at = |position| (0..channels).map(move |c| c * positions + position);
+            (0..positions).flat_map(at).map(|i| image[i]).collect()
+        };
+        let turned = values.chunks(channels * positions).flat_map(image).collect();
+        (shape, turned)
+    }
+
+    /// Positions times images by channels, as they lie on the adapter; vectors stay vectors.
+    fn tensor(&self, gpu: &Gpu, name: &str) -> Tensor {
+        let (shape, values) = self.get(name);
+        let shape = match shape[..] {
+            [channels, height, width] => vec![height * width, channels],
+            [batch, channels, height, width] => vec![batch * height * width, channels],
+            _ => shape,
+        };
+        let tensor = match shape.len() {
+            1 => Tensor::zeros(gpu, name, &shape),
+            _ => Tensor::matrix(gpu, name, &shape),
+        };
+        tensor.write(gpu, &values);
+        tensor
+    }
+
+    fn extent(&self) -> Extent {
+        match self.get("0.x").0[..] {
+            [_, _, height, width] => Extent { height, width },
+            _ => Extent { height: 1, width: 1 },
+        }
+    }
+
+    /// Panics unless `got` is PyTorch's to five digits of the largest.
+    fn assert(&self, gpu: &Gpu, name: &str, got: &Tensor) {
+        let (_, want) = self.get(name);
+        let got: Vec<f32> = got.read(gpu).unwrap();
+        assert_eq!(got.len(), want.len(), "{}.{name}", self.layer);
+        let largest = want.iter().fold(0.0f32, |a, v| a.max(v.abs()));
+        for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+            let error = (got - want).abs() / largest;
+            assert!(error < 1e-5, "{}.{name}[{i}]: {got}, not {want}", self.layer);
+        }
+    }
+}
+
+/// Tensors like `x` and like `weight` for results.
+fn results(gpu: &Gpu, x: &Tensor, weight: &Tensor) -> ([Tensor; 3], [Tensor; 2]) {
+    let like = |tensor: &Tensor| match tensor.shape().len() {
+        1 => Tensor::zeros(gpu, "result", tensor.shape()),
+        _ => Tensor::matrix(gpu, "result", tensor.shape()),
+    };
+    ([(); 3].map(|()| like(x)), [(); 2].map(|()| like(weight)))
+}
+
+fn follow_batch_norm(layer: &'static str) {
+    let Some(gpu) = common::gpu() else { return };
+    let trace = Trace::new(layer);
+    let [weight, bias] = ["weight", "bias"].map(|name| trace.tensor(&gpu, name));
+    let mean = Tensor::zeros(&gpu, "mean", weight.shape());
+    let variance = Tensor::new(&gpu, "variance", weight.shape(), &vec![1.0f32; weight.len()]);
+    let (parameters, running) = ([&weight, &bias], [&mean, &variance]);
+    for step in 0..STEPS {
+        let [x, dy] = ["x", "dy"].map(|name| trace.tensor(&gpu, &format!("{step}.{name}")));
+        let ([pre, y, dx], [dweight, dbias]) = results(&gpu, &x, &weight);
+        let mut plan = Plan::new(&gpu);
+        let moments =
+            batch_norm::forward(&mut plan, layer, &x, parameters, running, None, &pre, &y);
+        let gradients = [&dweight, &dbias];
+        batch_norm::backward(
+            &mut plan, layer, &dy, &x, &moments, &weight, None, &x, gradients, &dx,
+        );
+        plan.run();
+        for (name, got) in [
+            ("y", &y),
+            ("dx", &dx),
+            ("dweight", &dweight),
+            ("dbias", &dbias),
+            ("running_mean", &mean),
+            ("running_var", &variance),
+        ] {
+            trace.assert(&gpu, &format!("{step}.{name}"), got);
+        }
+    }
+    let x = trace.tensor(&gpu, &format!("{}.x", STEPS - 1));
+    let ([pre, y, _], _) = results(&gpu, &x, &weight);
+    let mut plan = Plan::new(&gpu);
+    batch_norm::evaluate(&mut plan, layer, &x, parameters, running, None, &pre, &y);
+    plan.run();
+    trace.assert(&gpu, "evaluated", &y);
+}
+
+fn follow_layer_norm(layer: &'static str) {
+    let Some(gpu) = common::gpu() else { return };
+    let trace = Trace::new(layer);
+    let extent = trace.extent();
+    let [weight, bias] = ["weight", "bias"].map(|name| trace.tensor(&gpu, name));
+    let parameters = [&weight, &bias];
+    for step in 0..STEPS {
+        let [x, dy] = ["x", "dy"].map(|name| trace.tensor(&gpu, &format!("{step}.{name}")));
+        let ([pre, y, dx], [dweight, dbias]) = results(&gpu, &x, &weight);
+        let mut plan = Plan::new(&gpu);
+        let moments = layer_norm::forward(&mut plan, layer, extent, &x, parameters, None, &pre, &y);
+        layer_norm::backward_input(
+            &mut plan, layer, extent, &dy, &x, &moments, &weight, None, &x, &dx,
+        );
+        let gradients = [&dweight, &dbias];
+        layer_norm::backward_weight(&mut plan, layer, extent, &dy, &x, &moments, gradients);
+        plan.run();
+        for (name, got) in [("y", &y), ("dx", &dx), ("dweight", &dweight), ("dbias", &dbias)] {
+            trace.assert(&gpu, &format!("{step}.{name}"), got);
+        }
+        if step == STEPS - 1 {
+            trace.assert(&gpu, "evaluated", &y);
+        }
+    }
+}
+
+#[test]
+fn batch_norm_of_features_is_pytorchs() {
+    follow_batch_norm("batch_features");
+}
+
+#[test]
+fn batch_norm_of_maps_is_pytorchs() {
+    follow_batch_norm("batch_maps");
+}
+
+#[test]
+fn layer_norm_of_features_is_pytorchs() {
+    follow_layer_norm("layer_features");
+}
+
+#[test]
+fn layer_norm_of_maps_is_pytorchs() {
+    follow_layer_norm("layer_maps");
+}

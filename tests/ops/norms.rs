@@ -1,0 +1,184 @@
+//! What the normalizations have in common: values that share a mean and a variance, and the tensors
+//! of a layer.
+
+use vae_gpu::ops::activation;
+
+use crate::check;
+use crate::matmul::oracle::{slope, value};
+
+/// Whose gradients pass and stop, and one that makes something of zero.
+pub const ACTIVATIONS: [Option<&str>; 3] = [None, Some("relu"), Some("sigmoid")];
+
+const EPSILON: f64 = 1e-5;
+
+/// Mean and biased variance.
+pub fn moments(x: &[f64]) -> [f64; 2] {
+    let mean = x.iter().sum::<f64>() / x.len() as f64;
+    [mean, x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64]
+}
+
+/// 1 / √(variance + ε)
+pub fn rstd(variance: f64) -> f64 {
+    (variance + EPSILON).sqrt().recip()
+}
+
+pub fn standardize(x: &[f64], [mean, variance]: [f64; 2]) -> Vec<f64> {
+    x.iter().map(|x| (x - mean) * rstd(variance)).collect()
+}
+
+/// The gradient by x from that by what is standardized, step by step as Ioffe and Szegedy have it.
+pub fn standardize_backward(x: &[f64], gradient: &[f64]) -> Vec<f64> {
+    let [mean, variance] = moments(x);
+    let rstd = rstd(variance);
+    let count = x.len() as f64;
+    let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
+        x.iter().zip(gradient).map(|(&x, &g)| f(x - mean, g)).sum()
+    };
+    let by_variance = sum(&|apart, g| g * apart * -0.5 * rstd.powi(3));
+    let by_mean = sum(&|apart, g| -g * rstd - 2.0 * by_variance * apart / count);
+    let each =
+        |(x, g): (&f64, &f64)| g * rstd + by_variance * 2.0 * (x - mean) / count + by_mean / count;
+    x.iter().zip(gradient).map(each).collect()
+}
+
+#[test]
+fn the_way_back_is_the_derivative() {
+    let x = check::wide(&check::random(1, 7, -2.0..2.0));
+    let dy = check::wide(&check::random(2, 7, -2.0..2.0));
+    let chained =
+        |x: &[f64]| standardize(x, moments(x)).iter().zip(&dy).map(|(y, dy)| y * dy).sum::<f64>();
+    check::assert_gradient("dx", chained, &x, &standardize_backward(&x, &dy));
+}
+
+/// A layer's tensors, rows and columns as they lie, and for each element the parameter it takes and
+/// the set of values it is normalized with.
+pub struct Case {
+    pub shape: [usize; 2],
+    pub sets: usize,
+    pub parameters: usize,
+    /// Set and parameter of the element at a row and column.
+    place: Box<dyn Fn(usize, usize) -> [usize; 2]>,
+    pub x: Vec<f32>,
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+    pub dy: Vec<f32>,
+    /// What x came from.
+    pub pre: Vec<f32>,
+}
+
+/// What a layer computes, with what it may be wrong by.
+pub struct Want {
+    pub values: Vec<f64>,
+    pub tolerances: Vec<f64>,
+}
+
+impl Want {
+    pub fn assert(&self, what: &str, got: &[f32]) {
+        check::assert_within(what, got, &self.values, &self.tolerances);
+    }
+
+    /// After an activation, whose slope is 1 at most.
+    pub fn activated(&self, name: Option<&str>) -> Self {
+        let values = self.values.iter().map(|&v| value(name.unwrap_or("none"), v)).collect();
+        let tolerances = self.tolerances.iter().map(|t| t + 1e-6).collect();
+        Self { values, tolerances }
+    }
+}
+
+impl Case {
+    /// Values of about ±2 from `offset`.
+    pub fn new(
+        shape: [usize; 2],
+        [sets, parameters]: [usize; 2],
+        place: impl Fn(usize, usize) -> [usize; 2] + 'static,
+        offset: f32,
+    ) -> Self {
+        let len = shape[0] * shape[1];
+        Self {
+            shape,
+            sets,
+            parameters,
+            place: Box::new(place),
+            x: check::random(1, len, offset - 2.0..offset + 2.0),
+            weight: check::random(2, parameters, 0.5..1.5),
+            bias: check::random(3, parameters, -1.0..1.0),
+            dy: check::random(4, len, -1.5..1.5),
+            pre: check::random(5, len, -3.0..3.0),
+        }
+    }
+
+    /// Set and parameter of every element.
+    fn places(&self) -> Vec<[usize; 2]> {
+        let [rows, columns] = self.shape;
+        (0..rows).flat_map(|r| (0..columns).map(move |c| (self.place)(r, c))).collect()
+    }
+
+    /// The elements of each set, by their indices.
+    fn members(&self) -> Vec<Vec<usize>> {
+        let mut members = vec![Vec::new(); self.sets];
+        for (i, [set, _]) in self.places().into_iter().enumerate() {
+            members[set].push(i);
+        }
+        members
+    }
+
+    /// Mean and variance of every set.
+    pub fn moments(&self) -> Vec<[f64; 2]> {
+        let x = |i: &usize| f64::from(self.x[*i]);
+        self.members().iter().map(|set| moments(&set.iter().map(x).collect::<Vec<_>>())).collect()
+    }
+
+    /// By how much what is standardized may be wrong: some roundings, and one of a mean.
+    fn slack(&self, variance: f64) -> f64 {
+        let largest = self.x.iter().fold(0.0f32, |a, x| a.max(x.abs()));
+        2e-6 + 2e-7 * f64::from(largest) * rstd(variance)
+    }
+
+    /// Before the activation, with the given moments of every set.
+    pub fn forward(&self, moments: &[[f64; 2]]) -> Want {
+        let (mut values, mut tolerances) = (Vec::new(), Vec::new());
+        for (&x, [set, parameter]) in self.x.iter().zip(self.places()) {
+            let standard = standardize(&[x.into()], moments[set])[0];
+            let [weight, bias] = [&self.weight, &self.bias].map(|p| f64::from(p[parameter]));
+            values.push(standard * weight + bias);
+            tolerances.push(self.slack(moments[set][1]) * weight * (1.0 + standard.abs()));
+        }
+        Want { values, tolerances }
+    }
+
+    /// dx with the slope of the activation at `pre`, dweight and dbias.
+    pub fn backward(&self, name: Option<&str>) -> [Want; 3] {
+        let places = self.places();
+        let by_standard = |i: usize| f64::from(self.dy[i]) * f64::from(self.weight[places[i][1]]);
+        let empty = |len| Want { values: vec![0.0; len], tolerances: vec![0.0; len] };
+        let [mut dx, mut dweight, mut dbias] =
+            [self.x.len(), self.parameters, self.parameters].map(empty);
+        for set in self.members() {
+            let x: Vec<_> = set.iter().map(|&i| f64::from(self.x[i])).collect();
+            let gradient: Vec<_> = set.iter().map(|&i| by_standard(i)).collect();
+            let moments = moments(&x);
+            let standard = standardize(&x, moments);
+            let slack = self.slack(moments[1]);
+            for ((&i, by_x), standard) in
+                set.iter().zip(standardize_backward(&x, &gradient)).zip(standard)
+            {
+                let (pre, dy) = (f64::from(self.pre[i]), f64::from(self.dy[i]));
+                dx.values[i] = by_x * slope(name.unwrap_or("none"), pre);
+                dx.tolerances[i] = 5.0 * slack * rstd(moments[1]) * (1.0 + standard.abs());
+                let parameter = places[i][1];
+                dweight.values[parameter] += dy * standard;
+                dbias.values[parameter] += dy;
+                // Roundings of a sum, some this way, some that, and of its terms.
+                dweight.tolerances[parameter] += slack * dy.abs() * (1.0 + standard.abs());
+                dbias.tolerances[parameter] += 1e-6 * dy.abs();
+            }
+        }
+        [dx, dweight, dbias]
+    }
+}
+
+/// The shaders' number of an activation.
+pub fn number(name: Option<&str>) -> u32 {
+    let position = |name| activation::NAMES.iter().position(|n| *n == name).unwrap();
+    name.map_or(activation::NAMES.len(), position) as u32
+}
