@@ -6,7 +6,9 @@ use super::{Row, Suite, random};
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::model::{Network, Preset};
-use crate::ops::matmul::{self, PRODUCTS, Problem, Product, Transposed, Tune, Variant, WeightGradient};
+use crate::ops::matmul::{
+    self, PRODUCTS, Problem, Product, Transposed, Tune, Variant, WeightGradient,
+};
 
 /// Sides of the square problems, each double the one before.
 const SQUARES: [usize; 5] = [256, 512, 1024, 2048, 4096];
@@ -93,7 +95,7 @@ fn preset_sizes() -> Vec<[usize; 3]> {
 
 /// One kernel on a problem that should take `expected` seconds: the definition (`Some(None)`), a
 /// given variant, or what tuning finds. Returns its seconds.
-fn problem(
+pub(super) fn problem(
     suite: &mut Suite,
     operation: &str,
     product: Product,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::network::{HEAD, LIKELIHOOD, LOG_SCALE, Network};
 use super::ModelConfig;
+use super::network::{HEAD, LIKELIHOOD, LOG_SCALE, Network};
 use crate::data::ImageShape;
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};

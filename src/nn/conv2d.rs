@@ -62,7 +62,8 @@ impl Layer for Conv2d {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        vec![Problem::conv(self.geometry, self.inputs, self.outputs)]
+        let Self { inputs, outputs, geometry, .. } = *self;
+        vec![Problem::Conv { geometry, inputs, outputs, transposed: false }]
     }
 
     fn activate(&mut self, name: &'static str) -> bool {
@@ -84,9 +85,7 @@ impl Layer for Conv2d {
         let [pre, y] = [(); 2].map(|()| self.output().tensor(pass.plan, pass.batch));
         let [weight, bias] = &pass.parameters.expect(label, ["weight", "bias"]);
         let (geometry, x) = (&self.geometry, &x.tensor);
-        conv::forward(
-            pass.plan, label, geometry, x, weight, bias, self.activation, &pre, &y,
-        );
+        conv::forward(pass.plan, label, geometry, x, weight, bias, self.activation, &pre, &y);
         Value::activated(self.activation, pre, y)
     }
 
@@ -110,7 +109,14 @@ impl Layer for Conv2d {
         let origin = x.origin.as_ref()?;
         let dx = self.input().tensor(pass.plan, pass.batch);
         conv::backward_input(
-            pass.plan, label, &geometry, dy, &weight, origin.name, &origin.pre, &dx,
+            pass.plan,
+            label,
+            &geometry,
+            dy,
+            &weight,
+            origin.name,
+            &origin.pre,
+            &dx,
         );
         Some(dx)
     }

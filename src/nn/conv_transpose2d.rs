@@ -61,7 +61,8 @@ impl Layer for ConvTranspose2d {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        vec![Problem::conv_transpose(self.geometry, self.inputs, self.outputs)]
+        let Self { inputs, outputs, geometry, .. } = *self;
+        vec![Problem::Conv { geometry, inputs, outputs, transposed: true }]
     }
 
     fn activate(&mut self, name: &'static str) -> bool {
@@ -84,7 +85,15 @@ impl Layer for ConvTranspose2d {
         let [weight, bias] = &pass.parameters.expect(label, ["weight", "bias"]);
         let (geometry, x) = (&self.geometry, &x.tensor);
         conv::transposed_forward(
-            pass.plan, label, geometry, x, weight, bias, self.activation, &pre, &y,
+            pass.plan,
+            label,
+            geometry,
+            x,
+            weight,
+            bias,
+            self.activation,
+            &pre,
+            &y,
         );
         Value::activated(self.activation, pre, y)
     }
@@ -109,7 +118,14 @@ impl Layer for ConvTranspose2d {
         let origin = x.origin.as_ref()?;
         let dx = self.input().tensor(pass.plan, pass.batch);
         conv::transposed_backward_input(
-            pass.plan, label, &geometry, dy, &weight, origin.name, &origin.pre, &dx,
+            pass.plan,
+            label,
+            &geometry,
+            dy,
+            &weight,
+            origin.name,
+            &origin.pre,
+            &dx,
         );
         Some(dx)
     }

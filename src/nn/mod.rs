@@ -5,10 +5,10 @@ mod avg_pool2d;
 mod chain;
 mod conv2d;
 mod conv_transpose2d;
-mod linear;
-mod max_pool2d;
 mod dropout;
 mod flatten;
+mod linear;
+mod max_pool2d;
 mod parameters;
 mod reshape;
 mod residual;
@@ -25,8 +25,8 @@ pub use shape::Shape;
 pub use spec::{LayerSpec, Setting};
 
 use crate::gpu::{Plan, Tensor};
-use crate::ops::{Extent, activation as activations, conv};
 use crate::ops::matmul::{Problem, WeightGradient};
+use crate::ops::{Extent, activation as activations, conv};
 
 /// Every layer but the activations: its name, its options if it takes a size or any, and what makes
 /// it of them.
@@ -218,7 +218,9 @@ fn check(spec: &LayerSpec) -> Result<(), String> {
     let Some((_, options, _)) = LAYERS.iter().find(|(name, ..)| *name == spec.name) else {
         let layers = LAYERS.map(|(name, ..)| name).join(", ");
         let activations = activations::NAMES.join(", ");
-        return Err(format!("there is no such layer; there are {layers}, and the activations {activations}"));
+        return Err(format!(
+            "there is no such layer; there are {layers}, and the activations {activations}"
+        ));
     };
     check_options(spec, options.unwrap_or_default(), options.is_some())
 }
@@ -239,7 +241,9 @@ fn check_options(spec: &LayerSpec, options: &[&str], sized: bool) -> Result<(), 
 fn features(input: Shape) -> Result<usize, String> {
     match input {
         Shape::Features(count) => Ok(count),
-        map => Err(format!("takes features, and is given maps of {map}; put \"flatten\" before it")),
+        map => {
+            Err(format!("takes features, and is given maps of {map}; put \"flatten\" before it"))
+        }
     }
 }
 

@@ -9,12 +9,12 @@ pub mod activate;
 pub mod activation;
 pub mod adam;
 pub mod add;
-pub mod dropout;
+pub mod batch_norm;
 pub mod column_sums;
 pub mod conv;
+pub mod dropout;
 pub mod gather;
 pub mod latent;
-pub mod batch_norm;
 pub mod layer_norm;
 pub mod likelihood;
 pub mod limits;
@@ -26,8 +26,8 @@ pub mod pool;
 pub mod report;
 pub mod reshape;
 pub mod shuffle;
-pub mod upsample;
 pub mod sums;
+pub mod upsample;
 
 use bytemuck::{Pod, Zeroable};
 

@@ -51,7 +51,8 @@ impl TrainStep {
         let state = &running.state;
         let forward = vae.forward(plan, batch, running, Some(*seed));
         let draws = Draws { seed: *seed, state };
-        let (layers, convolutions) = vae.backward(plan, &forward, &self.divergence, draws, gradients.as_ref());
+        let (layers, convolutions) =
+            vae.backward(plan, &forward, &self.divergence, draws, gradients.as_ref());
         let updated = [vae.parameters(), &self.first_moment, &self.second_moment];
         let [parameter, first_moment, second_moment] = updated.map(Parameters::arena);
         if let Some(gradients) = gradients {

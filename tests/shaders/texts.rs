@@ -107,9 +107,9 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
         "gather" => [[0, 0], [1, 0], [0, 1], [1, 2]]
             .map(|[maps, kind]| vec![("MAPS", maps), ("CORRUPTION", kind)])
             .to_vec(),
-        "loss" => (0..loss::KINDS.len() as u32)
-            .flat_map(|kind| each(&[("LIKELIHOOD", kind)]))
-            .collect(),
+        "loss" => {
+            (0..loss::KINDS.len() as u32).flat_map(|kind| each(&[("LIKELIHOOD", kind)])).collect()
+        }
         "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
         "pool" => {
             [[1, 1, 0], [2, 2, 0], [3, 2, 1], [16, 1, 8]].into_iter().flat_map(window).collect()
@@ -125,9 +125,9 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
 /// every value of each.
 fn constants(form: &str) -> Vec<Vec<(&'static str, u32)>> {
     match matmul::entry(form) {
-        "forward" | "backward_input" => (0..=activation::NAMES.len() as u32)
-            .map(|kind| vec![("ACTIVATION", kind)])
-            .collect(),
+        "forward" | "backward_input" => {
+            (0..=activation::NAMES.len() as u32).map(|kind| vec![("ACTIVATION", kind)]).collect()
+        }
         _ if form.starts_with("matmul.backward_weight") => vec![vec![("TASKS", 16)]],
         _ => vec![vec![]],
     }

@@ -16,6 +16,7 @@ mod weights;
 pub use forms::{entry, forms, shader};
 pub use naive::{SHADER as NAIVE, Transposed, naive};
 pub use problem::Problem;
+pub(crate) use trial::record;
 pub use tune::{Tune, Tuned, tune};
 pub use variant::Variant;
 pub use weights::{WeightGradient, backward_weight, backward_weight_adam};

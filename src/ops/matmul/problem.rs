@@ -4,6 +4,7 @@ use std::fmt::{Display, Formatter};
 
 use super::{Product, Variant, chosen};
 use crate::gpu::{Choices, Gpu};
+use crate::ops::Extent;
 use crate::ops::conv::Geometry;
 
 /// A layer whose products are to be tuned.
@@ -16,21 +17,17 @@ pub enum Problem {
         /// Values that come out.
         outputs: usize,
     },
-    /// A convolution.
-    Conv(Channels),
-    /// A transposed convolution.
-    ConvTranspose(Channels),
-}
-
-/// The maps of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Channels {
-    /// Their pixels.
-    pub geometry: Geometry,
-    /// Channels of the smaller: a convolution's outputs.
-    pub small: usize,
-    /// And of the larger: a convolution's inputs.
-    pub large: usize,
+    /// A convolution, or a transposed one.
+    Conv {
+        /// Pixels of its maps.
+        geometry: Geometry,
+        /// Channels of the input.
+        inputs: usize,
+        /// Channels of the output.
+        outputs: usize,
+        /// Whether the input is the smaller map.
+        transposed: bool,
+    },
 }
 
 impl Problem {
@@ -39,77 +36,70 @@ impl Problem {
         Self::Dense { inputs, outputs }
     }
 
-    /// A convolution.
-    pub fn conv(geometry: Geometry, inputs: usize, outputs: usize) -> Self {
-        Self::Conv(Channels { geometry, small: outputs, large: inputs })
-    }
-
-    /// A transposed convolution.
-    pub fn conv_transpose(geometry: Geometry, inputs: usize, outputs: usize) -> Self {
-        Self::ConvTranspose(Channels { geometry, small: inputs, large: outputs })
-    }
-
     /// The name of one of its products in [`Choices`], whatever the batch.
     pub fn key(&self, product: Product) -> String {
-        let form = match (self, product) {
-            (Self::Dense { inputs, outputs }, _) => return product.problem(*inputs, *outputs),
-            // Both have the same.
-            (_, Product::BackwardWeight) => "conv.backward_weight",
-            (Self::Conv(_), Product::Forward) => "conv.forward",
-            (Self::Conv(_), Product::BackwardInput) => "conv.backward_input",
-            (Self::ConvTranspose(_), Product::Forward) => "conv_transpose.forward",
-            (Self::ConvTranspose(_), Product::BackwardInput) => "conv_transpose.backward_input",
-        };
-        let (Self::Conv(maps) | Self::ConvTranspose(maps)) = self else { unreachable!() };
-        maps.geometry.problem(form, maps.small, maps.large)
+        match *self {
+            Self::Dense { inputs, outputs } => product.problem(inputs, outputs),
+            Self::Conv { geometry, inputs, outputs, transposed } => {
+                let op = match (product, transposed) {
+                    // Both have the same.
+                    (Product::BackwardWeight, _) | (_, false) => "conv",
+                    (_, true) => "conv_transpose",
+                };
+                let [small, large] = if transposed { [inputs, outputs] } else { [outputs, inputs] };
+                geometry.problem(&format!("{op}.{}", product.name()), small, large)
+            }
+        }
+    }
+
+    /// Height and width of the result of one of its products for a batch.
+    fn size(&self, product: Product, batch: usize) -> [usize; 2] {
+        match *self {
+            Self::Dense { inputs, outputs } => {
+                let [height, width, _] = product.shape([batch, inputs, outputs]);
+                [height, width]
+            }
+            Self::Conv { geometry, inputs, outputs, transposed } => {
+                let rows = |Extent { height, width }| batch * height * width;
+                let [small, large] = if transposed { [inputs, outputs] } else { [outputs, inputs] };
+                match product {
+                    Product::BackwardWeight => geometry.weight_shape(small, large),
+                    _ if (product == Product::Forward) == transposed => {
+                        [rows(geometry.large), large]
+                    }
+                    _ => [rows(geometry.small), small],
+                }
+            }
+        }
     }
 
     /// The variant that one of its products takes for a batch: see [`Product::variant`].
-    pub fn variant(
-        &self,
-        gpu: &Gpu,
-        choices: &Choices,
-        product: Product,
-        batch: usize,
-    ) -> Variant {
-        let (Self::Conv(maps) | Self::ConvTranspose(maps)) = *self else {
-            let &Self::Dense { inputs, outputs } = self else { unreachable!() };
-            return product.variant(gpu, choices, [batch, inputs, outputs]);
-        };
-        let Channels { geometry, small, large } = maps;
-        let pixels = [geometry.small, geometry.large].map(|e| batch * e.height * e.width);
-        let gathers = matches!(self, Self::Conv(_)) == (product == Product::Forward);
-        let size = match product {
-            Product::BackwardWeight => geometry.weight_shape(small, large),
-            _ if gathers => [pixels[0], small],
-            _ => [pixels[1], large],
-        };
-        chosen(gpu, choices, &self.key(product), size)
+    pub fn variant(&self, gpu: &Gpu, choices: &Choices, product: Product, batch: usize) -> Variant {
+        chosen(gpu, choices, &self.key(product), self.size(product, batch))
     }
 
-    /// Additions and multiplications of each of its products.
+    /// Additions and multiplications of each of its products, those with padding included.
     pub fn flop(&self, batch: usize) -> f64 {
-        let terms = match self {
+        let pairs = match *self {
             Self::Dense { inputs, outputs } => inputs * outputs,
-            Self::Conv(Channels { geometry, small, large })
-            | Self::ConvTranspose(Channels { geometry, small, large }) => {
-                let pixels = geometry.small.height * geometry.small.width;
-                pixels * geometry.kernel * geometry.kernel * small * large
+            Self::Conv { geometry: Geometry { kernel, small, .. }, inputs, outputs, .. } => {
+                small.height * small.width * kernel * kernel * inputs * outputs
             }
         };
-        2.0 * batch as f64 * terms as f64
+        2.0 * batch as f64 * pairs as f64
     }
 }
 
 impl Display for Problem {
     fn fmt(&self, f: &mut Formatter) -> std::fmt::Result {
-        let (from, to, Channels { geometry, small, large }) = match self {
-            Self::Dense { inputs, outputs } => return write!(f, "{inputs} to {outputs}"),
-            Self::Conv(maps) => (maps.geometry.large, maps.geometry.small, maps),
-            Self::ConvTranspose(maps) => (maps.geometry.small, maps.geometry.large, maps),
-        };
-        let channels = if matches!(self, Self::Conv(_)) { [large, small] } else { [small, large] };
-        write!(f, "{}x{}x{} to ", channels[0], from.height, from.width)?;
-        write!(f, "{}x{}x{} k{}", channels[1], to.height, to.width, geometry.kernel)
+        match *self {
+            Self::Dense { inputs, outputs } => write!(f, "{inputs} to {outputs}"),
+            Self::Conv { geometry, inputs, outputs, transposed } => {
+                let Geometry { kernel, small, large, .. } = geometry;
+                let [from, to] = if transposed { [small, large] } else { [large, small] };
+                write!(f, "{inputs}x{}x{} to ", from.height, from.width)?;
+                write!(f, "{outputs}x{}x{} k{kernel}", to.height, to.width)
+            }
+        }
     }
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use super::problem::Channels;
 use super::{
     Problem, Product, Variant, WeightGradient, backward_input, backward_weight_adam, forward,
 };
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
-use crate::ops::{State, conv};
+use crate::ops::State;
+use crate::ops::conv::{self, Geometry};
 
 /// How long a sample should last at least: the clock and the submission are then below its noise.
 const SAMPLE: Duration = Duration::from_micros(500);
@@ -34,7 +34,7 @@ impl Trial {
         activation: Option<&str>,
         variant: Variant,
     ) -> Result<Self> {
-        let plan = record(gpu, problem, product, batch, activation, variant);
+        let (plan, _) = record(gpu, problem, product, batch, activation, variant);
         let mut trial = Self { plan, times: 1 };
         trial.seconds()?; // compiles
         let times = SAMPLE.as_secs_f64() / trial.seconds()?;
@@ -52,15 +52,16 @@ impl Trial {
     }
 }
 
-/// A product as training has it, on random data.
-pub(super) fn record(
+/// A product as training has it, on random data, and first of the tensors what a layer has: x, y and
+/// weight, or the smaller map, the larger and the weight.
+pub(crate) fn record(
     gpu: &Gpu,
     problem: &Problem,
     product: Product,
     batch: usize,
     activation: Option<&str>,
     variant: Variant,
-) -> Plan {
+) -> (Plan, Vec<Tensor>) {
     let mut choices = Choices::new(gpu.report());
     choices.set(problem.key(product), variant.to_string());
     let mut plan = Plan::with_choices(gpu, &Arc::new(choices));
@@ -68,17 +69,17 @@ pub(super) fn record(
         Problem::Dense { inputs, outputs } => {
             dense(&mut plan, product, [batch, inputs, outputs], activation)
         }
-        Problem::Conv(maps) => convolution(&mut plan, product, maps, batch, activation, false),
-        Problem::ConvTranspose(maps) => {
-            convolution(&mut plan, product, maps, batch, activation, true)
+        Problem::Conv { geometry, inputs, outputs, transposed } => {
+            let channels = [inputs, outputs];
+            convolution(&mut plan, product, &geometry, channels, transposed, batch, activation)
         }
     };
     let mut random = ChaCha8Rng::seed_from_u64(1);
-    for tensor in filled {
+    for tensor in &filled {
         let draw = |_| random.random_range(-1.0f32..1.0);
         tensor.write(gpu, &(0..tensor.len()).map(draw).collect::<Vec<_>>());
     }
-    plan
+    (plan, filled)
 }
 
 /// A weight, and a bias behind it, of a tensor of their own.
@@ -123,35 +124,45 @@ fn dense(
 fn convolution(
     plan: &mut Plan,
     product: Product,
-    Channels { geometry, small, large }: Channels,
+    geometry: &Geometry,
+    [inputs, outputs]: [usize; 2],
+    transposed: bool,
     batch: usize,
     activation: Option<&str>,
-    transposed: bool,
 ) -> Vec<Tensor> {
+    let [small, large] = if transposed { [inputs, outputs] } else { [outputs, inputs] };
     let shapes = [(geometry.small, small), (geometry.large, large)];
     let maps = || {
-        shapes.map(|(extent, channels)| plan.matrix(&[batch * extent.height * extent.width, channels]))
+        shapes.map(|(extent, channels)| {
+            plan.matrix(&[batch * extent.height * extent.width, channels])
+        })
     };
     let ([small, large], pre) = (maps(), maps());
     let shape = geometry.weight_shape(small.columns(), large.columns());
-    let outputs = if transposed { large.columns() } else { small.columns() };
     let [weight, bias, parameter] = parameters(&plan.gpu().clone(), shape, outputs);
     let mut filled = vec![small.clone(), large.clone(), weight.clone()];
     match (product, transposed) {
         (Product::Forward, false) => conv::forward(
-            plan, "trial", &geometry, &large, &weight, &bias, activation, &pre[0], &small,
+            plan, "trial", geometry, &large, &weight, &bias, activation, &pre[0], &small,
         ),
         (Product::Forward, true) => conv::transposed_forward(
-            plan, "trial", &geometry, &small, &weight, &bias, activation, &pre[1], &large,
+            plan, "trial", geometry, &small, &weight, &bias, activation, &pre[1], &large,
         ),
         (Product::BackwardInput, false) => conv::backward_input(
-            plan, "trial", &geometry, &small, &weight, activation, &pre[1], &large,
+            plan, "trial", geometry, &small, &weight, activation, &pre[1], &large,
         ),
         (Product::BackwardInput, true) => conv::transposed_backward_input(
-            plan, "trial", &geometry, &large, &weight, activation, &pre[0], &small,
+            plan, "trial", geometry, &large, &weight, activation, &pre[0], &small,
         ),
         (Product::BackwardWeight, _) => {
-            let layer = conv::WeightGradient { geometry, small, large, transposed, weight, bias };
+            let layer = conv::WeightGradient {
+                geometry: *geometry,
+                small,
+                large,
+                transposed,
+                weight,
+                bias,
+            };
             conv::backward_weight(plan, "trial", &[layer], &parameter);
         }
     }
