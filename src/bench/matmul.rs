@@ -6,7 +6,9 @@ use super::{Row, Suite, random};
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::model::{Network, Preset};
-use crate::ops::matmul::{self, PRODUCTS, Problem, Product, Transposed, Tune, Variant, WeightGradient};
+use crate::ops::matmul::{
+    self, PRODUCTS, Problem, Product, Transposed, Tune, Variant, WeightGradient,
+};
 
 /// Sides of the square problems, each double the one before.
 const SQUARES: [usize; 5] = [256, 512, 1024, 2048, 4096];
@@ -69,7 +71,7 @@ pub(super) fn tuning(suite: &mut Suite, operation: &str) -> Result<()> {
 fn tuned(gpu: &Gpu, level: Tune, product: Product, sizes: [usize; 3]) -> Result<Variant> {
     let [batch, inputs, outputs] = sizes;
     // Of a first layer nobody tunes the product that leads back to the input.
-    let layers = [[1, 1], [inputs, outputs]];
+    let layers = [Problem::dense(1, 1), Problem::dense(inputs, outputs)];
     let choices = matmul::tune(gpu, level, batch, &layers, Some("relu"), |_, _, _| ())?;
     Ok(product.variant(gpu, &choices, sizes))
 }
@@ -81,7 +83,7 @@ fn preset_sizes() -> Vec<[usize; 3]> {
         let config = preset.config();
         let network = Network::new(&config.model, preset.shape()).expect("a preset can be built");
         for problem in network.problems() {
-            let Problem::Dense { inputs, outputs } = problem;
+            let Problem::Dense { inputs, outputs } = problem else { continue };
             let sizes = [config.train.batch_size, inputs, outputs];
             if !all.contains(&sizes) {
                 all.push(sizes);
@@ -93,7 +95,7 @@ fn preset_sizes() -> Vec<[usize; 3]> {
 
 /// One kernel on a problem that should take `expected` seconds: the definition (`Some(None)`), a
 /// given variant, or what tuning finds. Returns its seconds.
-fn problem(
+pub(super) fn problem(
     suite: &mut Suite,
     operation: &str,
     product: Product,

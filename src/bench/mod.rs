@@ -5,6 +5,7 @@
 //! before it, so that the time includes what it takes to launch it.
 
 mod clock;
+mod conv;
 mod fused;
 mod limits;
 mod loss;
@@ -113,6 +114,13 @@ const KERNELS: &[(&str, Measure)] = &[
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
     ("matmul.backward_weight", matmul::rows),
+    ("conv.forward", conv::rows),
+    ("conv.backward_input", conv::rows),
+    ("conv.backward_weight", conv::rows),
+    ("conv_transpose.forward", conv::rows),
+    ("conv_transpose.backward_input", conv::rows),
+    ("column_sums.parts", conv::column_sums),
+    ("sums.parts", conv::sums),
     ("matmul.backward_weight_step", fused::backward_weight_step),
     ("optimizer.step", ops::optimizer),
     ("clip.squares", ops::squares),

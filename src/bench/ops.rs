@@ -115,9 +115,7 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
         let noise = Some((SEED, Stream::Train));
         let extent = Extent { height: 28, width: 28 };
         let source = Source { images: &images, order: &on_order, channels: 1, extent };
-        ops::gather::batch(
-            &mut plan, "bench", &state, &source, &x, false, None, noise, &epsilon,
-        );
+        ops::gather::batch(&mut plan, "bench", &state, &source, &x, false, None, noise, &epsilon);
         let bytes_moved = 5.0 * x.len() as f64 + 4.0 * epsilon.len() as f64;
         let row = Row::new(operation, x.shape(), "", 0.0, bytes_moved);
         suite.measure(row, &plan, || {
@@ -142,13 +140,19 @@ pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
         let mut outputs = vec![&z, &kl];
         let mut words = 2 + 1 + 1;
         if operation.ends_with("forward") {
-            ops::latent::forward(
-                &mut plan, "bench", &state, &head, &epsilon, &z, &kl, &units,
-            );
+            ops::latent::forward(&mut plan, "bench", &state, &head, &epsilon, &z, &kl, &units);
         } else {
             let divergence = Divergence::weighted(1.0);
             ops::latent::backward(
-                &mut plan, "bench", &state, &divergence, &head, &epsilon, &kl, &dz, &dhead,
+                &mut plan,
+                "bench",
+                &state,
+                &divergence,
+                &head,
+                &epsilon,
+                &kl,
+                &dz,
+                &dhead,
             );
             outputs = vec![&dhead];
             words = 2 + 1 + 1 + 2;

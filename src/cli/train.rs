@@ -190,7 +190,9 @@ fn train(
 ) -> Result<ExitCode> {
     let epochs = trainer.config().train.epochs;
     let mut saved = Instant::now();
-    say!("\nepoch    train     test    recon       kl active   seconds   images/s  (nats an image)");
+    say!(
+        "\nepoch    train     test    recon       kl active   seconds   images/s  (nats an image)"
+    );
     loop {
         let bar = bar(epochs, trainer.steps_per_epoch());
         let report = trainer.epoch(|progress: Progress| {

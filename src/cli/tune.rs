@@ -47,16 +47,15 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;
     say!("adapter  {} ({})", gpu.report().name, gpu.report().kind);
     say!("batch    {batch}\n");
-    say!("{:<16} {:>14}  {:<26} {:>9} {:>9}", "product", "layer", "variant", "ms", "GFLOP/s");
+    say!("{:<14} {:>24}  {:<19} {:>8} {:>8}", "product", "layer", "variant", "ms", "GFLOP/s");
     let bar = ProgressBar::new_spinner().with_message("trying kernels");
     bar.enable_steady_tick(std::time::Duration::from_millis(100));
-    vae.tune(args.level, batch, |problem, tuned| {
-        let flop = 2.0 * batch as f64;
-        let layer = format!("{problem:?}");
-        let (ms, rate) = (1e3 * tuned.seconds, flop / tuned.seconds / 1e9);
+    vae.tune(args.level, batch, |problem, product, tuned| {
+        let (layer, product) = (problem.to_string(), product.name());
+        let (ms, rate) = (1e3 * tuned.seconds, problem.flop(batch) / tuned.seconds / 1e9);
         bar.suspend(|| {
             let variant = &tuned.variant;
-            say!("{:<16} {layer:>14}  {variant:<26} {ms:>9.3} {rate:>9.1}", "");
+            say!("{:<14} {layer:>24}  {variant:<19} {ms:>8.3} {rate:>8.1}", product);
         });
     })?;
     bar.finish_and_clear();

@@ -303,7 +303,11 @@ impl ModelConfig {
                     require(is_amount(*value), &what, "must be a number from 0 up")?;
                 }
                 let what = format!("free_bits = {}", self.free_bits);
-                require(self.free_bits == 0.0, &what, "does not go with a capacity: leave one out")?;
+                require(
+                    self.free_bits == 0.0,
+                    &what,
+                    "does not go with a capacity: leave one out",
+                )?;
             }
         }
         if !self.variational {

@@ -115,7 +115,8 @@ impl Vae {
         let place = |image: &[u8], place: usize| -> Vec<f32> {
             image[place..].iter().step_by(places).map(|&pixel| value(pixel)).collect()
         };
-        let image = |image: &[u8]| -> Vec<f32> { (0..places).flat_map(|p| place(image, p)).collect() };
+        let image =
+            |image: &[u8]| -> Vec<f32> { (0..places).flat_map(|p| place(image, p)).collect() };
         pixels.chunks(channels * places).flat_map(image).collect()
     }
 

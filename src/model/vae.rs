@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::network::{HEAD, LIKELIHOOD, LOG_SCALE, Network};
 use super::ModelConfig;
+use super::network::{HEAD, LIKELIHOOD, LOG_SCALE, Network};
 use crate::data::ImageShape;
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::nn::{self, Draws, Layer, Layout, Parameters, Value};
 use crate::ops::latent::{self, Divergence};
-use crate::ops::matmul::{self, Problem, Tune, Tuned};
+use crate::ops::matmul::{self, Problem, Product, Tune, Tuned};
 use crate::ops::{State, conv, loss};
 
 /// A variational autoencoder with its parameters on the adapter; a plain one where its configuration
@@ -159,10 +159,10 @@ impl Vae {
         &mut self,
         level: Tune,
         batch: usize,
-        mut found: impl FnMut(&Problem, &Tuned),
+        found: impl FnMut(&Problem, Product, &Tuned),
     ) -> Result<()> {
-        let layers: Vec<[usize; 2]> = self.network.problems().iter().map(|p| { let Problem::Dense{inputs, outputs} = p; [*inputs, *outputs] }).collect();
-        let choices = matmul::tune(&self.gpu, level, batch, &layers, None, |_, [_, i, o], t| found(&Problem::dense(i, o), t))?;
+        let problems = self.network.problems();
+        let choices = matmul::tune(&self.gpu, level, batch, &problems, None, found)?;
         self.set_choices(choices);
         Ok(())
     }

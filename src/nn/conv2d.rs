@@ -4,6 +4,7 @@ use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Va
 use crate::gpu::Tensor;
 use crate::ops::Extent;
 use crate::ops::conv::{self, Geometry, WeightGradient};
+use crate::ops::matmul::Problem;
 
 /// y = f(x ∗ W + b) with W (outputs, inputs, kernel, kernel), b (outputs) and an activation f,
 /// initialised as PyTorch's `Conv2d`: both uniform within ±1/√(inputs · kernel²).
@@ -60,6 +61,11 @@ impl Layer for Conv2d {
         false
     }
 
+    fn problems(&self) -> Vec<Problem> {
+        let Self { inputs, outputs, geometry, .. } = *self;
+        vec![Problem::Conv { geometry, inputs, outputs, transposed: false }]
+    }
+
     fn activate(&mut self, name: &'static str) -> bool {
         let free = self.activation.is_none();
         self.activation.get_or_insert(name);
@@ -79,9 +85,7 @@ impl Layer for Conv2d {
         let [pre, y] = [(); 2].map(|()| self.output().tensor(pass.plan, pass.batch));
         let [weight, bias] = &pass.parameters.expect(label, ["weight", "bias"]);
         let (geometry, x) = (&self.geometry, &x.tensor);
-        conv::forward(
-            pass.plan, label, geometry, x, weight, bias, self.activation, &pre, &y,
-        );
+        conv::forward(pass.plan, label, geometry, x, weight, bias, self.activation, &pre, &y);
         Value::activated(self.activation, pre, y)
     }
 
@@ -105,7 +109,14 @@ impl Layer for Conv2d {
         let origin = x.origin.as_ref()?;
         let dx = self.input().tensor(pass.plan, pass.batch);
         conv::backward_input(
-            pass.plan, label, &geometry, dy, &weight, origin.name, &origin.pre, &dx,
+            pass.plan,
+            label,
+            &geometry,
+            dy,
+            &weight,
+            origin.name,
+            &origin.pre,
+            &dx,
         );
         Some(dx)
     }

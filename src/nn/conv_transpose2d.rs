@@ -4,6 +4,7 @@ use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Va
 use crate::gpu::Tensor;
 use crate::ops::Extent;
 use crate::ops::conv::{self, Geometry, WeightGradient};
+use crate::ops::matmul::Problem;
 
 /// y = f(xᵀ∗ W + b), the way back through a convolution, with W (inputs, outputs, kernel, kernel),
 /// b (outputs) and an activation f, initialised as PyTorch's `ConvTranspose2d`: both uniform within
@@ -59,6 +60,11 @@ impl Layer for ConvTranspose2d {
         false
     }
 
+    fn problems(&self) -> Vec<Problem> {
+        let Self { inputs, outputs, geometry, .. } = *self;
+        vec![Problem::Conv { geometry, inputs, outputs, transposed: true }]
+    }
+
     fn activate(&mut self, name: &'static str) -> bool {
         let free = self.activation.is_none();
         self.activation.get_or_insert(name);
@@ -79,7 +85,15 @@ impl Layer for ConvTranspose2d {
         let [weight, bias] = &pass.parameters.expect(label, ["weight", "bias"]);
         let (geometry, x) = (&self.geometry, &x.tensor);
         conv::transposed_forward(
-            pass.plan, label, geometry, x, weight, bias, self.activation, &pre, &y,
+            pass.plan,
+            label,
+            geometry,
+            x,
+            weight,
+            bias,
+            self.activation,
+            &pre,
+            &y,
         );
         Value::activated(self.activation, pre, y)
     }
@@ -104,7 +118,14 @@ impl Layer for ConvTranspose2d {
         let origin = x.origin.as_ref()?;
         let dx = self.input().tensor(pass.plan, pass.batch);
         conv::transposed_backward_input(
-            pass.plan, label, &geometry, dy, &weight, origin.name, &origin.pre, &dx,
+            pass.plan,
+            label,
+            &geometry,
+            dy,
+            &weight,
+            origin.name,
+            &origin.pre,
+            &dx,
         );
         Some(dx)
     }

@@ -21,7 +21,9 @@ pub(super) fn build(
     let p = match &spec.size {
         Some(Setting::Number(p)) if (0.0..1.0).contains(p) => *p,
         Some(Setting::Integer(0)) => 0.0,
-        _ => return Err("wants a probability from 0 up and below 1, as in { dropout = 0.1 }".into()),
+        _ => {
+            return Err("wants a probability from 0 up and below 1, as in { dropout = 0.1 }".into());
+        }
     };
     let number = build.draws.get();
     build.draws.set(number + 1);
@@ -61,9 +63,7 @@ impl Layer for Dropout {
         let origin = x.origin.as_ref()?;
         let dx = self.input.tensor(pass.plan, pass.batch);
         let (mask, state) = (self.mask(&pass.training), pass.training.state);
-        dropout::backward(
-            pass.plan, label, &mask, state, dy, origin.name, &origin.pre, &dx,
-        );
+        dropout::backward(pass.plan, label, &mask, state, dy, origin.name, &origin.pre, &dx);
         Some(dx)
     }
 }

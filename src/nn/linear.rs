@@ -59,16 +59,7 @@ impl Layer for Linear {
     fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
         let [pre, y] = [(); 2].map(|()| self.output().tensor(pass.plan, pass.batch));
         let [weight, bias] = pass.parameters.expect(label, ["weight", "bias"]);
-        matmul::forward(
-            pass.plan,
-            label,
-            &x.tensor,
-            &weight,
-            &bias,
-            self.activation,
-            &pre,
-            &y,
-        );
+        matmul::forward(pass.plan, label, &x.tensor, &weight, &bias, self.activation, &pre, &y);
         Value::activated(self.activation, pre, y)
     }
 

@@ -30,7 +30,8 @@ pub(super) fn window(
     }
     let window = Window { kernel, stride, padding };
     let output = window.output(extent);
-    let output = output.ok_or_else(|| format!("is given maps of {input}, smaller than a window"))?;
+    let output =
+        output.ok_or_else(|| format!("is given maps of {input}, smaller than a window"))?;
     Ok((channels, extent, window, output))
 }
 
@@ -74,7 +75,15 @@ impl Layer for MaxPool2d {
         let dx = self.input().tensor(pass.plan, pass.batch);
         let (Self { window, input, .. }, winners) = (self, &y.saved[0]);
         pool::max_backward(
-            pass.plan, label, *window, dy, winners, origin.name, &origin.pre, *input, &dx,
+            pass.plan,
+            label,
+            *window,
+            dy,
+            winners,
+            origin.name,
+            &origin.pre,
+            *input,
+            &dx,
         );
         Some(dx)
     }

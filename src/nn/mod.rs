@@ -6,11 +6,11 @@ mod batch_norm;
 mod chain;
 mod conv2d;
 mod conv_transpose2d;
-mod linear;
-mod max_pool2d;
 mod dropout;
 mod flatten;
 mod layer_norm;
+mod linear;
+mod max_pool2d;
 mod parameters;
 mod reshape;
 mod residual;
@@ -27,8 +27,8 @@ pub use shape::Shape;
 pub use spec::{LayerSpec, Setting};
 
 use crate::gpu::{Plan, Tensor};
-use crate::ops::{Extent, activation as activations, conv};
 use crate::ops::matmul::{Problem, WeightGradient};
+use crate::ops::{Extent, activation as activations, conv};
 
 /// Every layer but the activations: its name, its options if it takes a size or any, and what makes
 /// it of them.
@@ -222,7 +222,9 @@ fn check(spec: &LayerSpec) -> Result<(), String> {
     let Some((_, options, _)) = LAYERS.iter().find(|(name, ..)| *name == spec.name) else {
         let layers = LAYERS.map(|(name, ..)| name).join(", ");
         let activations = activations::NAMES.join(", ");
-        return Err(format!("there is no such layer; there are {layers}, and the activations {activations}"));
+        return Err(format!(
+            "there is no such layer; there are {layers}, and the activations {activations}"
+        ));
     };
     check_options(spec, options.unwrap_or_default(), options.is_some())
 }
@@ -243,7 +245,9 @@ fn check_options(spec: &LayerSpec, options: &[&str], sized: bool) -> Result<(), 
 fn features(input: Shape) -> Result<usize, String> {
     match input {
         Shape::Features(count) => Ok(count),
-        map => Err(format!("takes features, and is given maps of {map}; put \"flatten\" before it")),
+        map => {
+            Err(format!("takes features, and is given maps of {map}; put \"flatten\" before it"))
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use super::{
     Backward, Build, Chain, Forward, Layer, LayerSpec, Origin, ParameterSpec, Setting, Shape, Value,
 };
 use crate::gpu::Tensor;
-use crate::ops::{activate, add};
 use crate::ops::matmul::Problem;
+use crate::ops::{activate, add};
 
 /// y = f(x + g(x)), g a chain of layers that keeps the shape.
 struct Residual {
@@ -20,7 +20,9 @@ pub(super) fn build(
     build: &Build,
 ) -> Result<Box<dyn Layer>, String> {
     let Some(Setting::Layers(layers)) = &spec.size else {
-        return Err("wants a list of layers, as in { residual = [{ linear = 64 }, \"relu\"] }".into());
+        return Err(
+            "wants a list of layers, as in { residual = [{ linear = 64 }, \"relu\"] }".into()
+        );
     };
     if layers.is_empty() {
         return Err("wants at least one layer in it".into());

@@ -398,10 +398,13 @@ fn weight_parts(plan: &mut Plan, label: &str, layer: &WeightGradient) -> [Sum; 2
     [Sum { parts, offset: 0, result: weight.clone() }, of_bias]
 }
 
+/// How long a part may be: llvmpipe leaves a loop after 65,535 rounds, and long sums lose digits.
+const LONGEST: usize = 1 << 14;
+
 /// How long to make the parts of a product of `depth`, each of `groups` workgroups, so that they keep
 /// the adapter busy.
 fn length(plan: &Plan, groups: usize, depth: usize) -> usize {
     let [wanted, least] = if plan.gpu().report().is_software() { [16, 512] } else { [1024, 256] };
     let parts = (wanted / groups).clamp(1, depth.div_ceil(least));
-    depth.div_ceil(parts).next_multiple_of(64)
+    depth.div_ceil(parts).next_multiple_of(64).min(LONGEST)
 }

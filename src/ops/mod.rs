@@ -8,13 +8,13 @@
 pub mod activate;
 pub mod activation;
 pub mod add;
-pub mod dropout;
+pub mod batch_norm;
 pub mod column_sums;
 pub mod conv;
 pub mod clip;
+pub mod dropout;
 pub mod gather;
 pub mod latent;
-pub mod batch_norm;
 pub mod layer_norm;
 pub mod likelihood;
 pub mod limits;
@@ -28,8 +28,8 @@ pub mod reshape;
 pub mod optimizer;
 pub mod schedule;
 pub mod shuffle;
-pub mod upsample;
 pub mod sums;
+pub mod upsample;
 
 use bytemuck::{Pod, Zeroable};
 

@@ -86,7 +86,7 @@ impl Trainer {
         let mut vae = Vae::new(gpu, &config.model, data.shape(), seed)?;
         match choices.filter(|choices| choices.are_for(gpu.report())) {
             Some(choices) => vae.set_choices(choices),
-            None => vae.tune(options.tune, batch_size, |_, _| ())?,
+            None => vae.tune(options.tune, batch_size, |_, _, _| ())?,
         }
         let step = TrainStep::new(&vae, &config.train, images.div_ceil(batch_size));
         let split = Split::upload(gpu, &data.train)?;

@@ -76,7 +76,10 @@ fn a_configuration_that_cannot_be_names_file_and_key() {
             "[model]\nencoder = [{ linear = 4 }, \"rulu\"]",
             "bad.toml: encoder.1 (rulu), layer 2 of 2: there is no such layer; there are linear, ",
         ),
-        ("[model]\nencoder = [{ relu = 3 }]", "bad.toml: encoder.0 (relu 3), layer 1 of 1: takes no"),
+        (
+            "[model]\nencoder = [{ relu = 3 }]",
+            "bad.toml: encoder.0 (relu 3), layer 1 of 1: takes no",
+        ),
         (
             "[model]\nencoder = [{ linear = 3, kernel = 2 }]",
             "encoder.0 (linear 3 kernel 2), layer 1 of 1: takes no option `kernel`",
@@ -91,12 +94,18 @@ fn a_configuration_that_cannot_be_names_file_and_key() {
             "bad.toml: decoder: its last layer is \"sigmoid\": this likelihood takes logits: leave",
         ),
         ("[model]\nfree_bits = -1", "bad.toml: free_bits = -1: must be a number from 0 up"),
-        ("[model]\nkl_schedule = { ramp = 1 }", "bad.toml:2: unknown variant `ramp`, expected one of"),
+        (
+            "[model]\nkl_schedule = { ramp = 1 }",
+            "bad.toml:2: unknown variant `ramp`, expected one of",
+        ),
         (
             "[model]\nkl_schedule = { cyclical = { cycles = 0, ramp = 1 } }",
             "bad.toml: kl_schedule: cycles = 0: must be at least 1",
         ),
-        ("[model]\ncorruption = { masking = 2 }", "bad.toml: corruption: masking = 2: must be a share"),
+        (
+            "[model]\ncorruption = { masking = 2 }",
+            "bad.toml: corruption: masking = 2: must be a share",
+        ),
         (
             "[model]\nvariational = false\nfree_bits = 1",
             "bad.toml: variational = false: has no KL divergence: leave out kl_schedule",

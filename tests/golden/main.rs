@@ -14,7 +14,7 @@ use vae_gpu::gpu::Choices;
 use vae_gpu::model::{Batch, ModelConfig, Running, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Parameters, Setting, Shape};
 use vae_gpu::ops::{State, report};
-use vae_gpu::ops::matmul::{PRODUCTS, Problem, Variant};
+use vae_gpu::ops::matmul::{PRODUCTS, Variant};
 use vae_gpu::train::TrainStep;
 use vae_gpu::{Gpu, ImageShape, Vae};
 
@@ -169,11 +169,11 @@ fn ways(gpu: &Gpu) -> impl Iterator<Item = Way> {
 /// Every product of every layer in the variant of `words`.
 fn all(vae: &Vae, words: &str) -> Choices {
     let mut choices = Choices::new(vae.gpu().report());
-    for (product, problem) in
-        PRODUCTS.iter().flat_map(|product| vae.network().problems().into_iter().map(move |l| (product, l)))
+    for (product, problem) in PRODUCTS
+        .iter()
+        .flat_map(|product| vae.network().problems().into_iter().map(move |l| (product, l)))
     {
-        let Problem::Dense { inputs, outputs } = problem;
-        choices.set(product.problem(inputs, outputs), words.into());
+        choices.set(problem.key(*product), words.into());
     }
     choices
 }

@@ -125,7 +125,8 @@ fn maps_have_their_channels_last() {
         });
         let flat = dataset.batch(3, rows);
         let at = |i: usize| {
-            let (image, place, channel) = (i / channels / places, i / channels % places, i % channels);
+            let (image, place, channel) =
+                (i / channels / places, i / channels % places, i % channels);
             flat[(image * channels + channel) * places + place]
         };
         let want: Vec<f64> = (0..flat.len()).map(at).collect();
@@ -183,7 +184,10 @@ fn masking_sets_its_share_of_the_pixels_to_zero() {
         let masked = pairs().filter(|(_, got)| **got == 0.0).count() as f64;
         let (of, wrong) = (pairs().count() as f64, masked - share * pairs().count() as f64);
         // Four standard deviations.
-        assert!(wrong.abs() <= 4.0 * (of * share * (1.0 - share)).sqrt(), "{share}: {masked} of {of}");
+        assert!(
+            wrong.abs() <= 4.0 * (of * share * (1.0 - share)).sqrt(),
+            "{share}: {masked} of {of}"
+        );
     }
 }
 

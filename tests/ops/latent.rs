@@ -5,8 +5,7 @@ use vae_gpu::ops::latent::{self, Divergence, STATISTICS};
 use crate::check::{self, Guarded};
 
 /// Rows and latent variables.
-const SIZES: [[usize; 2]; 7] =
-    [[1, 1], [63, 2], [257, 20], [5, 63], [3, 257], [1757, 1], [64, 64]];
+const SIZES: [[usize; 2]; 7] = [[1, 1], [63, 2], [257, 20], [5, 63], [3, 257], [1757, 1], [64, 64]];
 /// Images in an epoch, and the step at which it is looked at.
 const IMAGES: u32 = 5000;
 const STEP: u32 = 13;
@@ -159,7 +158,8 @@ pub fn forward() {
         // Two steps add up.
         let share = |sum: f64| 2.0 * sum / f64::from(IMAGES);
         let sums = |power: i32| {
-            let sum = |j: usize| halves(&head, latent).map(|(mean, _)| mean[j].powi(power)).sum::<f64>();
+            let sum =
+                |j: usize| halves(&head, latent).map(|(mean, _)| mean[j].powi(power)).sum::<f64>();
             (0..latent).map(move |j| share(sum(j))).collect::<Vec<_>>()
         };
         let want: Vec<f64> = want.into_iter().map(share).collect();
@@ -177,8 +177,7 @@ pub fn backward() {
         let wide = [&head, &epsilon, &dz].map(|values| check::wide(values));
         let kl: Vec<f32> = divergences(&wide[0], latent).iter().map(|kl| *kl as f32).collect();
         for divergence in objectives() {
-            let got =
-                run_backward(gpu, [rows, latent], &divergence, [&head, &epsilon, &dz], &kl);
+            let got = run_backward(gpu, [rows, latent], &divergence, [&head, &epsilon, &dz], &kl);
             let want = slope(&divergence, STEP, [&wide[0], &wide[1], &wide[2]], latent);
             let what = format!("{rows} x {latent}, {divergence:?}");
             check::assert_each(&what, &got, &want, 1e-6, 1e-5);

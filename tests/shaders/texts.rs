@@ -107,9 +107,9 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
         "gather" => [[0, 0], [1, 0], [0, 1], [1, 2]]
             .map(|[maps, kind]| vec![("MAPS", maps), ("CORRUPTION", kind)])
             .to_vec(),
-        "loss" => (0..loss::KINDS.len() as u32)
-            .flat_map(|kind| each(&[("LIKELIHOOD", kind)]))
-            .collect(),
+        "loss" => {
+            (0..loss::KINDS.len() as u32).flat_map(|kind| each(&[("LIKELIHOOD", kind)])).collect()
+        }
         "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
         "optimizer" => rules().map(|rule| rule.to_vec()).collect(),
         "pool" => {

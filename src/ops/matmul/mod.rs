@@ -7,6 +7,7 @@
 
 mod forms;
 mod naive;
+mod problem;
 mod trial;
 mod tune;
 mod variant;
@@ -14,6 +15,8 @@ mod weights;
 
 pub use forms::{entry, forms, shader};
 pub use naive::{SHADER as NAIVE, Transposed, naive};
+pub use problem::Problem;
+pub(crate) use trial::record;
 pub use tune::{Tune, Tuned, tune};
 pub use variant::Variant;
 pub use weights::{WeightGradient, backward_weight, backward_weight_step};
@@ -36,25 +39,6 @@ pub enum Product {
 /// Every [`Product`].
 pub const PRODUCTS: [Product; 3] =
     [Product::Forward, Product::BackwardInput, Product::BackwardWeight];
-
-/// The matrix products of a layer, to be tuned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
-    /// Of a fully connected one.
-    Dense {
-        /// Values that go in.
-        inputs: usize,
-        /// Values that come out.
-        outputs: usize,
-    },
-}
-
-impl Problem {
-    /// Of a fully connected layer.
-    pub fn dense(inputs: usize, outputs: usize) -> Self {
-        Self::Dense { inputs, outputs }
-    }
-}
 
 impl Product {
     /// As entry points begin.

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use super::{Product, Variant, WeightGradient, backward_input, backward_weight_step, forward};
+use super::{
+    Problem, Product, Variant, WeightGradient, backward_input, backward_weight_step, forward,
+};
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
 use crate::ops::State;
+use crate::ops::conv::{self, Geometry};
 use crate::ops::optimizer::Optimizer;
 
 /// How long a sample should last at least: the clock and the submission are then below its noise.
@@ -26,12 +29,13 @@ impl Trial {
     /// Compiles it and runs it, as training does.
     pub fn new(
         gpu: &Gpu,
+        problem: &Problem,
         product: Product,
-        sizes: [usize; 3],
+        batch: usize,
         activation: Option<&str>,
         variant: Variant,
     ) -> Result<Self> {
-        let plan = record(gpu, product, sizes, activation, variant);
+        let (plan, _) = record(gpu, problem, product, batch, activation, variant);
         let mut trial = Self { plan, times: 1 };
         trial.seconds()?; // compiles
         let times = SAMPLE.as_secs_f64() / trial.seconds()?;
@@ -49,55 +53,125 @@ impl Trial {
     }
 }
 
-/// The product as training has it, on random data.
-pub(super) fn record(
+/// A product as training has it, on random data, and first of the tensors what a layer has: x, y and
+/// weight, or the smaller map, the larger and the weight.
+pub(crate) fn record(
     gpu: &Gpu,
+    problem: &Problem,
     product: Product,
-    sizes: [usize; 3],
+    batch: usize,
     activation: Option<&str>,
     variant: Variant,
-) -> Plan {
-    let [batch, inputs, outputs] = sizes;
+) -> (Plan, Vec<Tensor>) {
     let mut choices = Choices::new(gpu.report());
-    choices.set(product.problem(inputs, outputs), variant.to_string());
+    choices.set(problem.key(product), variant.to_string());
     let mut plan = Plan::with_choices(gpu, &Arc::new(choices));
-    let [x, y] = [inputs, outputs].map(|columns| plan.matrix(&[batch, columns]));
-    // A bias behind the weight.
-    let bias_at = (outputs * padded(inputs)).next_multiple_of(Tensor::ALIGNMENT);
+    let filled = match *problem {
+        Problem::Dense { inputs, outputs } => {
+            dense(&mut plan, product, [batch, inputs, outputs], activation)
+        }
+        Problem::Conv { geometry, inputs, outputs, transposed } => {
+            let channels = [inputs, outputs];
+            convolution(&mut plan, product, &geometry, channels, transposed, batch, activation)
+        }
+    };
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    for tensor in &filled {
+        let draw = |_| random.random_range(-1.0f32..1.0);
+        tensor.write(gpu, &(0..tensor.len()).map(draw).collect::<Vec<_>>());
+    }
+    (plan, filled)
+}
+
+/// A weight, and a bias behind it, of a tensor of their own.
+fn parameters(gpu: &Gpu, shape: [usize; 2], outputs: usize) -> [Tensor; 3] {
+    let bias_at = (shape[0] * padded(shape[1])).next_multiple_of(Tensor::ALIGNMENT);
     let length = bias_at + outputs.next_multiple_of(Tensor::ALIGNMENT);
-    let [parameter, first, second] = [(); 3].map(|()| Tensor::zeros(gpu, "trial", &[length]));
-    let weight = parameter.view_matrix(0, &[outputs, inputs]);
-    let bias = parameter.view(bias_at, &[outputs]);
+    let all = Tensor::zeros(gpu, "trial", &[length]);
+    [all.view_matrix(0, &shape), all.view(bias_at, &[outputs]), all]
+}
+
+/// Records it and returns what is to be filled, as does [`convolution`].
+fn dense(
+    plan: &mut Plan,
+    product: Product,
+    [batch, inputs, outputs]: [usize; 3],
+    activation: Option<&str>,
+) -> Vec<Tensor> {
+    let gpu = plan.gpu().clone();
+    let [x, y] = [inputs, outputs].map(|columns| plan.matrix(&[batch, columns]));
+    let [weight, bias, parameter] = parameters(&gpu, [outputs, inputs], outputs);
     let mut filled = vec![x.clone(), y.clone(), weight.clone()];
     match product {
         Product::Forward => {
             let pre = plan.matrix(&[batch, outputs]);
-            forward(&mut plan, "trial", &x, &weight, &bias, activation, &pre, &y);
+            forward(plan, "trial", &x, &weight, &bias, activation, &pre, &y);
         }
         Product::BackwardInput => {
             let pre = plan.matrix(&[batch, inputs]);
-            backward_input(&mut plan, "trial", &y, &weight, activation, &pre, &x);
+            backward_input(plan, "trial", &y, &weight, activation, &pre, &x);
             filled.push(pre);
         }
         Product::BackwardWeight => {
+            let [first, second] = [(); 2].map(|()| Tensor::zeros(&gpu, "trial", parameter.shape()));
             let layer = WeightGradient { dy: y, x, weight, bias };
-            let (state, moments) = (State::tensor(gpu, "trial"), [&first, &second]);
+            let (state, moments) = (State::tensor(&gpu, "trial"), [&first, &second]);
             let optimizer = Optimizer::default();
             backward_weight_step(
-                &mut plan,
-                "trial",
-                &[layer],
-                &optimizer,
-                &state,
-                &parameter,
-                moments,
+                plan, "trial", &[layer], &optimizer, &state, &parameter, moments,
             );
         }
     }
-    let mut random = ChaCha8Rng::seed_from_u64(1);
-    for tensor in filled {
-        let draw = |_| random.random_range(-1.0f32..1.0);
-        tensor.write(gpu, &(0..tensor.len()).map(draw).collect::<Vec<_>>());
+    filled
+}
+
+fn convolution(
+    plan: &mut Plan,
+    product: Product,
+    geometry: &Geometry,
+    [inputs, outputs]: [usize; 2],
+    transposed: bool,
+    batch: usize,
+    activation: Option<&str>,
+) -> Vec<Tensor> {
+    let [small, large] = if transposed { [inputs, outputs] } else { [outputs, inputs] };
+    let shapes = [(geometry.small, small), (geometry.large, large)];
+    let maps = || {
+        shapes.map(|(extent, channels)| {
+            plan.matrix(&[batch * extent.height * extent.width, channels])
+        })
+    };
+    let ([small, large], pre) = (maps(), maps());
+    let shape = geometry.weight_shape(small.columns(), large.columns());
+    let [weight, bias, parameter] = parameters(&plan.gpu().clone(), shape, outputs);
+    let mut filled = vec![small.clone(), large.clone(), weight.clone()];
+    match (product, transposed) {
+        (Product::Forward, false) => conv::forward(
+            plan, "trial", geometry, &large, &weight, &bias, activation, &pre[0], &small,
+        ),
+        (Product::Forward, true) => conv::transposed_forward(
+            plan, "trial", geometry, &small, &weight, &bias, activation, &pre[1], &large,
+        ),
+        (Product::BackwardInput, false) => conv::backward_input(
+            plan, "trial", geometry, &small, &weight, activation, &pre[1], &large,
+        ),
+        (Product::BackwardInput, true) => conv::transposed_backward_input(
+            plan, "trial", geometry, &large, &weight, activation, &pre[0], &small,
+        ),
+        (Product::BackwardWeight, _) => {
+            let layer = conv::WeightGradient {
+                geometry: *geometry,
+                small,
+                large,
+                transposed,
+                weight,
+                bias,
+            };
+            conv::backward_weight(plan, "trial", &[layer], &parameter);
+        }
     }
-    plan
+    if product == Product::BackwardInput {
+        filled.extend(pre);
+    }
+    filled
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::trial::{Trial, record};
-use super::{PRODUCTS, Product, Variant, forms, shader};
+use super::{PRODUCTS, Problem, Product, Variant, forms, shader};
 use crate::cache;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu};
@@ -47,9 +47,9 @@ pub struct Tuned {
     pub tried: usize,
 }
 
-/// The fastest variants for training `layers` (inputs, outputs) on batches of `batch`, with the
-/// hidden layers' `activation`; `found` is told each. What was found before on the same adapter,
-/// driver and kernels is taken from the cache.
+/// The fastest variants for training layers with `problems` on batches of `batch`, with the hidden
+/// layers' `activation`; `found` is told each. What was found before on the same adapter, driver and
+/// kernels is taken from the cache.
 ///
 /// # Errors
 ///
@@ -58,9 +58,9 @@ pub fn tune(
     gpu: &Gpu,
     level: Tune,
     batch: usize,
-    layers: &[[usize; 2]],
+    problems: &[Problem],
     activation: Option<&str>,
-    mut found: impl FnMut(Product, [usize; 3], &Tuned),
+    mut found: impl FnMut(&Problem, Product, &Tuned),
 ) -> Result<Choices> {
     let mut choices = Choices::new(gpu.report());
     if level == Tune::Off {
@@ -72,19 +72,20 @@ pub fn tune(
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
     let mut news = false;
-    let missing = |[inputs, outputs]: &[usize; 2]| {
-        let problem = Product::Forward.problem(*inputs, *outputs);
-        !known.contains_key(&format!("{problem}, batch {batch}"))
+    let missing = |problem: &&Problem| {
+        !known.contains_key(&format!("{}, batch {batch}", problem.key(Product::Forward)))
     };
-    if layers.iter().any(missing) && !gpu.report().is_software() {
-        compile(gpu, activation, &candidates);
+    if !gpu.report().is_software() {
+        // Kernels differ by the kind of layer, not by its sizes.
+        let mut kinds: Vec<_> = problems.iter().filter(missing).collect();
+        kinds.dedup_by_key(|problem| std::mem::discriminant(*problem));
+        compile(gpu, &kinds, activation, &candidates);
     }
-    for (i, &[inputs, outputs]) in layers.iter().enumerate() {
-        let sizes = [batch, inputs, outputs];
+    for (i, problem) in problems.iter().enumerate() {
         // Nobody asks for the gradient of the first layer's input.
         for product in PRODUCTS.into_iter().filter(|p| i > 0 || *p != Product::BackwardInput) {
-            let problem = product.problem(inputs, outputs);
-            let key = format!("{problem}, batch {batch}");
+            let name = problem.key(product);
+            let key = format!("{name}, batch {batch}");
             let valid = |t: &&Tuned| {
                 let variant = t.variant.parse::<Variant>();
                 t.tried >= candidates.len() && variant.is_ok_and(|v| v.fits(gpu.report()))
@@ -92,14 +93,14 @@ pub fn tune(
             let tuned = match known.get(&key).filter(valid) {
                 Some(tuned) => tuned.clone(),
                 None => {
-                    let tuned = fastest(gpu, product, sizes, activation, &candidates)?;
+                    let tuned = fastest(gpu, problem, product, batch, activation, &candidates)?;
                     news = true;
                     known.insert(key, tuned.clone());
                     tuned
                 }
             };
-            found(product, sizes, &tuned);
-            choices.set(problem, tuned.variant);
+            found(problem, product, &tuned);
+            choices.set(name, tuned.variant);
         }
     }
     if news {
@@ -175,13 +176,16 @@ fn sweep() -> impl Iterator<Item = Variant> {
 }
 
 /// Compiles the candidates side by side, which drivers of GPUs do at once and not at first use.
-fn compile(gpu: &Gpu, activation: Option<&str>, candidates: &[Variant]) {
+fn compile(gpu: &Gpu, problems: &[&Problem], activation: Option<&str>, candidates: &[Variant]) {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     std::thread::scope(|scope| {
         for part in candidates.chunks(candidates.len().div_ceil(threads).max(1)) {
             scope.spawn(move || {
-                for (variant, product) in part.iter().flat_map(|v| PRODUCTS.map(|p| (*v, p))) {
-                    record(gpu, product, [4, 4, 4], activation, variant);
+                let products = || problems.iter().flat_map(|r| PRODUCTS.map(|p| (*r, p)));
+                for (&variant, (problem, product)) in
+                    part.iter().flat_map(|variant| products().map(move |p| (variant, p)))
+                {
+                    record(gpu, problem, product, 1, activation, variant);
                 }
             });
         }
@@ -197,16 +201,22 @@ const HOPELESS: f64 = 3.0;
 
 fn fastest(
     gpu: &Gpu,
+    problem: &Problem,
     product: Product,
-    sizes: [usize; 3],
+    batch: usize,
     activation: Option<&str>,
     candidates: &[Variant],
 ) -> Result<Tuned> {
+    let default = problem.variant(gpu, &Choices::new(gpu.report()), product, batch);
+    let mut candidates = candidates.to_vec();
+    if !candidates.contains(&default) {
+        candidates.push(default);
+    }
     // The best of a group stays on for the next.
     let mut group: Vec<(f64, Variant, Trial)> = Vec::new();
     for part in candidates.chunks(GROUP) {
         for &variant in part {
-            let trial = Trial::new(gpu, product, sizes, activation, variant)?;
+            let trial = Trial::new(gpu, problem, product, batch, activation, variant)?;
             group.push((f64::INFINITY, variant, trial));
         }
         for _ in 0..ROUNDS {

@@ -88,11 +88,6 @@ impl Variant {
         self.tile()[2]
     }
 
-    /// Partial sums that a workgroup leaves of a loss.
-    pub(super) fn partials(self) -> usize {
-        self.tiles()
-    }
-
     /// Whether the adapter can run it.
     pub fn fits(self, report: &AdapterReport) -> bool {
         match self {

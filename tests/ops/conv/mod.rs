@@ -111,7 +111,7 @@ fn grids_wrap_into_y() {
             let [many, wide] = [many, wide].map(|a| layer(transposed, &a).unwrap());
             run::forward(gpu, &many, Some(words));
             run::backward_input(gpu, &many, Some(words));
-            weights::run(gpu, &[wide, many], Some(words));
+            weights::run(gpu, &[wide, layer(transposed, &FEW[2]).unwrap()], Some(words));
         }
     }
 }

@@ -94,6 +94,14 @@ pub fn backward_weight() {
     }
 }
 
+/// Some software adapters leave a loop after 65,535 rounds.
+#[test]
+fn depths_that_are_too_long_for_a_loop_are_cut() {
+    let Some(gpu) = check::gpu() else { return };
+    let arguments = (300_000, [16, 1, 1], 16, [1, 1, 0, 0]);
+    run(gpu, &[super::layer(false, &arguments).unwrap()], Some("registers 1 1x1"));
+}
+
 /// Of depths and sizes of their own, and more than are added up in a dispatch.
 #[test]
 fn several_layers_at_once() {

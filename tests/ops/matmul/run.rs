@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vae_gpu::gpu::{Choices, Gpu, Kernel, Plan, Tensor};
-use vae_gpu::ops::matmul::{self, Product, Variant};
 use vae_gpu::ops::activation;
+use vae_gpu::ops::matmul::{self, Product, Variant};
 
 use super::forms::{Case, Wanted};
 use crate::check::{self, Guarded};

@@ -1,0 +1,105 @@
+//! What is tuned: the products of a layer.
+
+use std::fmt::{Display, Formatter};
+
+use super::{Product, Variant, chosen};
+use crate::gpu::{Choices, Gpu};
+use crate::ops::Extent;
+use crate::ops::conv::Geometry;
+
+/// A layer whose products are to be tuned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// Fully connected.
+    Dense {
+        /// Values that go in.
+        inputs: usize,
+        /// Values that come out.
+        outputs: usize,
+    },
+    /// A convolution, or a transposed one.
+    Conv {
+        /// Pixels of its maps.
+        geometry: Geometry,
+        /// Channels of the input.
+        inputs: usize,
+        /// Channels of the output.
+        outputs: usize,
+        /// Whether the input is the smaller map.
+        transposed: bool,
+    },
+}
+
+impl Problem {
+    /// A fully connected layer.
+    pub fn dense(inputs: usize, outputs: usize) -> Self {
+        Self::Dense { inputs, outputs }
+    }
+
+    /// The name of one of its products in [`Choices`], whatever the batch.
+    pub fn key(&self, product: Product) -> String {
+        match *self {
+            Self::Dense { inputs, outputs } => product.problem(inputs, outputs),
+            Self::Conv { geometry, inputs, outputs, transposed } => {
+                let op = match (product, transposed) {
+                    // Both have the same.
+                    (Product::BackwardWeight, _) | (_, false) => "conv",
+                    (_, true) => "conv_transpose",
+                };
+                let [small, large] = if transposed { [inputs, outputs] } else { [outputs, inputs] };
+                geometry.problem(&format!("{op}.{}", product.name()), small, large)
+            }
+        }
+    }
+
+    /// Height and width of the result of one of its products for a batch.
+    fn size(&self, product: Product, batch: usize) -> [usize; 2] {
+        match *self {
+            Self::Dense { inputs, outputs } => {
+                let [height, width, _] = product.shape([batch, inputs, outputs]);
+                [height, width]
+            }
+            Self::Conv { geometry, inputs, outputs, transposed } => {
+                let rows = |Extent { height, width }| batch * height * width;
+                let [small, large] = if transposed { [inputs, outputs] } else { [outputs, inputs] };
+                match product {
+                    Product::BackwardWeight => geometry.weight_shape(small, large),
+                    _ if (product == Product::Forward) == transposed => {
+                        [rows(geometry.large), large]
+                    }
+                    _ => [rows(geometry.small), small],
+                }
+            }
+        }
+    }
+
+    /// The variant that one of its products takes for a batch: see [`Product::variant`].
+    pub fn variant(&self, gpu: &Gpu, choices: &Choices, product: Product, batch: usize) -> Variant {
+        chosen(gpu, choices, &self.key(product), self.size(product, batch))
+    }
+
+    /// Additions and multiplications of each of its products, those with padding included.
+    pub fn flop(&self, batch: usize) -> f64 {
+        let pairs = match *self {
+            Self::Dense { inputs, outputs } => inputs * outputs,
+            Self::Conv { geometry: Geometry { kernel, small, .. }, inputs, outputs, .. } => {
+                small.height * small.width * kernel * kernel * inputs * outputs
+            }
+        };
+        2.0 * batch as f64 * pairs as f64
+    }
+}
+
+impl Display for Problem {
+    fn fmt(&self, f: &mut Formatter) -> std::fmt::Result {
+        match *self {
+            Self::Dense { inputs, outputs } => write!(f, "{inputs} to {outputs}"),
+            Self::Conv { geometry, inputs, outputs, transposed } => {
+                let Geometry { kernel, small, large, .. } = geometry;
+                let [from, to] = if transposed { [small, large] } else { [large, small] };
+                write!(f, "{inputs}x{}x{} to ", from.height, from.width)?;
+                write!(f, "{outputs}x{}x{} k{kernel}", to.height, to.width)
+            }
+        }
+    }
+}
