@@ -4,7 +4,6 @@
 const ALONG = 4u * LANES;
 const INVOCATIONS = LANES;
 const TILES = 1u; // of a workgroup
-const PARTIALS = 1u;
 
 // A tile on its way to the epilogue, which is short to compile in a loop that stays one.
 var<workgroup> staged: array<vec4<f32>, ALONG * LANES>;
@@ -76,9 +75,4 @@ fn multiply(p: Product, number: u32, lane: u32) {
     if ROWS == 2u {
         finish_tile(p, lower, lane, &lower_tile, lower_sums);
     }
-}
-
-// The sum over the workgroup, in its first PARTIALS lanes.
-fn reduce(lane: u32, value: f32) -> f32 {
-    return subgroupAdd(value);
 }

@@ -2,7 +2,6 @@
 // 4·ROWS × 4·COLS in registers and walks the whole depth.
 const INVOCATIONS = LANES;
 const TILES = LANES; // of a workgroup
-const PARTIALS = LANES;
 
 // A tile on its way to the epilogue, which is short to compile in a loop that stays one.
 var<workgroup> staged: array<vec4<f32>, 4 * ROWS * LANES>;
@@ -58,9 +57,4 @@ fn multiply(p: Product, number: u32, lane: u32) {
             finish(p, rows[i], column, staged[i * LANES + lane]);
         }
     }
-}
-
-// What the first PARTIALS lanes hold adds up to the sum over the workgroup.
-fn reduce(lane: u32, value: f32) -> f32 {
-    return value;
 }

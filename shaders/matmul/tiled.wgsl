@@ -5,7 +5,6 @@
 const THREADS = DOWN * ACROSS;
 const INVOCATIONS = THREADS * SLICES;
 const TILES = 1u; // of a workgroup
-const PARTIALS = 1u;
 const HEIGHT = 4u * ROWS * DOWN;
 const WIDTH = 4u * COLS * ACROSS;
 const LEFT_QUADS = HEIGHT / 4u;
@@ -17,7 +16,6 @@ var<workgroup> lefts: array<vec4<f32>, SLICES * DEPTH * LEFT_QUADS>;   // [slice
 var<workgroup> rights: array<vec4<f32>, SLICES * DEPTH * RIGHT_QUADS>; // [slice][depth][column]
 var<workgroup> partial: array<vec4<f32>, (SLICES - 1u) * COLS * THREADS + 1u>;
 var<workgroup> whole_depth: u32;
-var<workgroup> addends: array<f32, INVOCATIONS>;
 var<workgroup> partial_sums: array<vec4<f32>, (SLICES - 1u) * ROWS * DOWN + 1u>;
 
 // Depth (x) and row or column (y), in fours, of a block: neighbouring invocations take what is
@@ -151,18 +149,4 @@ fn multiply(p: Product, number: u32, lane: u32) {
             }
         }
     }
-}
-
-// The sum over the workgroup, in its first PARTIALS lanes.
-fn reduce(lane: u32, value: f32) -> f32 {
-    workgroupBarrier();
-    addends[lane] = value;
-    for (var width = INVOCATIONS / 2u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if lane < width {
-            addends[lane] += addends[lane + width];
-        }
-    }
-    workgroupBarrier();
-    return addends[0];
 }

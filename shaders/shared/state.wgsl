@@ -4,7 +4,6 @@ struct State {
     epoch: u32,         // epochs finished
     row: u32,           // images of this epoch already used
     images: u32,        // images in an epoch
-    learning_rate: f32,
     recon: f32,         // sum over this epoch's images so far, over `images`, in nats
     kl: f32,            // likewise
 }

@@ -6,6 +6,7 @@ use super::ops::{state, time};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::ops::matmul::{self, WeightGradient};
+use crate::ops::optimizer::Optimizer;
 
 const BATCH: usize = 128;
 const PIXELS: usize = 784;
@@ -19,7 +20,7 @@ fn fill(gpu: &Gpu, tensors: &[&Tensor]) {
 }
 
 /// All layers at once, as a step has them.
-pub(super) fn backward_weight_adam(suite: &mut Suite, operation: &str) -> Result<()> {
+pub(super) fn backward_weight_step(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     let layers = [[PIXELS, HIDDEN], [HIDDEN, 2 * LATENT], [LATENT, HIDDEN], [HIDDEN, PIXELS]];
     let mut plan = Plan::new(&gpu);
@@ -42,7 +43,10 @@ pub(super) fn backward_weight_adam(suite: &mut Suite, operation: &str) -> Result
     });
     let state = state(&gpu);
     let moments = [&first, &second];
-    matmul::backward_weight_adam(&mut plan, "bench", &tasks, &state, &parameter, moments);
+    let optimizer = Optimizer::default();
+    matmul::backward_weight_step(
+        &mut plan, "bench", &tasks, &optimizer, &state, &parameter, moments,
+    );
     for task in &tasks {
         fill(&gpu, &[&task.dy, &task.x, &task.weight]);
     }

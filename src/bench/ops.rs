@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::ops::gather::Source;
 use crate::ops::latent::Divergence;
+use crate::ops::optimizer::Optimizer;
 use crate::ops::{self, Extent, State, Stream};
 
 /// Values per image, latent variables.
@@ -26,7 +27,7 @@ fn zeros(gpu: &Gpu, shape: &[usize]) -> Tensor {
 
 pub(super) fn state(gpu: &Gpu) -> Tensor {
     let state = State::tensor(gpu, "state");
-    let host = State { images: IMAGES as u32, learning_rate: 1e-3, ..State::default() };
+    let host = State { images: IMAGES as u32, ..State::default() };
     host.write(gpu, &state);
     state
 }
@@ -53,18 +54,35 @@ pub(super) fn time(
     suite.measure(row, plan, check).map(drop)
 }
 
-pub(super) fn adam(suite: &mut Suite, operation: &str) -> Result<()> {
+/// The preset's parameters, and more than caches hold.
+const PARAMETERS: [usize; 2] = [652_824, 1 << 22];
+
+pub(super) fn optimizer(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
-    // The preset's parameters, and more than caches hold.
-    for count in [652_824, 1 << 22] {
+    for count in PARAMETERS {
         let [gradient, parameter] = [1, 2].map(|seed| tensor(&gpu, seed, &[count]));
         let [first, second] = [(); 2].map(|()| zeros(&gpu, &[count]));
-        let state = state(&gpu);
-        let outputs = [&parameter, &first, &second];
+        let (state, optimizer) = (state(&gpu), Optimizer::default());
+        let moments = [&first, &second];
         let mut plan = Plan::new(&gpu);
-        ops::adam::step(&mut plan, "bench", &state, &gradient, &parameter, &first, &second);
+        ops::optimizer::step(
+            &mut plan, "bench", &optimizer, &state, &gradient, None, &parameter, moments,
+        );
         let work = [0.0, 4.0 * 7.0 * count as f64];
-        time(suite, operation, (&[count], ""), work, &outputs, &plan)?;
+        let variant = optimizer.rule.name();
+        time(suite, operation, (&[count], variant), work, &[&parameter, &first, &second], &plan)?;
+    }
+    Ok(())
+}
+
+pub(super) fn clip(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    for count in PARAMETERS {
+        let gradient = tensor(&gpu, 1, &[count]);
+        let mut plan = Plan::new(&gpu);
+        let factor = ops::clip::factor(&mut plan, "bench", &gradient, 1.0);
+        let work = [2.0 * count as f64, 4.0 * count as f64];
+        time(suite, operation, (&[count], ""), work, &[&factor], &plan)?;
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ pub struct TrainArgs {
     /// Images in a step
     #[arg(long, value_name = "IMAGES", allow_negative_numbers = true)]
     batch_size: Option<usize>,
-    /// Adam's step size
+    /// Learning rate
     #[arg(long, allow_negative_numbers = true)]
     lr: Option<f64>,
     /// Seed of weights, shuffle and noise

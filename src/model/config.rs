@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::ScheduleConfig;
 use crate::data::{Dataset, ReadOptions};
 use crate::error::{Error, Result};
 use crate::nn::{Chain, LayerSpec, Setting};
@@ -11,6 +12,7 @@ use crate::ops::activation;
 use crate::ops::gather::Corruption;
 use crate::ops::latent::Divergence;
 use crate::ops::likelihood::Likelihood;
+use crate::ops::optimizer::Rule;
 
 /// Everything needed to train a model again. In TOML, `[model]`, `[train]` and `[data]`; keys that
 /// are left out take the values of the preset `mlp`.
@@ -92,11 +94,36 @@ pub struct TrainConfig {
     pub epochs: u32,
     /// Images in a step; the last of an epoch may have fewer.
     pub batch_size: usize,
-    /// Adam's step size.
+    /// Step size of the optimizer.
     pub learning_rate: f64,
     /// Of the initial weights, the shuffle, the noise and the held-out images; below 2⁶³, which is
     /// what TOML can hold.
     pub seed: u64,
+    /// Epochs, or parts of one, over which the learning rate grows, step by step, to what it would
+    /// be without; it multiplies whatever `schedule` has.
+    #[serde(skip_serializing_if = "is_default")]
+    pub warmup_epochs: f64,
+    /// Share of the learning rate that the first step of the warm-up has.
+    #[serde(skip_serializing_if = "is_start")]
+    pub warmup_start: f64,
+    /// Most that the norm of all gradients may be; they are scaled down to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Update rule.
+    #[serde(skip_serializing_if = "is_default")]
+    pub optimizer: Rule,
+    /// Course of the learning rate.
+    #[serde(skip_serializing_if = "is_default")]
+    pub schedule: ScheduleConfig,
+}
+
+/// What is left out where a configuration is written, since few have it.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn is_start(value: &f64) -> bool {
+    *value == TrainConfig::default().warmup_start
 }
 
 /// The dataset and how to read it.
@@ -136,7 +163,17 @@ impl Default for ModelConfig {
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        Self { epochs: 10, batch_size: 128, learning_rate: 1e-3, seed: 1 }
+        Self {
+            epochs: 10,
+            batch_size: 128,
+            learning_rate: 1e-3,
+            seed: 1,
+            warmup_epochs: 0.0,
+            warmup_start: 0.01,
+            clip_norm: None,
+            optimizer: Rule::default(),
+            schedule: ScheduleConfig::default(),
+        }
     }
 }
 
@@ -184,7 +221,7 @@ impl Config {
     ///
     /// [`Error::Usage`] naming the key.
     pub fn check(&self) -> Result<()> {
-        let TrainConfig { epochs, batch_size, learning_rate, seed } = self.train;
+        let TrainConfig { epochs, batch_size, learning_rate, seed, .. } = self.train;
         require(epochs > 0, "epochs (--epochs) = 0", "must be at least 1")?;
         require(batch_size > 0, "batch_size (--batch-size) = 0", "must be at least 1")?;
         require(
@@ -197,6 +234,7 @@ impl Config {
             &format!("seed (--seed) = {seed}"),
             "must be below 9223372036854775808",
         )?;
+        self.train.check_updates()?;
         self.model.check()
     }
 }
@@ -218,7 +256,8 @@ impl DataConfig {
         }
         let flags = [("--size", self.size.is_some()), ("--channels", self.channels.is_some())];
         for (flag, given) in flags {
-            require(!given, flag, "is for image folders, not for the built-in digits")?;
+            let message = "is for image folders, not for the built-in digits; name one with --data";
+            require(!given, flag, message)?;
         }
         Ok(Dataset::digits())
     }
@@ -313,7 +352,7 @@ fn is_amount(value: f64) -> bool {
     value.is_finite() && value >= 0.0
 }
 
-fn require(holds: bool, what: &str, message: &str) -> Result<()> {
+pub(super) fn require(holds: bool, what: &str, message: &str) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::Usage(format!("{what}: {message}"))) }
 }
 

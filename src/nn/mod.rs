@@ -2,11 +2,13 @@
 
 mod activation;
 mod avg_pool2d;
+mod batch_norm;
 mod chain;
 mod conv2d;
 mod conv_transpose2d;
 mod dropout;
 mod flatten;
+mod layer_norm;
 mod linear;
 mod max_pool2d;
 mod parameters;
@@ -30,7 +32,7 @@ use crate::ops::{Extent, activation as activations, conv};
 
 /// Every layer but the activations: its name, its options if it takes a size or any, and what makes
 /// it of them.
-const LAYERS: [(&str, Option<&[&str]>, BuildLayer); 10] = [
+const LAYERS: [(&str, Option<&[&str]>, BuildLayer); 12] = [
     ("linear", Some(&[]), linear::build),
     ("conv2d", Some(&["kernel", "stride", "padding"]), conv2d::build),
     (
@@ -43,6 +45,8 @@ const LAYERS: [(&str, Option<&[&str]>, BuildLayer); 10] = [
     ("upsample", Some(&[]), upsample::build),
     ("flatten", None, flatten::build),
     ("reshape", Some(&[]), reshape::build),
+    ("batch_norm", None, batch_norm::build),
+    ("layer_norm", None, layer_norm::build),
     ("dropout", Some(&[]), dropout::build),
     ("residual", Some(&[]), residual::build),
 ];

@@ -1,5 +1,5 @@
 //! One file per shader, of the same stem: each wrapper records its dispatches into a [`Plan`]. What is
-//! computed where something else is (activations) has no dispatch of its own.
+//! computed where something else is (activations, learning rates) has no dispatch of its own.
 //!
 //! Shapes are written as (rows, columns), row-major; a batch's images are its rows.
 //!
@@ -7,11 +7,11 @@
 
 pub mod activate;
 pub mod activation;
-pub mod adam;
 pub mod add;
 pub mod batch_norm;
 pub mod column_sums;
 pub mod conv;
+pub mod clip;
 pub mod dropout;
 pub mod gather;
 pub mod latent;
@@ -25,6 +25,8 @@ pub mod noise;
 pub mod pool;
 pub mod report;
 pub mod reshape;
+pub mod optimizer;
+pub mod schedule;
 pub mod shuffle;
 pub mod sums;
 pub mod upsample;
@@ -51,9 +53,9 @@ pub(crate) use shader;
 /// Every shader there is but those of [`matmul::forms`], which are put together from parts.
 pub const SHADERS: &[&Shader] = &[
     &activate::SHADER,
-    &adam::SHADER,
     &add::SHADER,
     &batch_norm::SHADER,
+    &clip::SHADER,
     &column_sums::SHADER,
     &dropout::SHADER,
     &gather::SHADER,
@@ -63,6 +65,7 @@ pub const SHADERS: &[&Shader] = &[
     &loss::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,
+    &optimizer::SHADER,
     &pool::SHADER,
     &report::SHADER,
     &reshape::SHADER,
@@ -94,8 +97,6 @@ pub struct State {
     pub row: u32,
     /// Images in an epoch.
     pub images: u32,
-    /// Step size of the optimizer.
-    pub learning_rate: f32,
     /// Reconstruction loss summed over this epoch's images so far, over `images`, in nats.
     pub recon: f32,
     /// KL divergence, likewise.

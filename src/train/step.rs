@@ -1,68 +1,97 @@
 //! One step of training: losses, gradients, update.
 
 use crate::gpu::Plan;
-use crate::model::{Batch, Running, Vae};
+use crate::model::{Batch, Running, TrainConfig, Vae};
 use crate::nn::{Draws, Parameters};
 use crate::ops::latent::Divergence;
-use crate::ops::{adam, conv, matmul, report};
+use crate::ops::optimizer::{self, Optimizer};
+use crate::ops::{clip, conv, matmul, report};
 
 /// What training adds to a model on the adapter: the optimizer's moments and the loop's state.
 pub struct TrainStep {
-    /// Of the last step, laid out as the model's parameters; only where they were asked for or are
-    /// needed.
+    /// The update rule with its learning rate.
+    pub optimizer: Optimizer,
+    clip_norm: Option<f64>,
+    /// What the objective makes of the KL divergence.
+    divergence: Divergence,
+    /// Of what layers draw.
+    seed: u64,
+    /// Of the last step and before any clipping, laid out as the model's parameters; only where they
+    /// are stored.
     pub gradients: Option<Parameters>,
-    /// The optimizer's first moment.
+    /// The optimizer's mean of gradients or steps.
     pub first_moment: Parameters,
-    /// Its second moment.
+    /// Its mean or sum of squares.
     pub second_moment: Parameters,
     /// What adds up over an epoch.
     pub running: Running,
-    /// What the objective makes of the KL divergence.
-    pub divergence: Divergence,
-    /// Of what layers draw.
-    pub seed: u64,
 }
 
 impl TrainStep {
-    /// Zeros for `vae`. Where products give all gradients, parameters are updated where those are
-    /// computed.
-    pub fn new(vae: &Vae, divergence: Divergence, seed: u64) -> Self {
-        let zeros = |label: &str| Parameters::zeros(vae.gpu(), label, vae.parameters().layout());
+    /// What `vae` needs at the beginning of training as `config` says, with `steps_per_epoch`.
+    /// Parameters are updated where their gradients are computed, unless not all are computed there,
+    /// or they are clipped, and so must all be known first.
+    pub fn new(vae: &Vae, config: &TrainConfig, steps_per_epoch: usize) -> Self {
+        let step = Self::unstored(vae, config, steps_per_epoch);
+        let fused = config.clip_norm.is_none() && vae.network().is_fusible();
+        if fused { step } else { step.store_gradients(vae) }
+    }
+
+    /// As [`TrainStep::new`], with the gradients stored before the update in any case.
+    pub fn with_gradients(vae: &Vae, config: &TrainConfig, steps_per_epoch: usize) -> Self {
+        Self::unstored(vae, config, steps_per_epoch).store_gradients(vae)
+    }
+
+    fn unstored(vae: &Vae, config: &TrainConfig, steps_per_epoch: usize) -> Self {
+        let layout = vae.parameters().layout();
+        let zeros = |label: &str| Parameters::zeros(vae.gpu(), label, layout);
+        let optimizer = config.optimizer(steps_per_epoch);
+        let second_moment = zeros("second moment");
+        let initial = optimizer.rule.initial_second_moment() as f32;
+        if initial > 0.0 {
+            let values: Vec<_> = layout.specs().map(|spec| vec![initial; spec.len()]).collect();
+            second_moment.write(vae.gpu(), &values);
+        }
         Self {
-            gradients: (!vae.network().is_fusible()).then(|| zeros("gradients")),
+            optimizer,
+            clip_norm: config.clip_norm,
+            divergence: vae.config().divergence(steps_per_epoch, config.epochs),
+            seed: config.seed,
+            gradients: None,
             first_moment: zeros("first moment"),
-            second_moment: zeros("second moment"),
+            second_moment,
             running: Running::new(vae),
-            divergence,
-            seed,
         }
     }
 
-    /// The same, with the gradients stored before the update.
-    pub fn with_gradients(vae: &Vae, divergence: Divergence, seed: u64) -> Self {
+    fn store_gradients(self, vae: &Vae) -> Self {
         let gradients = Parameters::zeros(vae.gpu(), "gradients", vae.parameters().layout());
-        Self { gradients: Some(gradients), ..Self::new(vae, divergence, seed) }
+        Self { gradients: Some(gradients), ..self }
     }
 
     /// Records a step on `batch`, of the plan's own: forward, backward, the optimizer's update, and
     /// the report into the state.
     pub fn record(&self, plan: &mut Plan, vae: &Vae, batch: &Batch) {
-        let Self { gradients, running, seed, .. } = self;
+        let Self { optimizer, gradients, running, seed, .. } = self;
         let state = &running.state;
         let forward = vae.forward(plan, batch, running, Some(*seed));
         let draws = Draws { seed: *seed, state };
         let (layers, convolutions) =
             vae.backward(plan, &forward, &self.divergence, draws, gradients.as_ref());
-        let updated = [vae.parameters(), &self.first_moment, &self.second_moment];
-        let [parameter, first_moment, second_moment] = updated.map(Parameters::arena);
+        let parameter = vae.parameters().arena();
+        let moments = [&self.first_moment, &self.second_moment].map(Parameters::arena);
         if let Some(gradients) = gradients {
             let gradient = gradients.arena();
             matmul::backward_weight(plan, "step", &layers, gradient);
             conv::backward_weight(plan, "step", &convolutions, gradient);
-            adam::step(plan, "step", state, gradient, parameter, first_moment, second_moment);
+            let clip = |max_norm| clip::factor(plan, "step", gradient, max_norm);
+            let factor = self.clip_norm.map(clip);
+            let factor = factor.as_ref();
+            optimizer::step(plan, "step", optimizer, state, gradient, factor, parameter, moments);
         } else {
-            let moments = [first_moment, second_moment];
-            matmul::backward_weight_adam(plan, "step", &layers, state, parameter, moments);
+            matmul::backward_weight_step(
+                plan, "step", &layers, optimizer, state, parameter, moments,
+            );
         }
         report::accumulate(plan, "step", batch.rows, &forward.recon, &forward.kl, state);
     }

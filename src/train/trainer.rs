@@ -35,7 +35,7 @@ pub struct Progress {
     pub steps: usize,
 }
 
-/// Trains a [`Vae`] with Adam on the training split of a dataset.
+/// Trains a [`Vae`] on the training split of a dataset.
 pub struct Trainer {
     pub(super) gpu: Gpu,
     config: Config,
@@ -75,7 +75,7 @@ impl Trainer {
         choices: Option<Choices>,
     ) -> Result<Self> {
         config.check()?;
-        let TrainConfig { batch_size, learning_rate, seed, .. } = config.train;
+        let TrainConfig { batch_size, seed, .. } = config.train;
         let images = data.train.len();
         if batch_size > images {
             return Err(Error::Usage(format!(
@@ -88,9 +88,7 @@ impl Trainer {
             Some(choices) => vae.set_choices(choices),
             None => vae.tune(options.tune, batch_size, |_, _, _| ())?,
         }
-        let per_epoch = images.div_ceil(batch_size);
-        let divergence = config.model.divergence(per_epoch, config.train.epochs);
-        let step = TrainStep::new(&vae, divergence, seed);
+        let step = TrainStep::new(&vae, &config.train, images.div_ceil(batch_size));
         let split = Split::upload(gpu, &data.train)?;
 
         let mut shuffle = Plan::new(gpu);
@@ -109,7 +107,6 @@ impl Trainer {
         gpu.check()?;
         let host = State {
             images: images as u32,
-            learning_rate: learning_rate as f32,
             ..State::default()
         };
         Ok(Self {
@@ -157,6 +154,11 @@ impl Trainer {
     /// Steps in an epoch.
     pub fn steps_per_epoch(&self) -> usize {
         self.steps.iter().map(|(_, times)| times).sum()
+    }
+
+    /// Learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.step.optimizer.learning_rate.at(self.host.step)
     }
 
     /// Whether every epoch or step asked for is done.

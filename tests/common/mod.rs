@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use vae_gpu::{Error, Gpu};
 
 /// All that the ops' shaders want to be told, of any value: for who looks at their entry points only.
-pub const CONSTANTS: [(&str, u32); 10] = [
+pub const CONSTANTS: [(&str, u32); 12] = [
     ("ACTIVATION", 0),
     ("CORRUPTION", 0),
     ("FACTOR", 1),
@@ -15,6 +15,8 @@ pub const CONSTANTS: [(&str, u32); 10] = [
     ("KERNEL", 1),
     ("LIKELIHOOD", 0),
     ("MAPS", 0),
+    ("MOMENTUM", 0),
+    ("OPTIMIZER", 0),
     ("PADDING", 0),
     ("QUADS", 1),
     ("STRIDE", 1),

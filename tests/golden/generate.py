@@ -5,6 +5,7 @@ README.md describes what they hold.
 """
 
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -12,18 +13,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-HERE = Path(__file__).parent
+sys.dont_write_bytecode = True
 
-ACTIVATIONS = {
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "softplus": nn.Softplus,
-}
+from conv import CONV, RESIDUAL, ConvVAE
+from layers import ACTIVATIONS
+
+HERE = Path(__file__).parent
 
 MLP = {
     "pixels": 63,
@@ -88,9 +83,9 @@ def losses(config, x, output, mean, log_variance):
     return recon / len(x), kl / len(x)
 
 
-def smooth_images(count, height, width):
+def smooth_images(count, channels, height, width):
     """Random 3x3 images enlarged to the given size, as bytes."""
-    coarse = torch.rand(count, 1, 3, 3) * 1.4 - 0.2
+    coarse = torch.rand(count, channels, 3, 3) * 1.4 - 0.2
     images = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=True)
     return (images.clamp(0, 1) * 255).round().to(torch.uint8).flatten(1)
 
@@ -99,15 +94,21 @@ def copies(prefix, tensors):
     return {f"{prefix}.{name}": tensor.detach().clone() for name, tensor in tensors}
 
 
-def training_trace(config, height, width, seed):
+def state(model):
+    """Parameters and running statistics."""
+    tensors = model.state_dict().items()
+    return [(n, t) for n, t in tensors if not n.endswith("num_batches_tracked")]
+
+
+def training_trace(kind, config, image, seed):
     torch.manual_seed(seed)
     steps, batch = config["steps"], config["batch"]
-    batches = smooth_images(steps * batch, height, width).reshape(steps, batch, -1)
+    batches = smooth_images(steps * batch, *image).reshape(steps, batch, -1)
     noise = torch.randn(steps, batch, config["latent"])
-    model = VAE(config)
+    model = kind(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config["learning_rate"])
 
-    trace = {"batches": batches, "noise": noise, **copies("initial", model.named_parameters())}
+    trace = {"batches": batches, "noise": noise, **copies("initial", state(model))}
     history = []
     for step in range(steps):
         x = batches[step].float() / 255
@@ -119,9 +120,14 @@ def training_trace(config, height, width, seed):
             trace |= copies("gradient", ((n, p.grad) for n, p in model.named_parameters()))
         optimizer.step()
         history.append(torch.stack([loss, recon, kl]).detach())
-    trace |= copies("final", model.named_parameters())
+    trace |= copies("final", state(model))
     for name, values in zip(("loss", "recon", "kl"), torch.stack(history, dim=1)):
         trace[name] = values.clone()
+    if isinstance(model, ConvVAE):
+        model.eval()
+        with torch.no_grad():
+            recon, kl = losses(config, x, *model(x, noise[-1]))
+        trace["evaluation"] = torch.stack([recon + config["kl_weight"] * kl, recon, kl])
     return trace
 
 
@@ -150,8 +156,10 @@ def save(name, config, tensors):
 
 def main():
     torch.set_num_threads(1)
-    save("mlp", MLP, training_trace(MLP, height=7, width=9, seed=1))
-    save("gaussian", GAUSSIAN, training_trace(GAUSSIAN, height=8, width=8, seed=2))
+    save("mlp", MLP, training_trace(VAE, MLP, [1, 7, 9], seed=1))
+    save("gaussian", GAUSSIAN, training_trace(VAE, GAUSSIAN, [1, 8, 8], seed=2))
+    save("conv", CONV, training_trace(ConvVAE, CONV, CONV["image"], seed=3))
+    save("residual", RESIDUAL, training_trace(ConvVAE, RESIDUAL, RESIDUAL["image"], seed=5))
     save("activations", {"activations": list(ACTIVATIONS)}, activation_table())
 
 

@@ -3,22 +3,27 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod norms;
+mod optimizers;
 
 use std::path::Path;
 
 use safetensors::SafeTensors;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use vae_gpu::gpu::Choices;
-use vae_gpu::model::ModelConfig;
-use vae_gpu::nn::{LayerSpec, Parameters, Setting};
-use vae_gpu::ops::State;
-use vae_gpu::ops::latent::Divergence;
+use vae_gpu::model::{Batch, ModelConfig, Running, TrainConfig};
+use vae_gpu::nn::{LayerSpec, Parameters, Setting, Shape};
+use vae_gpu::ops::{State, report};
 use vae_gpu::ops::matmul::{PRODUCTS, Variant};
 use vae_gpu::train::TrainStep;
 use vae_gpu::{Gpu, ImageShape, Vae};
 
-#[derive(Deserialize)]
+/// Its layers are named by widths, or as a configuration names them.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct TraceConfig {
+    image: Option<[usize; 3]>,
+    layers: Option<String>,
     pixels: usize,
     hidden: Vec<usize>,
     decoder_hidden: Vec<usize>,
@@ -33,28 +38,27 @@ struct TraceConfig {
 }
 
 /// A file of this folder.
-struct Trace {
-    bytes: Vec<u8>,
-    config: TraceConfig,
-}
+struct File(Vec<u8>);
 
-impl Trace {
+impl File {
     fn read(name: &str) -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-        let bytes = std::fs::read(file).unwrap();
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
-        let config = &metadata.metadata().as_ref().unwrap()["config"];
-        let config = serde_json::from_str(config).unwrap();
-        Self { bytes, config }
+        Self(std::fs::read(file).unwrap())
+    }
+
+    /// What its metadata say of it.
+    fn config<T: DeserializeOwned>(&self) -> T {
+        let (_, metadata) = SafeTensors::read_metadata(&self.0).unwrap();
+        serde_json::from_str(&metadata.metadata().as_ref().unwrap()["config"]).unwrap()
     }
 
     fn raw(&self, name: &str) -> Vec<u8> {
-        SafeTensors::deserialize(&self.bytes).unwrap().tensor(name).unwrap().data().to_vec()
+        SafeTensors::deserialize(&self.0).unwrap().tensor(name).unwrap().data().to_vec()
     }
 
-    /// Tensors are of 32-bit floats, but for the losses of some, which are of 64.
+    /// Tensors are of 32-bit floats, but for some, which are of 64.
     fn floats(&self, name: &str) -> Vec<f64> {
-        let file = SafeTensors::deserialize(&self.bytes).unwrap();
+        let file = SafeTensors::deserialize(&self.0).unwrap();
         let tensor = file.tensor(name).unwrap();
         match tensor.dtype() {
             safetensors::Dtype::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())
@@ -65,15 +69,38 @@ impl Trace {
             other => panic!("{name} is {other:?}"),
         }
     }
+}
+
+/// A file of ten steps.
+struct Trace {
+    file: File,
+    config: TraceConfig,
+}
+
+impl Trace {
+    fn read(name: &str) -> Self {
+        let file = File::read(name);
+        Self { config: file.config(), file }
+    }
 
     /// The tensors called `prefix` and a parameter's name, in the layout's order.
     fn parameters(&self, prefix: &str, like: &Parameters) -> Vec<Vec<f32>> {
-        let floats = |name: String| self.floats(&name).into_iter().map(|v| v as f32).collect();
+        let floats = |name: String| self.file.floats(&name).into_iter().map(|v| v as f32).collect();
         like.layout().specs().map(|spec| floats(format!("{prefix}.{}", spec.name))).collect()
     }
 
-    fn model(&self, gpu: &Gpu) -> Vae {
+    /// Encoder and decoder.
+    fn layers(&self) -> [Vec<LayerSpec>; 2] {
+        #[derive(Deserialize)]
+        struct Layers {
+            encoder: Vec<LayerSpec>,
+            decoder: Vec<LayerSpec>,
+        }
         let config = &self.config;
+        if let Some(layers) = &config.layers {
+            let Layers { encoder, decoder } = toml::from_str(layers).unwrap();
+            return [encoder, decoder];
+        }
         let linear = |size| LayerSpec::new("linear", Setting::Integer(size));
         let hidden = |widths: &[usize]| -> Vec<LayerSpec> {
             let activation = || LayerSpec::new(&config.activation, None);
@@ -82,15 +109,27 @@ impl Trace {
         let mut decoder = hidden(&config.decoder_hidden);
         decoder.push(linear(config.pixels));
         decoder.extend(config.output_activation.iter().map(|name| LayerSpec::new(name, None)));
+        [hidden(&config.hidden), decoder]
+    }
+
+    /// Channels, height and width.
+    fn image(&self) -> [usize; 3] {
+        self.config.image.unwrap_or([1, 1, self.config.pixels])
+    }
+
+    fn model(&self, gpu: &Gpu) -> Vae {
+        let config = &self.config;
+        let [encoder, decoder] = self.layers();
         let model = ModelConfig {
-            encoder: hidden(&config.hidden),
             latent: config.latent,
+            encoder,
             decoder,
             likelihood: serde_json::from_value(config.likelihood.clone().into()).unwrap(),
             kl_weight: config.kl_weight,
             ..ModelConfig::default()
         };
-        let shape = ImageShape { width: config.pixels, height: 1, channels: 1 };
+        let [channels, height, width] = self.image();
+        let shape = ImageShape { width, height, channels };
         Vae::new(gpu, &model, shape, 0).unwrap()
     }
 }
@@ -149,30 +188,38 @@ fn check(name: &str) {
 fn follow(gpu: &Gpu, file: &str, way: &Way) {
     let name = format!("{file}, {:?}, gradients stored: {}", way.variant, way.gradients);
     let trace = Trace::read(file);
-    let TraceConfig { batch, pixels, latent, steps, .. } = trace.config;
+    let TraceConfig { batch, latent, steps, .. } = trace.config;
+    let pixels = trace.image().into_iter().product::<usize>();
     let mut vae = trace.model(gpu);
     if let Some(words) = way.variant {
         vae.set_choices(all(&vae, words));
     }
-    vae.parameters().write(gpu, &trace.parameters("initial", vae.parameters()));
+    for values in [vae.parameters(), vae.statistics()] {
+        values.write(gpu, &trace.parameters("initial", values));
+    }
 
     let new = if way.gradients { TrainStep::with_gradients } else { TrainStep::new };
-    let step = new(&vae, Divergence::weighted(trace.config.kl_weight), 0);
+    let learning_rate = trace.config.learning_rate;
+    let step = new(&vae, &TrainConfig { learning_rate, ..TrainConfig::default() }, 1);
     let mut plan = vae.plan();
     let given = vae.batch(&plan, batch);
     step.record(&mut plan, &vae, &given);
 
-    let (batches, noise) = (trace.raw("batches"), trace.floats("noise"));
-    let expected = ["loss", "recon", "kl"].map(|name| trace.floats(name));
+    let (batches, noise) = (trace.file.raw("batches"), trace.file.floats("noise"));
+    let expected = ["loss", "recon", "kl"].map(|name| trace.file.floats(name));
     let mut state = State {
         images: batch as u32,
-        learning_rate: trace.config.learning_rate as f32,
         ..State::default()
     };
     for i in 0..steps {
         let bytes = &batches[i * batch * pixels..][..batch * pixels];
         let floats: Vec<f32> = bytes.iter().map(|b| f32::from(*b) / 255.0).collect();
-        given.x.write(gpu, &floats);
+        let network = vae.network();
+        for (tensor, shape) in
+            [(&given.x, network.input), (&given.target, network.decoder.output())]
+        {
+            tensor.write(gpu, &laid_out(&floats, shape));
+        }
         let floats = noise[i * batch * latent..][..batch * latent].iter().map(|v| *v as f32);
         given.epsilon.write(gpu, &floats.collect::<Vec<f32>>());
         (state.recon, state.kl) = (0.0, 0.0);
@@ -199,20 +246,71 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
         }
     }
     assert_eq!(state.step, steps as u32);
-    let parameters = vae.parameters().read(gpu).unwrap();
-    let expected = trace.parameters("final", vae.parameters());
-    let specs = vae.parameters().layout().specs();
-    for ((spec, values), expected) in specs.zip(&parameters).zip(&expected) {
-        let error = values.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(error < 1e-4, "{name}: {} after {steps} steps: off by {error:e}", spec.name);
-        let error = relative_norm(values, expected);
-        assert!(error < 1e-4, "{name}: {} after {steps} steps: off by {error:e}", spec.name);
+    for kept in [vae.parameters(), vae.statistics()] {
+        let (values, expected) = (kept.read(gpu).unwrap(), trace.parameters("final", kept));
+        for ((spec, values), expected) in kept.layout().specs().zip(&values).zip(&expected) {
+            let error = values.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(error < 1e-4, "{name}: {} after {steps} steps: off by {error:e}", spec.name);
+            let error = relative_norm(values, expected);
+            assert!(error < 1e-4, "{name}: {} after {steps} steps: off by {error:e}", spec.name);
+        }
     }
+    if trace.config.layers.is_some() {
+        evaluate(gpu, &name, &trace, &vae, &given);
+    }
+}
+
+/// The last batch once more, by the running statistics.
+fn evaluate(gpu: &Gpu, name: &str, trace: &Trace, vae: &Vae, last: &Batch) {
+    let mut plan = vae.plan();
+    let batch = vae.batch(&plan, last.rows);
+    let running = Running::new(vae);
+    let forward = vae.forward(&mut plan, &batch, &running, None);
+    let (recon, kl) = (&forward.recon, &forward.kl);
+    report::accumulate(&mut plan, "test", batch.rows, recon, kl, &running.state);
+    let pairs = [
+        (&batch.x, &last.x),
+        (&batch.target, &last.target),
+        (&batch.epsilon, &last.epsilon),
+    ];
+    for (to, from) in pairs {
+        to.write(gpu, &from.read::<f32>(gpu).unwrap());
+    }
+    let state = State { images: batch.rows as u32, ..State::default() };
+    state.write(gpu, &running.state);
+    plan.run();
+    let state = State::read(gpu, &running.state).unwrap();
+    let (recon, kl) = (f64::from(state.recon), f64::from(state.kl));
+    let losses = [recon + trace.config.kl_weight * kl, recon, kl];
+    for (loss, expected) in losses.iter().zip(trace.file.floats("evaluation")) {
+        assert!((loss / expected - 1.0).abs() < 1e-4, "{name}: evaluated {loss}, not {expected}");
+    }
+}
+
+/// Pixels (image, channel, row, column) as a model takes them.
+fn laid_out(pixels: &[f32], shape: Shape) -> Vec<f32> {
+    let Shape::Map { channels, extent } = shape else { return pixels.to_vec() };
+    let places = extent.height * extent.width;
+    let image = |image: &[f32]| -> Vec<f32> {
+        let at = |i: usize| image[i % channels * places + i / channels];
+        (0..channels * places).map(at).collect()
+    };
+    pixels.chunks(channels * places).flat_map(image).collect()
 }
 
 #[test]
 fn bernoulli_relu_trace_is_pytorchs() {
     check("mlp.safetensors");
+}
+
+#[test]
+fn convolutional_trace_is_pytorchs() {
+    check("conv.safetensors");
+}
+
+#[test]
+fn residual_trace_with_normalizations_is_pytorchs() {
+    check("residual.safetensors");
 }
 
 #[test]

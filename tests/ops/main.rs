@@ -4,10 +4,10 @@
 //! by central differences. Sizes are awkward on purpose: the kernels run without bounds checks.
 
 mod activate;
-mod adam;
 mod add;
 mod batch_norm;
 mod check;
+mod clip;
 mod column_sums;
 #[path = "../common/mod.rs"]
 mod common;
@@ -24,8 +24,10 @@ mod matmul;
 mod noise;
 mod norms;
 mod pool;
-mod report;
 mod reshape;
+mod optimizer;
+mod report;
+mod schedule;
 mod shuffle;
 mod sums;
 mod threefry;
@@ -39,7 +41,6 @@ use vae_gpu::ops;
 const CASES: &[(&str, fn())] = &[
     ("activate.backward", activate::backward),
     ("activate.forward", activate::forward),
-    ("adam.step", adam::step),
     ("add.backward", add::backward),
     ("add.forward", add::forward),
     ("column_sums.parts", column_sums::parts),
@@ -50,6 +51,8 @@ const CASES: &[(&str, fn())] = &[
     ("conv_transpose.forward", conv::transposed_forward),
     ("dropout.backward", dropout::backward),
     ("dropout.forward", dropout::forward),
+    ("clip.factor", clip::factor),
+    ("clip.squares", clip::squares),
     ("gather.batch", gather::batch),
     ("latent.backward", latent::backward),
     ("latent.forward", latent::forward),
@@ -72,7 +75,7 @@ const CASES: &[(&str, fn())] = &[
     ("loss.mean", loss::mean),
     ("matmul.backward_input", matmul::backward_input),
     ("matmul.backward_weight", matmul::backward_weight),
-    ("matmul.backward_weight_adam", matmul::backward_weight_adam),
+    ("matmul.backward_weight_step", matmul::backward_weight_step),
     ("matmul.forward", matmul::forward),
     ("matmul/naive.naive", matmul::naive),
     ("noise.normal", noise::normal),
@@ -80,6 +83,7 @@ const CASES: &[(&str, fn())] = &[
     ("pool.average_forward", pool::average_forward),
     ("pool.max_backward", pool::max_backward),
     ("pool.max_forward", pool::max_forward),
+    ("optimizer.step", optimizer::step),
     ("report.accumulate", report::accumulate),
     ("reshape.flatten_backward", reshape::flatten_backward),
     ("reshape.flatten_forward", reshape::flatten_forward),

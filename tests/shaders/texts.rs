@@ -111,6 +111,7 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
             (0..loss::KINDS.len() as u32).flat_map(|kind| each(&[("LIKELIHOOD", kind)])).collect()
         }
         "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
+        "optimizer" => rules().map(|rule| rule.to_vec()).collect(),
         "pool" => {
             [[1, 1, 0], [2, 2, 0], [3, 2, 1], [16, 1, 8]].into_iter().flat_map(window).collect()
         }
@@ -125,10 +126,13 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
 /// every value of each.
 fn constants(form: &str) -> Vec<Vec<(&'static str, u32)>> {
     match matmul::entry(form) {
-        "forward" | "backward_input" => {
-            (0..=activation::NAMES.len() as u32).map(|kind| vec![("ACTIVATION", kind)]).collect()
+        "forward" | "backward_input" => (0..=activation::NAMES.len() as u32)
+            .map(|kind| vec![("ACTIVATION", kind)])
+            .collect(),
+        "backward_weight" if form.starts_with("matmul") => vec![vec![("TASKS", 16)]],
+        "backward_weight_step" => {
+            rules().map(|rule| [&[("TASKS", 16)], &rule[..]].concat()).collect()
         }
-        _ if form.starts_with("matmul.backward_weight") => vec![vec![("TASKS", 16)]],
         _ => vec![vec![]],
     }
 }
@@ -140,6 +144,12 @@ fn norms() -> Vec<Vec<(&'static str, u32)>> {
         [8, 256].map(|invocations| vec![("ACTIVATION", kind), ("INVOCATIONS", invocations)])
     });
     sets.collect()
+}
+
+/// Constants of every optimizer, Adam's first.
+fn rules() -> impl Iterator<Item = [(&'static str, u32); 2]> {
+    let kinds = [(3, 0), (4, 0), (2, 0), (1, 0), (1, 1), (0, 0), (0, 1), (0, 2)];
+    kinds.into_iter().map(|(kind, momentum)| [("OPTIMIZER", kind), ("MOMENTUM", momentum)])
 }
 
 /// Every entry point; the products in every variant, and with every set of constants in one.

@@ -47,13 +47,14 @@ const FORMS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "matmul.backward_weight_adam",
+        "matmul.backward_weight_step",
         &[
-            part!("matmul/backward_weight_adam"),
+            part!("matmul/backward_weight_step"),
             part!("matmul/layers"),
             part!("matmul/left_columns"),
             part!("matmul/right_columns"),
-            part!("shared/adam"),
+            part!("shared/optimizer"),
+            part!("shared/schedule"),
             part!("shared/state"),
             part!("shared/math"),
         ],

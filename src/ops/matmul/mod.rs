@@ -19,7 +19,7 @@ pub use problem::Problem;
 pub(crate) use trial::record;
 pub use tune::{Tune, Tuned, tune};
 pub use variant::Variant;
-pub use weights::{WeightGradient, backward_weight, backward_weight_adam};
+pub use weights::{WeightGradient, backward_weight, backward_weight_step};
 
 use super::activation;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};

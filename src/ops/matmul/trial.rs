@@ -7,12 +7,13 @@ use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use super::{
-    Problem, Product, Variant, WeightGradient, backward_input, backward_weight_adam, forward,
+    Problem, Product, Variant, WeightGradient, backward_input, backward_weight_step, forward,
 };
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
 use crate::ops::State;
 use crate::ops::conv::{self, Geometry};
+use crate::ops::optimizer::Optimizer;
 
 /// How long a sample should last at least: the clock and the submission are then below its noise.
 const SAMPLE: Duration = Duration::from_micros(500);
@@ -115,7 +116,8 @@ fn dense(
             let [first, second] = [(); 2].map(|()| Tensor::zeros(&gpu, "trial", parameter.shape()));
             let layer = WeightGradient { dy: y, x, weight, bias };
             let (state, moments) = (State::tensor(&gpu, "trial"), [&first, &second]);
-            backward_weight_adam(plan, "trial", &[layer], &state, &parameter, moments);
+            let (layers, optimizer) = ([layer], Optimizer::default());
+            backward_weight_step(plan, "trial", &layers, &optimizer, &state, &parameter, moments);
         }
     }
     filled

@@ -106,11 +106,8 @@ impl Variant {
                 let invocations = down * across * slices;
                 let quads = depth * (rows * down + columns * across) * slices
                     + (slices - 1) * (columns * down * across + rows * down)
-                    + 2
-                    + invocations.div_ceil(4);
-                // A loss is added up in halves.
-                invocations.is_power_of_two()
-                    && invocations <= report.max_workgroup_invocations
+                    + 3;
+                invocations <= report.max_workgroup_invocations
                     && 16 * quads <= report.max_workgroup_bytes
             }
         }

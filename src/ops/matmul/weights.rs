@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use super::forms::kernel;
 use super::{Product, Variant};
 use crate::gpu::{Plan, Tensor};
-use crate::ops::adam;
+use crate::ops::optimizer::{Coefficients, Optimizer};
 
 /// Layers in a dispatch.
 const TASKS: usize = 16;
@@ -52,8 +52,8 @@ struct Params {
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct AdamParams {
-    adam: adam::Constants,
+struct StepParams {
+    optimizer: Coefficients,
     params: Params,
 }
 
@@ -64,59 +64,89 @@ pub fn backward_weight(
     layers: &[WeightGradient],
     gradients: &Tensor,
 ) {
-    for layers in layers.chunks(TASKS) {
-        let (variant, params, groups) = cut(plan, layers);
+    for layers in bound(plan, layers) {
+        let sides = spans(layers);
+        let (variant, params, groups) = cut(plan, layers, &sides);
         let kernel =
             kernel(plan.gpu(), "matmul.backward_weight", variant, &[("TASKS", TASKS as u32)]);
-        let all = plan.workspace();
-        let tensors = [("left", &all), ("right", &all), ("result", gradients)];
+        let tensors = [("left", &sides[0]), ("right", &sides[1]), ("result", gradients)];
         plan.record_flat(kernel, label, &params, &tensors, groups);
     }
 }
 
-/// Adam's step ([`adam::step`]) on the parameters of `layers`, without storing their gradients.
-pub fn backward_weight_adam(
+/// The optimizer's step ([`crate::ops::optimizer::step`]) on the parameters of `layers`, without
+/// storing their gradients.
+pub fn backward_weight_step(
     plan: &mut Plan,
     label: &str,
     layers: &[WeightGradient],
+    optimizer: &Optimizer,
     state: &Tensor,
     parameter: &Tensor,
     [first_moment, second_moment]: [&Tensor; 2],
 ) {
-    for layers in layers.chunks(TASKS) {
-        let (variant, params, groups) = cut(plan, layers);
-        let constants = [("TASKS", TASKS as u32)];
-        let kernel = kernel(plan.gpu(), "matmul.backward_weight_adam", variant, &constants);
-        let all = plan.workspace();
+    for layers in bound(plan, layers) {
+        let sides = spans(layers);
+        let (variant, params, groups) = cut(plan, layers, &sides);
+        let constants = [&[("TASKS", TASKS as u32)][..], &optimizer.constants()].concat();
+        let kernel = kernel(plan.gpu(), "matmul.backward_weight_step", variant, &constants);
         let tensors = [
-            ("left", &all),
-            ("right", &all),
+            ("left", &sides[0]),
+            ("right", &sides[1]),
             ("state", state),
             ("parameter", parameter),
             ("first_moment", first_moment),
             ("second_moment", second_moment),
         ];
-        let params = AdamParams { adam: adam::constants(), params };
+        let params = StepParams { optimizer: optimizer.coefficients(), params };
         plan.record_flat(kernel, label, &params, &tensors, groups);
     }
 }
 
+/// What lies around dy and around x of all of `layers`, which kernels see as a whole.
+fn spans(layers: &[WeightGradient]) -> [Tensor; 2] {
+    [
+        Tensor::span(layers.iter().map(|layer| &layer.dy)),
+        Tensor::span(layers.iter().map(|layer| &layer.x)),
+    ]
+}
+
+/// `layers` in as few parts as a dispatch and the adapter's bindings hold.
+fn bound<'a>(
+    plan: &Plan,
+    layers: &'a [WeightGradient],
+) -> impl Iterator<Item = &'a [WeightGradient]> + use<'a> {
+    let most = plan.gpu().report().max_binding_bytes;
+    let mut rest = layers;
+    std::iter::from_fn(move || {
+        let fits = |count: &usize| {
+            spans(&rest[..*count]).iter().all(|side| 4 * side.extent() as u64 <= most)
+        };
+        let count = (1..=rest.len().min(TASKS)).take_while(|count| *count == 1 || fits(count));
+        let (part, left) = rest.split_at(count.last()?);
+        rest = left;
+        Some(part)
+    })
+}
+
 /// The largest layer's variant, the tasks in it, and their workgroups.
-fn cut(plan: &Plan, layers: &[WeightGradient]) -> (Variant, Params, usize) {
+fn cut(
+    plan: &Plan,
+    layers: &[WeightGradient],
+    [left, right]: &[Tensor; 2],
+) -> (Variant, Params, usize) {
     let sizes = |layer: &WeightGradient| [layer.dy.rows(), layer.x.columns(), layer.dy.columns()];
     let largest = layers.iter().max_by_key(|layer| layer.weight.len()).expect("a layer");
     let sizes_of_largest = sizes(largest);
     let product = Product::BackwardWeight;
     let variant = product.variant(plan.gpu(), plan.choices(), sizes_of_largest);
 
-    let all = plan.workspace();
     let depth = sizes_of_largest[0];
     let mut params =
         Params { depth: depth as u32, count: layers.len() as u32, ..Zeroable::zeroed() };
     let mut groups = 0;
     for (task, layer) in params.tasks.iter_mut().zip(layers) {
         let WeightGradient { dy, x, weight, bias } = layer;
-        assert!(dy.shares_buffer(&all) && x.shares_buffer(&all), "tensors of another plan");
         assert_eq!([dy.rows(), x.rows()], [depth; 2], "one batch for all layers");
         let quads = |elements: usize| {
             assert!(elements.is_multiple_of(4), "matrices must be padded");
@@ -127,8 +157,8 @@ fn cut(plan: &Plan, layers: &[WeightGradient]) -> (Variant, Params, usize) {
             tile: (groups * variant.tiles()) as u32,
             height: outputs as u32,
             width: inputs as u32,
-            left: quads(dy.offset()),
-            right: quads(x.offset()),
+            left: quads(dy.offset() - left.offset()),
+            right: quads(x.offset() - right.offset()),
             left_row: quads(dy.stride()),
             right_row: quads(x.stride()),
             weight: quads(weight.offset()),

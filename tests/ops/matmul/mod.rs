@@ -14,7 +14,7 @@ use vae_gpu::gpu::Gpu;
 use vae_gpu::ops::matmul::Variant;
 
 pub use naive::naive;
-pub use weights::{backward_weight, backward_weight_adam};
+pub use weights::{backward_weight, backward_weight_step};
 
 use crate::check;
 

@@ -50,15 +50,6 @@ fn a_choice_that_the_adapter_cannot_run_is_passed_over() {
     }
 }
 
-/// A loss is added up in halves.
-#[test]
-fn a_tile_of_an_odd_number_of_invocations_fits_no_adapter() {
-    let Some(gpu) = check::gpu() else { return };
-    for words in ["tiled 3x5 1x1 8 1", "tiled 8x8 1x1 16 3", "tiled 6x4 2x2 8 1"] {
-        assert!(!words.parse::<Variant>().unwrap().fits(gpu.report()), "{words}");
-    }
-}
-
 /// Of another adapter, or of another driver.
 #[test]
 fn choices_of_another_adapter_are_passed_over() {

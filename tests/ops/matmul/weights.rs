@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use vae_gpu::gpu::{Gpu, Plan, Tensor, padded};
+use vae_gpu::ops::State;
 use vae_gpu::ops::matmul::{self, Product, Variant, WeightGradient};
-use vae_gpu::ops::{State, adam as adam_op};
+use vae_gpu::ops::optimizer::{self as op, Optimizer};
 
 use super::forms::PRODUCT;
 use super::{SIZES, oracle, run};
-use crate::adam;
 use crate::check::{self, MARGIN, POISON};
+use crate::optimizer;
 
 /// A batch, and layers by their inputs and outputs.
 #[derive(Clone)]
@@ -175,8 +176,8 @@ fn run_stored(gpu: &Gpu, net: &Net, variant: Option<Variant>) {
     }
 }
 
-/// Three steps, each from a batch of its own, against products and Adam in f64.
-fn run_adam(gpu: &Gpu, net: &Net, variant: Option<Variant>) {
+/// Three steps, each from a batch of its own, against products and optimizers in f64.
+fn run_step(gpu: &Gpu, net: &Net, variant: Option<Variant>, rule: &Optimizer) {
     let mut plan = run::plan(gpu, Product::BackwardWeight, &net.layers, variant);
     let sides = Sides::new(&plan, net);
     let arena = Arena::new(&net.layers);
@@ -184,25 +185,29 @@ fn run_adam(gpu: &Gpu, net: &Net, variant: Option<Variant>) {
     let initial = check::random(1, arena.len(), 1e-4..2e-4);
     let bits: Vec<_> = initial.iter().map(|v| v.to_bits()).collect();
     let parameter = arena.upload(gpu, &bits);
-    let moments = [(); 2].map(|()| arena.upload(gpu, &vec![0; arena.len()]));
+    let initial_second = rule.rule.initial_second_moment() as f32;
+    let moments =
+        [0.0, initial_second].map(|m: f32| arena.upload(gpu, &vec![m.to_bits(); arena.len()]));
     let state = State::tensor(gpu, "state");
     let layers = sides.gradients(&arena, &parameter);
     let [first, second] = &moments;
-    matmul::backward_weight_adam(&mut plan, "test", &layers, &state, &parameter, [first, second]);
+    let both = [first, second];
+    matmul::backward_weight_step(&mut plan, "test", &layers, rule, &state, &parameter, both);
 
-    let what = format!("{:?}, {} rows, {variant:?}", net.layers, net.batch);
-    let mut oracle = adam::Oracle::new(&initial);
+    let what = format!("{:?}, {} rows, {variant:?}, {rule:?}", net.layers, net.batch);
+    let mut oracle = optimizer::Oracle::new(*rule, &initial);
     for step in 0..3 {
         let gradients = sides.fill(gpu, step.into(), one_sign(step)).concat();
-        adam::write_state(gpu, &state, step);
+        optimizer::write_state(gpu, &state, step);
         plan.run();
         oracle.step(step, &gradients);
         let got = arena.read(gpu, &parameter).concat();
-        adam::assert_updates(&format!("{what}, step {step}"), &initial, &got, &oracle.parameter);
+        let what = format!("{what}, step {step}");
+        optimizer::assert_updates(&what, &initial, &got, &oracle.parameter);
     }
-    let [mean, square] = moments.map(|moment| arena.read(gpu, &moment).concat());
-    check::assert_norm(&format!("{what}, mean"), &mean, &oracle.mean, PRODUCT);
-    check::assert_norm(&format!("{what}, square"), &square, &oracle.square, PRODUCT);
+    let [first, second] = moments.map(|moment| arena.read(gpu, &moment).concat());
+    check::assert_norm(&format!("{what}, first moment"), &first, &oracle.first, PRODUCT);
+    check::assert_norm(&format!("{what}, second moment"), &second, &oracle.second, PRODUCT);
 }
 
 /// The adapter's own variant, then all.
@@ -219,11 +224,15 @@ pub fn backward_weight() {
 }
 
 #[test]
-pub fn backward_weight_adam() {
+pub fn backward_weight_step() {
     let Some(gpu) = check::gpu() else { return };
-    nets().iter().for_each(|net| run_adam(gpu, net, None));
+    let adam = Optimizer::default();
+    nets().iter().for_each(|net| run_step(gpu, net, None, &adam));
     for net in several() {
-        variants(gpu).for_each(|variant| run_adam(gpu, &net, variant));
+        variants(gpu).for_each(|variant| run_step(gpu, &net, variant, &adam));
+    }
+    for rule in optimizer::rules(0.5) {
+        run_step(gpu, &several()[1], None, &optimizer::constant(rule));
     }
 }
 
@@ -235,7 +244,7 @@ fn grids_wrap_into_y() {
     for words in ["registers 1 1x1", "tiled 1x1 1x1 4 1"] {
         let variant = Some(words.parse().unwrap());
         run_stored(gpu, &net, variant);
-        run_adam(gpu, &net, variant);
+        run_step(gpu, &net, variant, &Optimizer::default());
     }
 }
 
@@ -251,7 +260,7 @@ fn both_ways_of_updating_agree() {
         let mut plan = Plan::new(gpu);
         let sides = Sides::new(&plan, &net);
         let arena = Arena::new(&net.layers);
-        // Adam as a dispatch of its own takes the whole buffer: zero, not poison, between parts.
+        // The optimizer as a dispatch of its own takes the whole buffer: zero, not poison, between parts.
         let clean = |values: &[u32]| {
             let tensor = arena.upload(gpu, values);
             let words: Vec<u32> = tensor.read(gpu).unwrap();
@@ -264,16 +273,17 @@ fn both_ways_of_updating_agree() {
             [&bits, &zeros, &zeros, &zeros].map(|values| clean(values));
         let state = State::tensor(gpu, "state");
         let layers = sides.gradients(&arena, &parameter);
+        let (adam, moments) = (Optimizer::default(), [&first, &second]);
         if at_once {
-            let moments = [&first, &second];
-            matmul::backward_weight_adam(&mut plan, "test", &layers, &state, &parameter, moments);
+            let p = &parameter;
+            matmul::backward_weight_step(&mut plan, "test", &layers, &adam, &state, p, moments);
         } else {
             matmul::backward_weight(&mut plan, "test", &layers, &gradient);
-            adam_op::step(&mut plan, "test", &state, &gradient, &parameter, &first, &second);
+            op::step(&mut plan, "test", &adam, &state, &gradient, None, &parameter, moments);
         }
         for step in 0..5 {
             sides.fill(gpu, step.into(), one_sign(step));
-            adam::write_state(gpu, &state, step);
+            optimizer::write_state(gpu, &state, step);
             plan.run();
         }
         parameter.read::<f32>(gpu).unwrap()

@@ -1,6 +1,6 @@
-// As backward_weight.wgsl, with Adam's step on the parameters at once: the gradients are never stored.
+// As backward_weight.wgsl, with the optimizer's step on the parameters at once: the gradients are never stored.
 
-struct Params { adam: Adam, depth: u32, count: u32, pad0: u32, pad1: u32, tasks: array<Task, TASKS> }
+struct Params { optimizer: Optimizer, depth: u32, count: u32, pad0: u32, pad1: u32, tasks: array<Task, TASKS> }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> left: array<vec4<f32>>;  // dy of every layer
@@ -9,19 +9,6 @@ struct Params { adam: Adam, depth: u32, count: u32, pad0: u32, pad1: u32, tasks:
 @group(0) @binding(4) var<storage, read_write> parameter: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> first_moment: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> second_moment: array<vec4<f32>>; // raw
-
-var<private> adam: Adam;
-var<private> scale: vec2<f32>;
-
-fn update(at: u32, gradient: vec4<f32>) {
-    var p = parameter[at];
-    var m = first_moment[at];
-    var v = second_moment[at];
-    adam_step(adam, scale, gradient, &p, &m, &v);
-    parameter[at] = p;
-    first_moment[at] = m;
-    second_moment[at] = v;
-}
 
 fn begin_column(p: Product, column: u32) {}
 
@@ -34,7 +21,7 @@ fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn backward_weight_adam(
+fn backward_weight_step(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -45,7 +32,6 @@ fn backward_weight_adam(
         i++;
     }
     let t = params.tasks[i];
-    adam = params.adam;
-    scale = adam_scale(adam, state.step, state.learning_rate);
+    begin_updates(params.optimizer, state.step);
     multiply(product(t, params.depth), (number - t.tile) / TILES, lane);
 }

@@ -1,0 +1,25 @@
+// A step of the optimizer from stored gradients: see shared/optimizer.wgsl.
+struct Params { optimizer: Optimizer, count: u32, pad0: u32, pad1: u32, pad2: u32 } // count in quads
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> state: State;
+@group(0) @binding(2) var<storage, read> factor: array<f32>; // the gradient's
+@group(0) @binding(3) var<storage, read> gradient: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> parameter: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> first_moment: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> second_moment: array<vec4<f32>>; // raw
+
+@compute @workgroup_size(64)
+fn step(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * 64u + lane;
+    let p = params;
+    if i >= p.count {
+        return;
+    }
+    begin_updates(p.optimizer, state.step);
+    update(i, factor[0] * gradient[i]);
+}

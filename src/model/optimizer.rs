@@ -1,0 +1,136 @@
+//! Configuration of the updates: optimizer, schedule of the learning rate, clipping.
+
+use serde::{Deserialize, Serialize};
+
+use super::TrainConfig;
+use super::config::require;
+use crate::error::Result;
+use crate::ops::optimizer::{Optimizer, Rule};
+use crate::ops::schedule::{Course, Schedule};
+
+/// How the learning rate changes in the course of training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ScheduleConfig {
+    /// It does not.
+    #[default]
+    Constant,
+    /// It falls along half a cosine, step by step, to `minimum` after the last of all epochs. A run
+    /// that is resumed with more epochs goes on along the longer curve.
+    Cosine {
+        /// A learning rate.
+        #[serde(default)]
+        minimum: f64,
+    },
+    /// It is multiplied by `factor` after every `every` epochs.
+    Step {
+        /// Epochs.
+        every: u32,
+        /// From more than 0 to 1.
+        #[serde(default = "tenth")]
+        factor: f64,
+    },
+    /// It is multiplied by `factor` after every epoch.
+    Exponential {
+        /// From more than 0 to 1.
+        factor: f64,
+    },
+}
+
+fn tenth() -> f64 {
+    0.1
+}
+
+impl TrainConfig {
+    /// The optimizer with its learning rate by steps, of which an epoch has `steps_per_epoch`.
+    pub fn optimizer(&self, steps_per_epoch: usize) -> Optimizer {
+        let steps = |epochs: u32| {
+            u32::try_from(u64::from(epochs).saturating_mul(steps_per_epoch as u64))
+                .unwrap_or(u32::MAX)
+        };
+        let course = match self.schedule {
+            ScheduleConfig::Constant => Course::Constant,
+            ScheduleConfig::Cosine { minimum } => {
+                Course::Cosine { horizon: steps(self.epochs), minimum }
+            }
+            ScheduleConfig::Step { every, factor } => {
+                Course::Decay { period: steps(every), factor }
+            }
+            ScheduleConfig::Exponential { factor } => Course::Decay { period: steps(1), factor },
+        };
+        let learning_rate = Schedule {
+            base: self.learning_rate,
+            course,
+            warmup: (self.warmup_epochs * steps_per_epoch as f64).round() as u32,
+            warmup_start: self.warmup_start,
+        };
+        Optimizer { rule: self.optimizer, learning_rate }
+    }
+
+    /// Fails on a value that cannot be; the error names its key.
+    pub(super) fn check_updates(&self) -> Result<()> {
+        let Self { learning_rate, clip_norm, warmup_epochs, warmup_start, .. } = *self;
+        check("warmup_epochs", warmup_epochs, FROM_ZERO)?;
+        check("warmup_start", warmup_start, SHARE)?;
+        check("clip_norm", clip_norm.unwrap_or(1.0), POSITIVE)?;
+        match self.schedule {
+            ScheduleConfig::Constant => {}
+            ScheduleConfig::Cosine { minimum } => {
+                check("schedule.minimum", minimum, FROM_ZERO)?;
+                let what = format!("schedule.minimum = {minimum}");
+                let message = format!("must be at most the learning rate, {learning_rate}");
+                require(minimum <= learning_rate, &what, &message)?;
+            }
+            ScheduleConfig::Step { every, factor } => {
+                require(every > 0, "schedule.every = 0", "must be at least 1")?;
+                check("schedule.factor", factor, SHARE)?;
+            }
+            ScheduleConfig::Exponential { factor } => check("schedule.factor", factor, SHARE)?,
+        }
+        check_rule(self.optimizer)
+    }
+}
+
+fn check_rule(rule: Rule) -> Result<()> {
+    let of = |key: &str, value, range| check(&format!("optimizer.{key}"), value, range);
+    match rule {
+        Rule::Sgd { momentum, nesterov, weight_decay } => {
+            of("momentum", momentum, BELOW_ONE)?;
+            let message = "needs a momentum above 0";
+            require(!nesterov || momentum > 0.0, "optimizer.nesterov = true", message)?;
+            of("weight_decay", weight_decay, FROM_ZERO)
+        }
+        Rule::RmsProp { alpha, epsilon, momentum, weight_decay } => {
+            of("alpha", alpha, BELOW_ONE)?;
+            of("epsilon", epsilon, POSITIVE)?;
+            of("momentum", momentum, BELOW_ONE)?;
+            of("weight_decay", weight_decay, FROM_ZERO)
+        }
+        Rule::Adagrad { lr_decay, epsilon, initial_accumulator_value, weight_decay } => {
+            of("lr_decay", lr_decay, FROM_ZERO)?;
+            of("epsilon", epsilon, POSITIVE)?;
+            of("initial_accumulator_value", initial_accumulator_value, FROM_ZERO)?;
+            of("weight_decay", weight_decay, FROM_ZERO)
+        }
+        Rule::Adam { beta1, beta2, epsilon, weight_decay }
+        | Rule::AdamW { beta1, beta2, epsilon, weight_decay } => {
+            of("beta1", beta1, BELOW_ONE)?;
+            of("beta2", beta2, BELOW_ONE)?;
+            of("epsilon", epsilon, POSITIVE)?;
+            of("weight_decay", weight_decay, FROM_ZERO)
+        }
+    }
+}
+
+/// What a value must be, and whether it is; zero and infinity as 32 bits have them.
+type Range = (&'static str, fn(f32) -> bool);
+
+const FROM_ZERO: Range = ("must be a number from 0 up", |v| v.is_finite() && v >= 0.0);
+const POSITIVE: Range = ("must be a positive number, as in 1e-8", |v| v.is_normal() && v > 0.0);
+const BELOW_ONE: Range = ("must be from 0 to less than 1", |v| (0.0..1.0).contains(&v));
+const SHARE: Range =
+    ("must be more than 0 and at most 1", |v| v.is_normal() && v > 0.0 && v <= 1.0);
+
+fn check(key: &str, value: f64, (message, holds): Range) -> Result<()> {
+    require(holds(value as f32), &format!("{key} = {value}"), message)
+}

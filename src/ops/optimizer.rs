@@ -1,0 +1,259 @@
+//! Optimizers, to PyTorch's digits: `torch.optim`'s single-tensor algorithms.
+
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
+
+use super::schedule::{self, Schedule};
+use super::{kind, shader};
+use crate::gpu::{Plan, Shader, Tensor};
+
+/// `shaders/optimizer.wgsl`.
+pub const SHADER: Shader = shader!("optimizer", "index", "state", "math", "schedule", "optimizer");
+
+/// Names of the [`Rule`]s.
+pub const NAMES: [&str; 5] = ["sgd", "rmsprop", "adagrad", "adam", "adamw"];
+
+/// An update rule and its learning rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Optimizer {
+    /// What becomes of gradients.
+    pub rule: Rule,
+    /// Step size by the count of steps.
+    pub learning_rate: Schedule,
+}
+
+impl Default for Optimizer {
+    /// Adam at 1e-3.
+    fn default() -> Self {
+        Self { rule: Rule::default(), learning_rate: Schedule::constant(1e-3) }
+    }
+}
+
+/// How parameters follow their gradients. What a file leaves out has PyTorch's default. The decay of
+/// weights is added to the gradient as that of an L2 penalty, but for AdamW, where it shrinks the
+/// parameter itself.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are PyTorch's")]
+pub enum Rule {
+    /// Stochastic gradient descent, with momentum (Polyak 1964) or Nesterov's.
+    Sgd {
+        #[serde(default)]
+        momentum: f64,
+        #[serde(default)]
+        nesterov: bool,
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// RMSprop (Tieleman and Hinton 2012), not centred.
+    RmsProp {
+        #[serde(default = "default::alpha")]
+        alpha: f64,
+        #[serde(default = "default::epsilon")]
+        epsilon: f64,
+        #[serde(default)]
+        momentum: f64,
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// Adagrad (Duchi, Hazan and Singer 2011).
+    Adagrad {
+        #[serde(default)]
+        lr_decay: f64,
+        #[serde(default = "default::adagrad_epsilon")]
+        epsilon: f64,
+        #[serde(default)]
+        initial_accumulator_value: f64,
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// Adam (Kingma and Ba 2014).
+    Adam {
+        #[serde(default = "default::beta1")]
+        beta1: f64,
+        #[serde(default = "default::beta2")]
+        beta2: f64,
+        #[serde(default = "default::epsilon")]
+        epsilon: f64,
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// AdamW (Loshchilov and Hutter 2017).
+    AdamW {
+        #[serde(default = "default::beta1")]
+        beta1: f64,
+        #[serde(default = "default::beta2")]
+        beta2: f64,
+        #[serde(default = "default::epsilon")]
+        epsilon: f64,
+        #[serde(default = "default::adamw_weight_decay")]
+        weight_decay: f64,
+    },
+}
+
+/// PyTorch's, where they are not zero.
+mod default {
+    pub fn alpha() -> f64 {
+        0.99
+    }
+
+    pub fn beta1() -> f64 {
+        0.9
+    }
+
+    pub fn beta2() -> f64 {
+        0.999
+    }
+
+    pub fn epsilon() -> f64 {
+        1e-8
+    }
+
+    pub fn adagrad_epsilon() -> f64 {
+        1e-10
+    }
+
+    pub fn adamw_weight_decay() -> f64 {
+        1e-2
+    }
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        let (beta1, beta2) = (default::beta1(), default::beta2());
+        Self::Adam { beta1, beta2, epsilon: default::epsilon(), weight_decay: 0.0 }
+    }
+}
+
+/// As `Optimizer` in `shaders/shared/optimizer.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub(super) struct Coefficients {
+    schedule: schedule::Constants,
+    weight_decay: f32,
+    epsilon: f32,
+    momentum: f32,
+    lr_decay: f32,
+    beta2: f32,
+    one_minus_beta1: f32,
+    one_minus_beta2: f32,
+    log_beta1: f32,
+    log_beta2: f32,
+    pad: [u32; 3],
+}
+
+impl Rule {
+    /// Its name of [`NAMES`].
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sgd { .. } => "sgd",
+            Self::RmsProp { .. } => "rmsprop",
+            Self::Adagrad { .. } => "adagrad",
+            Self::Adam { .. } => "adam",
+            Self::AdamW { .. } => "adamw",
+        }
+    }
+
+    /// What the second moment is before the first step; the first one is zero.
+    pub fn initial_second_moment(&self) -> f64 {
+        match *self {
+            Self::Adagrad { initial_accumulator_value, .. } => initial_accumulator_value,
+            _ => 0.0,
+        }
+    }
+}
+
+impl Optimizer {
+    /// The shaders' constants.
+    pub(super) fn constants(&self) -> [(&'static str, u32); 2] {
+        let momentum = match self.rule {
+            Rule::Sgd { momentum, nesterov: true, .. } if momentum > 0.0 => 2,
+            Rule::Sgd { momentum, .. } | Rule::RmsProp { momentum, .. } => {
+                u32::from(momentum > 0.0)
+            }
+            _ => 0,
+        };
+        [("OPTIMIZER", kind(&NAMES, self.rule.name())), ("MOMENTUM", momentum)]
+    }
+
+    pub(super) fn coefficients(&self) -> Coefficients {
+        let none = Coefficients { schedule: self.learning_rate.constants(), ..Zeroable::zeroed() };
+        let of_second = |beta2: f64, epsilon: f64, weight_decay: f64| Coefficients {
+            weight_decay: weight_decay as f32,
+            epsilon: epsilon as f32,
+            beta2: beta2 as f32,
+            one_minus_beta2: (1.0 - beta2) as f32,
+            log_beta2: log(beta2),
+            ..none
+        };
+        match self.rule {
+            Rule::Sgd { momentum, weight_decay, .. } => Coefficients {
+                momentum: momentum as f32,
+                weight_decay: weight_decay as f32,
+                ..none
+            },
+            Rule::RmsProp { alpha, epsilon, momentum, weight_decay } => {
+                let of_second = of_second(alpha, epsilon, weight_decay);
+                Coefficients { momentum: momentum as f32, ..of_second }
+            }
+            Rule::Adagrad { lr_decay, epsilon, weight_decay, .. } => {
+                let of_second = of_second(0.0, epsilon, weight_decay);
+                Coefficients { lr_decay: lr_decay as f32, ..of_second }
+            }
+            Rule::Adam { beta1, beta2, epsilon, weight_decay }
+            | Rule::AdamW { beta1, beta2, epsilon, weight_decay } => Coefficients {
+                momentum: beta1 as f32,
+                one_minus_beta1: (1.0 - beta1) as f32,
+                log_beta1: log(beta1),
+                ..of_second(beta2, epsilon, weight_decay)
+            },
+        }
+    }
+}
+
+/// The logarithm, but finite: exp of it is zero in 32 bits either way.
+fn log(beta: f64) -> f32 {
+    beta.ln().max(-110.0) as f32
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    optimizer: Coefficients,
+    count: u32,
+    pad: [u32; 3],
+}
+
+/// One step on `parameter` from its `gradient`, which is multiplied by the first element of `factor`
+/// if there is one ([`super::clip::factor`]). All tensors are of one length, padded by zeros to a
+/// multiple of 4: whole arenas, or parts of them. Takes the count of steps from `state`. Which moments
+/// a rule keeps, and updates, is in `shaders/shared/optimizer.wgsl`; zeros to begin with, but for
+/// [`Rule::initial_second_moment`].
+#[expect(clippy::too_many_arguments, reason = "an optimizer's tensors")]
+pub fn step(
+    plan: &mut Plan,
+    label: &str,
+    optimizer: &Optimizer,
+    state: &Tensor,
+    gradient: &Tensor,
+    factor: Option<&Tensor>,
+    parameter: &Tensor,
+    [first_moment, second_moment]: [&Tensor; 2],
+) {
+    let lengths = [gradient, first_moment, second_moment].map(Tensor::extent);
+    assert_eq!(lengths, [parameter.extent(); 3], "{label}: lengths differ");
+    let gpu = plan.gpu().clone();
+    let kernel = gpu.kernel(&SHADER, "step", &optimizer.constants());
+    let count = parameter.extent().div_ceil(4);
+    let params = Params { optimizer: optimizer.coefficients(), count: count as u32, pad: [0; 3] };
+    let whole = factor.is_none().then(|| Tensor::new(&gpu, "one", &[1], &[1.0f32]));
+    let tensors = [
+        ("state", state),
+        ("factor", factor.or(whole.as_ref()).expect("one of them")),
+        ("gradient", gradient),
+        ("parameter", parameter),
+        ("first_moment", first_moment),
+        ("second_moment", second_moment),
+    ];
+    plan.record_elements(kernel, label, &params, &tensors, count);
+}

@@ -1,0 +1,108 @@
+"""The traces of convolutional networks, whose layers are written as in a configuration.
+
+Run by generate.py. README.md describes what the files hold.
+"""
+
+import tomllib
+
+import torch
+from torch import nn
+
+from layers import chain
+
+CONV = {
+    "image": [3, 12, 8],
+    "latent": 3,
+    "layers": """\
+encoder = [
+    { conv2d = 6, kernel = 3, stride = 2, padding = 1 },
+    "relu",
+    { max_pool2d = 3, stride = 2, padding = 1 },
+    { conv2d = 10, kernel = 3, padding = 1 },
+    "elu",
+    "flatten",
+    { linear = 17 },
+    "relu",
+]
+decoder = [
+    { linear = 17 },
+    "relu",
+    { linear = 60 },
+    "relu",
+    { reshape = [10, 3, 2] },
+    { conv_transpose2d = 6, kernel = 3, stride = 2, padding = 1, output_padding = 1 },
+    "relu",
+    { upsample = 2 },
+    { conv2d = "image", kernel = 3, padding = 1 },
+]
+""",
+    "likelihood": "bernoulli",
+    "kl_weight": 1.0,
+    "learning_rate": 1e-3,
+    "batch": 29,
+    "steps": 10,
+}
+
+# What only shifts the channels of a batch normalization's input has no effect, as the bias of a
+# convolution right before it. Its gradient is a rounding error, which Adam would blow up to whole
+# steps. So there is an activation, and a curved one, before each batch normalization here.
+RESIDUAL = {
+    "image": [1, 9, 11],
+    "latent": 2,
+    "layers": """\
+encoder = [
+    { conv2d = 8, kernel = 3, stride = 2, padding = 1 },
+    "tanh",
+    "batch_norm",
+    { residual = [
+        { conv2d = 5, kernel = 3, padding = 1 },
+        "relu",
+        "batch_norm",
+        { conv2d = 8, kernel = 3, padding = 1 },
+    ] },
+    "elu",
+    { avg_pool2d = 2 },
+    "layer_norm",
+    "leaky_relu",
+    "flatten",
+    { linear = 20 },
+    "layer_norm",
+    "relu",
+]
+decoder = [
+    { linear = 20 },
+    "silu",
+    "batch_norm",
+    { linear = 240 },
+    { reshape = [8, 5, 6] },
+    "layer_norm",
+    "gelu",
+    { residual = ["batch_norm", "relu", { conv2d = 8, kernel = 3, padding = 1 }, "tanh"] },
+    "relu",
+    { conv_transpose2d = "image", kernel = 3, stride = 2, padding = 1 },
+    "sigmoid",
+]
+""",
+    "likelihood": "gaussian",
+    "kl_weight": 0.5,
+    "learning_rate": 3e-3,
+    "batch": 32,
+    "steps": 10,
+}
+
+
+class ConvVAE(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        image = config["image"]
+        layers = tomllib.loads(config["layers"])
+        self.image = image
+        self.encoder, (features,) = chain(layers["encoder"], image, image)
+        self.latent = nn.Linear(features, 2 * config["latent"])
+        self.decoder, _ = chain(layers["decoder"], [config["latent"]], image)
+
+    def forward(self, x, noise):
+        x = x.unflatten(1, self.image)
+        mean, log_variance = self.latent(self.encoder(x)).chunk(2, dim=1)
+        z = mean + torch.exp(0.5 * log_variance) * noise
+        return self.decoder(z).flatten(1), mean, log_variance
