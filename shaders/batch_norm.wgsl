@@ -34,7 +34,7 @@ struct Params {
 @group(0) @binding(13) var<storage, read_write> dweight: array<f32>; // (columns)
 @group(0) @binding(14) var<storage, read_write> dbias: array<f32>;   // (columns)
 
-const MOMENTUM = 0.1;
+const SHARE = 0.1; // of the batch in the running statistics
 
 struct Place {
     chunk: u32,
@@ -106,10 +106,10 @@ fn statistics(
 fn run_on(p: Params, at: Place, all: Moments) {
     for (var i = 0u; i < min(4u, p.columns - 4u * at.column); i++) {
         let column = 4u * at.column + i;
-        running_mean[column] += MOMENTUM * (all.mean[i] - running_mean[column]);
+        running_mean[column] += SHARE * (all.mean[i] - running_mean[column]);
         if p.rows > 1u {
             let variance = all.square[i] / (f32(p.rows) - 1.0);
-            running_var[column] += MOMENTUM * (variance - running_var[column]);
+            running_var[column] += SHARE * (variance - running_var[column]);
         }
     }
 }

@@ -75,16 +75,27 @@ pub(super) fn optimizer(suite: &mut Suite, operation: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn clip(suite: &mut Suite, operation: &str) -> Result<()> {
+pub(super) fn squares(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for count in PARAMETERS {
         let gradient = tensor(&gpu, 1, &[count]);
         let mut plan = Plan::new(&gpu);
-        let factor = ops::clip::factor(&mut plan, "bench", &gradient, 1.0);
+        let squares = ops::clip::squares(&mut plan, "bench", &gradient);
         let work = [2.0 * count as f64, 4.0 * count as f64];
-        time(suite, operation, (&[count], ""), work, &[&factor], &plan)?;
+        time(suite, operation, (&[count], ""), work, &[&squares], &plan)?;
     }
     Ok(())
+}
+
+/// Of as many parts as there are ever.
+pub(super) fn factor(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let count = ops::clip::squares(&mut Plan::new(&gpu), "bench", &zeros(&gpu, &[1 << 22])).len();
+    let values: Vec<_> = random(1, count).into_iter().map(f32::abs).collect();
+    let partials = Tensor::new(&gpu, "bench", &[count], &values);
+    let mut plan = Plan::new(&gpu);
+    let factor = ops::clip::factor(&mut plan, "bench", &partials, 1.0);
+    time(suite, operation, (&[count], ""), [0.0, 4.0 * count as f64], &[&factor], &plan)
 }
 
 pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {

@@ -11,6 +11,7 @@ use crate::ops::schedule::{Course, Schedule};
 /// How the learning rate changes in the course of training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(expecting = "a table, as in { name = \"cosine\" }")]
 pub enum ScheduleConfig {
     /// It does not.
     #[default]
@@ -133,4 +134,56 @@ const SHARE: Range =
 
 fn check(key: &str, value: f64, (message, holds): Range) -> Result<()> {
     require(holds(value as f32), &format!("{key} = {value}"), message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Config;
+
+    /// What is written is what is read, and defaults are not written.
+    #[test]
+    fn toml_keeps_every_rule_and_schedule() {
+        let written = Config::default().to_toml();
+        for key in ["optimizer", "schedule", "warmup", "clip"] {
+            assert!(!written.contains(key), "{written}");
+        }
+        let rules = ["sgd", "rmsprop", "adagrad", "adam", "adamw"];
+        let schedules = [
+            "name = \"constant\"",
+            "name = \"cosine\", minimum = 1e-5",
+            "name = \"step\", every = 3, factor = 0.3",
+            "name = \"exponential\", factor = 0.9",
+        ];
+        for (rule, schedule) in rules.into_iter().zip(schedules.into_iter().cycle()) {
+            let text = format!(
+                "[train]\nwarmup_epochs = 0.5\nwarmup_start = 0.2\nclip_norm = 3\n\
+                 optimizer = {{ name = \"{rule}\", weight_decay = 0.25 }}\n\
+                 schedule = {{ {schedule} }}"
+            );
+            let config = Config::parse(&text, "text").unwrap();
+            assert_eq!(config.train.optimizer.name(), rule);
+            assert_eq!(Config::parse(&config.to_toml(), "written").unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn epochs_become_steps() {
+        let text = "[train]\nepochs = 20\nlearning_rate = 0.5\nwarmup_epochs = 0.25\n";
+        for (schedule, course) in [
+            ("name = \"constant\"", Course::Constant),
+            ("name = \"cosine\"", Course::Cosine { horizon: 200, minimum: 0.0 }),
+            ("name = \"step\", every = 3", Course::Decay { period: 30, factor: 0.1 }),
+            (
+                "name = \"step\", every = 4294967295",
+                Course::Decay { period: u32::MAX, factor: 0.1 },
+            ),
+            ("name = \"exponential\", factor = 0.9", Course::Decay { period: 10, factor: 0.9 }),
+        ] {
+            let text = format!("{text}schedule = {{ {schedule} }}");
+            let config = Config::parse(&text, "text").unwrap();
+            let expected = Schedule { base: 0.5, course, warmup: 3, warmup_start: 0.01 };
+            assert_eq!(config.train.optimizer(10).learning_rate, expected);
+        }
+    }
 }

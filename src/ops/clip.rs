@@ -21,19 +21,26 @@ struct Params {
     pad: u32,
 }
 
-/// Records the norm of all elements of `gradient`, padded by zeros to a multiple of 4. Returns
-/// (factor, norm) with factor = min(1, max_norm / (norm + 1e-6)), for [`super::optimizer::step`]. An
-/// infinite norm, which is one beyond 32 bits, makes the factor zero, and NaN makes it NaN.
-pub fn factor(plan: &mut Plan, label: &str, gradient: &Tensor, max_norm: f64) -> Tensor {
+/// The sum of the squares of `gradient`, padded by zeros to a multiple of 4, in parts for [`factor`].
+pub fn squares(plan: &mut Plan, label: &str, gradient: &Tensor) -> Tensor {
+    let kernel = plan.gpu().kernel(&SHADER, "squares", &[]);
     let quads = gradient.extent().div_ceil(4);
-    let squares = plan.gpu().kernel(&SHADER, "squares", &[]);
-    let factor = plan.gpu().kernel(&SHADER, "factor", &[]);
-    let groups = quads.div_ceil(squares.workgroup_size[0] as usize).clamp(1, GROUPS);
-    let max_norm = max_norm as f32;
-    let params = Params { count: quads as u32, groups: groups as u32, max_norm, pad: 0 };
-    let (partials, result) = (plan.vector(2 * groups), plan.vector(2));
-    let tensors = [("gradient", gradient), ("partials", &partials), ("result", &result)];
-    plan.record_flat(squares, label, &params, &tensors[..2], groups);
-    plan.record_flat(factor, label, &params, &tensors[1..], 1);
+    let groups = quads.div_ceil(kernel.workgroup_size[0] as usize).clamp(1, GROUPS);
+    let partials = plan.vector(2 * groups);
+    let params = Params { count: quads as u32, groups: groups as u32, max_norm: 0.0, pad: 0 };
+    let tensors = [("gradient", gradient), ("partials", &partials)];
+    plan.record_flat(kernel, label, &params, &tensors, groups);
+    partials
+}
+
+/// The factor min(1, max_norm / (norm + 1e-6)), for [`super::optimizer::step`], and the norm of the
+/// gradients whose [`squares`] these are. An infinite norm, which is one beyond 32 bits, makes the
+/// factor zero, and NaN makes it NaN.
+pub fn factor(plan: &mut Plan, label: &str, partials: &Tensor, max_norm: f64) -> Tensor {
+    let kernel = plan.gpu().kernel(&SHADER, "factor", &[]);
+    let groups = partials.len() as u32 / 2;
+    let params = Params { count: 0, groups, max_norm: max_norm as f32, pad: 0 };
+    let result = plan.vector(2);
+    plan.record_flat(kernel, label, &params, &[("partials", partials), ("result", &result)], 1);
     result
 }

@@ -34,6 +34,7 @@ impl Default for Optimizer {
 /// parameter itself.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(expecting = "a table, as in { name = \"sgd\" }")]
 #[expect(missing_docs, reason = "the fields are PyTorch's")]
 pub enum Rule {
     /// Stochastic gradient descent, with momentum (Polyak 1964) or Nesterov's.

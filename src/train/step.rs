@@ -84,8 +84,10 @@ impl TrainStep {
             let gradient = gradients.arena();
             matmul::backward_weight(plan, "step", &layers, gradient);
             conv::backward_weight(plan, "step", &convolutions, gradient);
-            let clip = |max_norm| clip::factor(plan, "step", gradient, max_norm);
-            let factor = self.clip_norm.map(clip);
+            let factor = self.clip_norm.map(|max_norm| {
+                let squares = clip::squares(plan, "step", gradient);
+                clip::factor(plan, "step", &squares, max_norm)
+            });
             let factor = factor.as_ref();
             optimizer::step(plan, "step", optimizer, state, gradient, factor, parameter, moments);
         } else {

@@ -120,6 +120,66 @@ fn a_configuration_that_cannot_be_names_file_and_key() {
         ("[train]\nbatch_size = 0", "bad.toml: batch_size (--batch-size) = 0: must be at least 1"),
         ("[train]\nseed = -1", "bad.toml:2: "),
         ("[data]\nsize = [8]", "bad.toml:2: "),
+        (
+            "[train]\n\n[train.optimizer]\nname = \"adma\"",
+            "bad.toml:4: unknown variant `adma`, expected one of `sgd`, `rmsprop`, `adagrad`, ",
+        ),
+        (
+            "[train.optimizer]\nname = \"adam\"\nnesterov = true",
+            "bad.toml:1: unknown field `nesterov`, expected one of `beta1`, `beta2`, `epsilon`, ",
+        ),
+        ("[train]\noptimizer.momentum = 0.9", "bad.toml:2: missing field `name`"),
+        (
+            "[train]\noptimizer = \"sgd\"",
+            "bad.toml:2: invalid type: string \"sgd\", expected a table, as in { name = \"sgd\" }",
+        ),
+        (
+            "[train]\noptimizer = { name = \"sgd\", momentum = \"much\" }",
+            "bad.toml:2: invalid type: ",
+        ),
+        (
+            "[train]\noptimizer = { name = \"sgd\", momentum = 1 }",
+            "bad.toml: optimizer.momentum = 1: must be from 0 to less than 1",
+        ),
+        (
+            "[train]\noptimizer = { name = \"sgd\", nesterov = true }",
+            "bad.toml: optimizer.nesterov = true: needs a momentum above 0",
+        ),
+        (
+            "[train]\noptimizer = { name = \"adamw\", weight_decay = -1 }",
+            "bad.toml: optimizer.weight_decay = -1: must be a number from 0 up",
+        ),
+        (
+            "[train]\noptimizer = { name = \"adagrad\", epsilon = 0 }",
+            "bad.toml: optimizer.epsilon = 0: must be a positive number, as in 1e-8",
+        ),
+        (
+            "[train]\noptimizer = { name = \"rmsprop\", alpha = nan }",
+            "bad.toml: optimizer.alpha = NaN: must be from 0 to less than 1",
+        ),
+        (
+            "[train]\nschedule = { name = \"linear\" }",
+            "bad.toml:2: unknown variant `linear`, expected one of `constant`, `cosine`, `step`, ",
+        ),
+        ("[train]\nschedule = { name = \"step\" }", "bad.toml:2: missing field `every`"),
+        (
+            "[train]\nschedule = { name = \"step\", every = 0 }",
+            "bad.toml: schedule.every = 0: must be at least 1",
+        ),
+        (
+            "[train]\nschedule = { name = \"exponential\", factor = 1.5 }",
+            "bad.toml: schedule.factor = 1.5: must be more than 0 and at most 1",
+        ),
+        (
+            "[train]\nschedule = { name = \"cosine\", minimum = 0.1 }",
+            "bad.toml: schedule.minimum = 0.1: must be at most the learning rate, 0.001",
+        ),
+        ("[train]\nwarmup_epochs = -1", "bad.toml: warmup_epochs = -1: must be a number from 0 up"),
+        (
+            "[train]\nwarmup_start = 0",
+            "bad.toml: warmup_start = 0: must be more than 0 and at most 1",
+        ),
+        ("[train]\nclip_norm = 0", "bad.toml: clip_norm = 0: must be a positive number"),
     ] {
         place.write("bad.toml", toml);
         place.fails(&["train", "--config", "bad.toml", "--out", "run"], 2, &[message]);

@@ -42,7 +42,10 @@ impl<'a> Stepper<'a> {
         let moments = [0.0, optimizer.rule.initial_second_moment() as f32];
         let [first, second] = moments.map(|moment| tensor(&vec![moment; initial.len()]));
         let mut plan = Plan::new(gpu);
-        let factor = max_norm.map(|norm| clip::factor(&mut plan, "test", &gradient, norm));
+        let factor = max_norm.map(|max_norm| {
+            let squares = clip::squares(&mut plan, "test", &gradient);
+            clip::factor(&mut plan, "test", &squares, max_norm)
+        });
         let (factor, moments) = (factor.as_ref(), [&first, &second]);
         let p = &parameter;
         optimizer::step(&mut plan, "test", optimizer, &state, &gradient, factor, p, moments);

@@ -9,7 +9,8 @@ fn clipped(gpu: &Gpu, values: &[f32], max_norm: f64) -> [f32; 2] {
     let gradient = check::roomy_input(gpu, &[1, values.len()], values);
     let gradient = gradient.view_matrix(0, &[1, values.len()]);
     let mut plan = Plan::new(gpu);
-    let result = clip::factor(&mut plan, "test", &gradient, max_norm);
+    let squares = clip::squares(&mut plan, "test", &gradient);
+    let result = clip::factor(&mut plan, "test", &squares, max_norm);
     plan.run();
     let result: Vec<f32> = result.read(gpu).unwrap();
     [result[0], result[1]]

@@ -58,6 +58,8 @@ pub struct Case {
     pub parameters: usize,
     /// Set and parameter of the element at a row and column.
     place: Box<dyn Fn(usize, usize) -> [usize; 2]>,
+    /// What the elements of x go up to.
+    largest: f32,
     pub x: Vec<f32>,
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
@@ -99,6 +101,7 @@ impl Case {
             sets,
             parameters,
             place: Box::new(place),
+            largest: offset.abs() + 2.0,
             x: check::random(1, len, offset - 2.0..offset + 2.0),
             weight: check::random(2, parameters, 0.5..1.5),
             bias: check::random(3, parameters, -1.0..1.0),
@@ -130,8 +133,7 @@ impl Case {
 
     /// By how much what is standardized may be wrong: some roundings, and one of a mean.
     fn slack(&self, variance: f64) -> f64 {
-        let largest = self.x.iter().fold(0.0f32, |a, x| a.max(x.abs()));
-        2e-6 + 2e-7 * f64::from(largest) * rstd(variance)
+        2e-6 + 2e-7 * f64::from(self.largest) * rstd(variance)
     }
 
     /// Before the activation, with the given moments of every set.

@@ -5,8 +5,11 @@ mod common;
 mod numbers;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
+use vae_gpu::model::{ScheduleConfig, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Setting};
+use vae_gpu::ops::optimizer::Rule;
 use vae_gpu::{
     Config, Dataset, Evaluator, Gpu, ImageShape, Images, Noise, TrainOptions, Trainer, Vae,
 };
@@ -117,26 +120,50 @@ fn a_resumed_run_has_the_bits_of_an_uninterrupted_one() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = folder.path().join("checkpoint.safetensors");
     // A weight that JSON readers get wrong in its last digit, and 20/784 is a common one.
-    let config = |epochs| {
+    let weighted = |epochs| {
         let mut config = config(epochs);
         config.model.kl_weight = 0.025510204081632654;
         config
     };
-    let mut whole = trainer(&gpu, &config(4), TrainOptions::default());
+    resume_and_compare(&gpu, &checkpoint, &weighted(4));
+
+    // What optimizers and schedules keep, or take from the count of steps.
+    let mut clipped = weighted(4);
+    clipped.train = TrainConfig {
+        clip_norm: Some(20.0),
+        warmup_epochs: 2.3,
+        schedule: ScheduleConfig::Cosine { minimum: 1e-4 },
+        optimizer: Rule::RmsProp { alpha: 0.9, epsilon: 1e-8, momentum: 0.5, weight_decay: 0.1 },
+        ..clipped.train
+    };
+    resume_and_compare(&gpu, &checkpoint, &clipped);
+    let mut summed = weighted(4);
+    summed.train.optimizer = Rule::Adagrad {
+        lr_decay: 0.01,
+        epsilon: 1e-8,
+        initial_accumulator_value: 0.1,
+        weight_decay: 0.0,
+    };
+    resume_and_compare(&gpu, &checkpoint, &summed);
+}
+
+/// Four epochs, whole and in two parts.
+fn resume_and_compare(gpu: &Gpu, checkpoint: &Path, config: &Config) {
+    let mut whole = trainer(gpu, config, TrainOptions::default());
     let reports: Vec<_> = whole.epochs().map(Result::unwrap).collect();
 
     // At the end of an epoch, within one, and within one right before its smaller last batch.
     for stop in [22, 27, 32] {
         let options = TrainOptions { max_steps: Some(stop), ..Default::default() };
-        let mut part = trainer(&gpu, &config(4), options);
+        let mut part = trainer(gpu, config, options);
         let stopped = part.epochs().map(Result::unwrap).last().unwrap();
         assert_eq!((stopped.step, stopped.complete), (stop, stop == 22));
-        part.save_checkpoint(&checkpoint).unwrap();
+        part.save_checkpoint(checkpoint).unwrap();
 
         let options = TrainOptions::default();
-        let mut rest = Trainer::resume(&gpu, &config(4), &data(), options, &checkpoint).unwrap();
+        let mut rest = Trainer::resume(gpu, config, &data(), options, checkpoint).unwrap();
         let resumed: Vec<_> = rest.epochs().map(Result::unwrap).collect();
-        assert_eq!(weights(&gpu, &rest), weights(&gpu, &whole), "stopped at {stop}");
+        assert_eq!(weights(gpu, &rest), weights(gpu, &whole), "stopped at {stop}");
         assert_eq!(rest.state(), whole.state());
         for (a, b) in resumed.iter().rev().zip(reports.iter().rev()) {
             assert_eq!((a.epoch, a.train_loss, a.val_loss), (b.epoch, b.train_loss, b.val_loss));
@@ -207,6 +234,57 @@ fn models_without_hidden_layers_train() {
     for (before, after) in before.iter().zip(weights(&gpu, &trainer)) {
         assert_ne!(*before, after);
     }
+}
+
+#[test]
+fn every_optimizer_learns_and_follows_its_schedule() {
+    let Some(gpu) = common::gpu() else { return };
+    for (name, learning_rate) in
+        [("sgd", 3e-2), ("rmsprop", 3e-3), ("adagrad", 3e-2), ("adam", 1e-2), ("adamw", 1e-2)]
+    {
+        let rule = format!("optimizer = {{ name = \"{name}\" }}\nclip_norm = 1e3");
+        let rest = "warmup_epochs = 1\nschedule = { name = \"step\", every = 2, factor = 0.5 }";
+        let text = format!("[train]\nlearning_rate = {learning_rate}\n{rule}\n{rest}");
+        let mut config = config(6);
+        let TrainConfig { epochs, batch_size, .. } = config.train;
+        config.train = Config::parse(&text, name).unwrap().train;
+        config.train = TrainConfig { epochs, batch_size, ..config.train };
+        let mut trainer = trainer(&gpu, &config, TrainOptions::default());
+        let clipped = ["step.clip.squares", "step.clip.factor", "step.optimizer.step"];
+        let labels: Vec<_> = trainer.dispatches().collect();
+        assert!(labels.windows(3).any(|three| three == clipped), "{labels:?}");
+
+        let mut rates = vec![trainer.learning_rate()];
+        let mut losses = Vec::new();
+        while let Some(report) = trainer.epoch(|_| ControlFlow::Continue(())).unwrap() {
+            rates.push(trainer.learning_rate());
+            losses.push(report.train_loss);
+        }
+        let shares = [0.01, 1.0, 0.5, 0.5, 0.25, 0.25, 0.125];
+        for (rate, share) in rates.iter().zip(shares) {
+            assert!((rate / learning_rate / share - 1.0).abs() < 1e-12, "{name}: {rates:?}");
+        }
+        assert!(losses[5] < 0.9 * losses[0], "{name}: {losses:?}");
+    }
+}
+
+/// The longest step of plain descent is the learning rate times the norm that gradients are clipped
+/// to.
+#[test]
+fn clipping_bounds_a_step() {
+    let Some(gpu) = common::gpu() else { return };
+    let mut config = config(1);
+    config.train.clip_norm = Some(0.5);
+    config.train.optimizer = Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    let options = TrainOptions { max_steps: Some(1), ..Default::default() };
+    let mut trainer = trainer(&gpu, &config, options);
+    let before = weights(&gpu, &trainer).concat();
+    trainer.epochs().last().unwrap().unwrap();
+    let after = weights(&gpu, &trainer).concat();
+    let square = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
+    let moved = before.iter().zip(&after).map(square).sum::<f64>().sqrt();
+    let bound = 0.5 * config.train.learning_rate;
+    assert!((moved / bound - 1.0).abs() < 1e-4, "moved by {moved:e}, not {bound:e}");
 }
 
 #[test]

@@ -116,8 +116,10 @@ fn dense(
             let [first, second] = [(); 2].map(|()| Tensor::zeros(&gpu, "trial", parameter.shape()));
             let layer = WeightGradient { dy: y, x, weight, bias };
             let (state, moments) = (State::tensor(&gpu, "trial"), [&first, &second]);
-            let (layers, optimizer) = ([layer], Optimizer::default());
-            backward_weight_step(plan, "trial", &layers, &optimizer, &state, &parameter, moments);
+            let optimizer = Optimizer::default();
+            backward_weight_step(
+                plan, "trial", &[layer], &optimizer, &state, &parameter, moments,
+            );
         }
     }
     filled
