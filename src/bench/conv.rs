@@ -1,11 +1,12 @@
 //! The convolutions, beside dense products of like sizes.
 
-use super::ops::{tensor, time};
+use super::ops::{state, tensor, time};
 use super::{Row, Suite, matmul as dense};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::ops::conv::Geometry;
 use crate::ops::matmul::{self, Problem, Product, Tune};
+use crate::ops::optimizer::Optimizer;
 use crate::ops::sums::Sum;
 use crate::ops::{Extent, column_sums, sums};
 
@@ -192,7 +193,7 @@ pub(super) fn column_sums(suite: &mut Suite, operation: &str) -> Result<()> {
     Ok(())
 }
 
-/// Of a convolution's weight.
+/// Of the gradients of a convolution's weight, stored or put to use.
 pub(super) fn sums(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for shape in [[8, 64 * 9 * 32], [64, 64 * 9 * 32]] {
@@ -200,9 +201,19 @@ pub(super) fn sums(suite: &mut Suite, operation: &str) -> Result<()> {
         let parts = plan.matrix(&shape);
         let result = tensor(&gpu, 1, &shape[1..]);
         let sum = Sum { parts: parts.clone(), offset: 0, result: result.clone() };
-        sums::parts(&mut plan, "bench", &[sum], &result);
+        let moments = [(); 2].map(|()| Tensor::zeros(&gpu, "bench", &shape[1..]));
+        // A parameter and two moments are read and written.
+        let moved = if operation == "sums_step.parts" {
+            let (moments, state) = ([&moments[0], &moments[1]], state(&gpu));
+            let optimizer = Optimizer::default();
+            sums::parts_step(&mut plan, "bench", &[sum], &optimizer, &state, &result, moments);
+            6
+        } else {
+            sums::parts(&mut plan, "bench", &[sum], &result);
+            1
+        };
         parts.write(&gpu, &super::random(2, parts.len()));
-        let work = [0.0, 4.0 * (parts.len() + result.len()) as f64];
+        let work = [0.0, 4.0 * (parts.len() + moved * result.len()) as f64];
         time(suite, operation, (&shape, ""), work, &[&result], &plan)?;
     }
     Ok(())

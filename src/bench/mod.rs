@@ -121,6 +121,7 @@ const KERNELS: &[(&str, Measure)] = &[
     ("conv_transpose.backward_input", conv::rows),
     ("column_sums.parts", conv::column_sums),
     ("sums.parts", conv::sums),
+    ("sums_step.parts", conv::sums),
     ("matmul.backward_weight_step", fused::backward_weight_step),
     ("optimizer.step", ops::optimizer),
     ("clip.squares", ops::squares),

@@ -11,6 +11,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::matmul::{chosen, kernel};
+use super::optimizer::Optimizer;
 use super::sums::{self, Sum};
 use super::{Extent, activation, column_sums};
 use crate::gpu::{Plan, Tensor};
@@ -361,6 +362,21 @@ pub fn backward_weight(
 ) {
     let sums: Vec<_> = layers.iter().flat_map(|layer| weight_parts(plan, label, layer)).collect();
     sums::parts(plan, label, &sums, gradients);
+}
+
+/// The optimizer's step ([`super::optimizer::step`]) on the parameters of `layers`, without storing
+/// their gradients.
+pub fn backward_weight_step(
+    plan: &mut Plan,
+    label: &str,
+    layers: &[WeightGradient],
+    optimizer: &Optimizer,
+    state: &Tensor,
+    parameter: &Tensor,
+    moments: [&Tensor; 2],
+) {
+    let sums: Vec<_> = layers.iter().flat_map(|layer| weight_parts(plan, label, layer)).collect();
+    sums::parts_step(plan, label, &sums, optimizer, state, parameter, moments);
 }
 
 /// Records what gives the gradients of a layer's weight and bias in parts.

@@ -71,6 +71,7 @@ pub const SHADERS: &[&Shader] = &[
     &reshape::SHADER,
     &shuffle::SHADER,
     &sums::SHADER,
+    &sums::STEP,
     &upsample::SHADER,
 ];
 

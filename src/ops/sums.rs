@@ -2,11 +2,15 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::optimizer::{Coefficients, Optimizer};
 use super::shader;
 use crate::gpu::{Plan, Shader, Tensor};
 
 /// `shaders/sums.wgsl`.
-pub const SHADER: Shader = shader!("sums", "index");
+pub const SHADER: Shader = shader!("sums", "index", "sums");
+/// `shaders/sums_step.wgsl`.
+pub const STEP: Shader =
+    shader!("sums_step", "index", "sums", "state", "math", "schedule", "optimizer");
 
 /// Sums in a dispatch.
 const TASKS: usize = 32;
@@ -22,7 +26,7 @@ pub struct Sum {
     pub result: Tensor,
 }
 
-/// As `Task` in `shaders/sums.wgsl`.
+/// As `Sum` in `shaders/shared/sums.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Task {
@@ -43,6 +47,13 @@ struct Params {
     list: [Task; TASKS],
 }
 
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct StepParams {
+    optimizer: Coefficients,
+    params: Params,
+}
+
 /// Adds up the parts of each of `sums`, whose results lie in `results` as they say.
 pub fn parts(plan: &mut Plan, label: &str, sums: &[Sum], results: &Tensor) {
     for sums in sums.chunks(TASKS) {
@@ -51,6 +62,34 @@ pub fn parts(plan: &mut Plan, label: &str, sums: &[Sum], results: &Tensor) {
         let kernel = plan.gpu().kernel(&SHADER, "parts", &[]);
         let tensors = [("addends", &all), ("result", results)];
         plan.record_elements(kernel, label, &params, &tensors, params.count as usize);
+    }
+}
+
+/// The optimizer's step ([`super::optimizer::step`]) by gradients that are the sums, whose results are
+/// the places of the parameters.
+pub fn parts_step(
+    plan: &mut Plan,
+    label: &str,
+    sums: &[Sum],
+    optimizer: &Optimizer,
+    state: &Tensor,
+    parameter: &Tensor,
+    [first_moment, second_moment]: [&Tensor; 2],
+) {
+    for sums in sums.chunks(TASKS) {
+        let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
+        let params = tasks(&all, sums);
+        let count = params.count as usize;
+        let kernel = plan.gpu().kernel(&STEP, "parts", &optimizer.constants());
+        let params = StepParams { optimizer: optimizer.coefficients(), params };
+        let tensors = [
+            ("addends", &all),
+            ("state", state),
+            ("parameter", parameter),
+            ("first_moment", first_moment),
+            ("second_moment", second_moment),
+        ];
+        plan.record_elements(kernel, label, &params, &tensors, count);
     }
 }
 

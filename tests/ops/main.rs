@@ -93,6 +93,7 @@ const CASES: &[(&str, fn())] = &[
     ("upsample.backward", upsample::backward),
     ("upsample.forward", upsample::forward),
     ("sums.parts", sums::parts),
+    ("sums_step.parts", conv::backward_weight_step),
 ];
 
 #[test]

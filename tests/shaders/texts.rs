@@ -111,7 +111,7 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
             (0..loss::KINDS.len() as u32).flat_map(|kind| each(&[("LIKELIHOOD", kind)])).collect()
         }
         "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
-        "optimizer" => rules().map(|rule| rule.to_vec()).collect(),
+        "optimizer" | "sums_step" => rules().map(|rule| rule.to_vec()).collect(),
         "pool" => {
             [[1, 1, 0], [2, 2, 0], [3, 2, 1], [16, 1, 8]].into_iter().flat_map(window).collect()
         }

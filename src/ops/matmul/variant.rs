@@ -106,7 +106,7 @@ impl Variant {
                 let invocations = down * across * slices;
                 let quads = depth * (rows * down + columns * across) * slices
                     + (slices - 1) * (columns * down * across + rows * down)
-                    + 2;
+                    + 3;
                 invocations <= report.max_workgroup_invocations
                     && 16 * quads <= report.max_workgroup_bytes
             }

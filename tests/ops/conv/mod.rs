@@ -9,7 +9,7 @@ use vae_gpu::gpu::Gpu;
 use vae_gpu::ops::Extent;
 use vae_gpu::ops::conv::Geometry;
 
-pub use weights::backward_weight;
+pub use weights::{backward_weight, backward_weight_step};
 
 use crate::check;
 use crate::matmul::run::variants;

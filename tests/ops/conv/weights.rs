@@ -1,7 +1,9 @@
 //! The gradients of weights and biases.
 
-use vae_gpu::gpu::{Gpu, Tensor};
+use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::ops::State;
 use vae_gpu::ops::conv::{self, WeightGradient};
+use vae_gpu::ops::optimizer::{self, Optimizer};
 
 use super::{Layer, assert_form, run};
 use crate::check::{self, MARGIN, POISON};
@@ -91,6 +93,64 @@ pub fn run(gpu: &Gpu, layers: &[Layer], words: Option<&str>) {
 pub fn backward_weight() {
     for transposed in [false, true] {
         assert_form(transposed, |gpu, layer, words| run(gpu, &[*layer], words));
+    }
+}
+
+/// Updating at once is updating from stored gradients, which [`backward_weight`] compares with the
+/// oracle.
+#[test]
+pub fn backward_weight_step() {
+    let Some(gpu) = check::gpu() else { return };
+    let layers = [false, true].map(|transposed| super::layer(transposed, &super::FEW[0]).unwrap());
+    let (places, length) = places(&layers);
+    let optimizer = Optimizer::default();
+    let initial = check::random(1, length, -1e-4..1e-4);
+    let [at_once, stored] = [true, false].map(|at_once| {
+        let mut plan = Plan::new(gpu);
+        let zeros = || Tensor::zeros(gpu, "zeros", &[length]);
+        let (parameter, gradient, moments) = (zeros(), zeros(), [zeros(), zeros()]);
+        // Where no parameter is, nothing changes either way.
+        let places = layers.iter().zip(&places);
+        let layers = places.map(|(layer, at)| {
+            let [x_rows, y_rows] = layer.rows();
+            let x = plan.matrix(&[x_rows, layer.input[0]]);
+            let dy = plan.matrix(&[y_rows, layer.outputs]);
+            let [small, large] = if layer.transposed { [x, dy] } else { [dy, x] };
+            WeightGradient {
+                geometry: layer.geometry().unwrap(),
+                small,
+                large,
+                transposed: layer.transposed,
+                weight: parameter.view_matrix(at[0], &layer.weight_shape()),
+                bias: parameter.view(at[1], &[layer.outputs]),
+            }
+        });
+        let layers: Vec<_> = layers.collect();
+        let (state, both) = (State::tensor(gpu, "state"), [&moments[0], &moments[1]]);
+        let p = &mut plan;
+        if at_once {
+            conv::backward_weight_step(p, "test", &layers, &optimizer, &state, &parameter, both);
+        } else {
+            conv::backward_weight(p, "test", &layers, &gradient);
+            optimizer::step(p, "test", &optimizer, &state, &gradient, None, &parameter, both);
+        }
+        parameter.write(gpu, &initial);
+        for step in 0..3 {
+            for (layer, seed) in layers.iter().zip(10 * u64::from(step)..) {
+                for map in [&layer.small, &layer.large] {
+                    map.write(gpu, &check::random(seed, map.len(), -1.0..1.0));
+                }
+            }
+            State { step, ..State::default() }.write(gpu, &state);
+            plan.run();
+        }
+        let [first, second] = moments;
+        [parameter, first, second].map(|tensor| tensor.read::<f32>(gpu).unwrap())
+    });
+    let moved = |(a, b): (&f32, &f32)| (a - b).abs() > 1e-3;
+    assert!(stored[0].iter().zip(&initial).filter(|&p| moved(p)).count() > 1000, "nothing moved");
+    for (at_once, stored) in at_once.iter().zip(&stored) {
+        check::assert_norm("at once and from stored", at_once, &check::wide(stored), 1e-6);
     }
 }
 
