@@ -6,7 +6,6 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use vae_gpu::model::{DataConfig, KlSchedule, ModelConfig};
 use vae_gpu::nn::{LayerSpec, Setting};
@@ -37,7 +36,6 @@ fn main() -> Result<()> {
 struct Trained {
     untrained: Losses,
     losses: Losses,
-    seconds: f64,
 }
 
 /// Trains as `vae-gpu train` does, and leaves the run in `folder`.
@@ -47,14 +45,12 @@ fn train(gpu: &Gpu, config: &Config, data: &Dataset, folder: &Path) -> Result<Tr
     let mut trainer = Trainer::new(gpu, config, data, options)?;
     let mut run = RunFolder::create(folder, &trainer, data, true)?;
     let untrained = evaluate(trainer.model(), test, config)?;
-    let begun = Instant::now();
     while let Some(report) = trainer.epoch(|_| std::ops::ControlFlow::Continue(()))? {
         eprintln!("{}: {report}", folder.display());
         run.push(report);
     }
-    let seconds = begun.elapsed().as_secs_f64();
     run.save(&trainer, data)?;
-    Ok(Trained { untrained, losses: evaluate(trainer.model(), test, config)?, seconds })
+    Ok(Trained { untrained, losses: evaluate(trainer.model(), test, config)? })
 }
 
 fn test(data: &Dataset) -> &Images {
@@ -69,10 +65,9 @@ fn evaluate(model: &Vae, images: &Images, config: &Config) -> Result<Losses> {
 fn presets(gpu: &Gpu, [mnist, colour]: [&Path; 2], out: &Path, only: &[&str]) -> Result<()> {
     println!("{}, {}\n", gpu.report().name, gpu.report().driver);
     println!(
-        "| preset | images | epochs | untrained | mean image | test loss | recon | kl | active | \
-         seconds |"
+        "| preset | images | epochs | untrained | mean image | test loss | recon | kl | active |"
     );
-    println!("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+    println!("|---|---|--:|--:|--:|--:|--:|--:|--:|");
     for preset in Preset::ALL {
         if !only.is_empty() && !only.contains(&preset.name()) {
             continue;
@@ -82,15 +77,13 @@ fn presets(gpu: &Gpu, [mnist, colour]: [&Path; 2], out: &Path, only: &[&str]) ->
         config.data = DataConfig { path: absolute(path)?, ..config.data };
         let data = config.data.read()?;
         let baseline = mean_image(gpu, &config, &data)?;
-        let Trained { untrained, losses, seconds } =
-            train(gpu, &config, &data, &out.join(preset.name()))?;
+        let Trained { untrained, losses } = train(gpu, &config, &data, &out.join(preset.name()))?;
         let active = match config.model.variational {
             true => format!("{} of {}", losses.active_units, config.model.latent),
             false => "-".into(),
         };
         println!(
-            "| `{}` | {} | {} | {:.2} | {baseline:.2} | {:.2} | {:.2} | {:.2} | {active} | \
-             {seconds:.0} |",
+            "| `{}` | {} | {} | {:.2} | {baseline:.2} | {:.2} | {:.2} | {:.2} | {active} |",
             preset.name(),
             data.name,
             config.train.epochs,

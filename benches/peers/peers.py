@@ -102,14 +102,14 @@ class Ours:
 
     name = "ours"
 
-    def __init__(self, binary, data, adapter, patience):
+    def __init__(self, binary, model, data, adapter, patience):
         if not binary.exists():
             raise Skip(f"no {binary}; build it with `cargo build --release`, or use --binary")
         self.binary = binary
         self.patience = patience
         self.run = data / "run"
         self.adapter = ["--adapter", adapter] if adapter else []
-        self.new = ["--data", data, "--preset", "mlp", "--batch-size", BATCH, "--lr", "1e-3"]
+        self.new = ["--data", data, "--preset", model, "--batch-size", BATCH, "--lr", "1e-3"]
         self.new += ["--seed", 1, "--out", self.run, "--overwrite"]
         self.epochs = 0
         begun = time.perf_counter()

@@ -1,4 +1,5 @@
-"""The PyTorch peer: `python torch_peer.py VARIANT DATA`, where DATA holds an unpacked IDX file.
+"""The PyTorch peer: `python torch_peer.py VARIANT MODEL DATA`, where MODEL is `mlp` or `conv` and
+DATA holds an unpacked IDX file.
 
 Prints a line of JSON when it is ready; then trains as many epochs as each line of its input says,
 and answers with their seconds and mean losses.
@@ -39,12 +40,42 @@ VARIANTS = {
 }
 
 
+def mlp():
+    """Encoder, its number of features, and decoder."""
+    encoder = nn.Sequential(nn.Linear(784, 400), nn.ReLU())
+    return encoder, 400, nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+
+
+def conv():
+    down = {"kernel_size": 3, "stride": 2, "padding": 1}
+    up = {**down, "output_padding": 1}
+    encoder = nn.Sequential(
+        nn.Unflatten(1, (1, 28, 28)),
+        nn.Conv2d(1, 32, **down),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, **down),
+        nn.ReLU(),
+        nn.Flatten(),
+    )
+    decoder = nn.Sequential(
+        nn.Linear(20, 256),
+        nn.ReLU(),
+        nn.Linear(256, 64 * 7 * 7),
+        nn.ReLU(),
+        nn.Unflatten(1, (64, 7, 7)),
+        nn.ConvTranspose2d(64, 32, **up),
+        nn.ReLU(),
+        nn.ConvTranspose2d(32, 1, **up),
+        nn.Flatten(),
+    )
+    return encoder, 64 * 7 * 7, decoder
+
+
 class VAE(nn.Module):
-    def __init__(self, images):
+    def __init__(self, images, model):
         super().__init__()
-        self.encoder = nn.Sequential(nn.Linear(784, 400), nn.ReLU())
-        self.latent = nn.Linear(400, 2 * 20)
-        self.decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+        self.encoder, features, self.decoder = {"mlp": mlp, "conv": conv}[model]()
+        self.latent = nn.Linear(features, 2 * 20)
         # A buffer has a fixed address, so that a compiled graph gathers from it without a copy.
         self.register_buffer("images", images, persistent=False)
 
@@ -65,10 +96,10 @@ def read_images(folder, device):
 
 
 class Trainer:
-    def __init__(self, images, fused, mode, graph):
+    def __init__(self, images, model, fused, mode, graph):
         self.images = images
         self.device = images.device
-        self.vae = VAE(images).to(self.device)
+        self.vae = VAE(images, model).to(self.device)
         self.loss = torch.compile(self.vae, mode=mode) if mode else self.vae
         self.optimizer = torch.optim.Adam(
             self.vae.parameters(), lr=LEARNING_RATE, fused=fused or None, capturable=graph
@@ -134,7 +165,7 @@ class Trainer:
 
 
 def main():
-    name, folder = sys.argv[1:]
+    name, model, folder = sys.argv[1:]
     device, fused, mode, graph = VARIANTS[name]
     if device == "cuda" and not torch.cuda.is_available():
         others = ",".join(name for name, variant in VARIANTS.items() if variant[0] == "cuda")
@@ -146,7 +177,7 @@ def main():
     torch.manual_seed(0)
     images = read_images(folder, device)
     begun = time.perf_counter()
-    trainer = Trainer(images, fused, mode, graph)
+    trainer = Trainer(images, model, fused, mode, graph)
     if device == "cuda":
         torch.cuda.synchronize()
     warm_up = time.perf_counter() - begun

@@ -6,8 +6,8 @@ struct Params {
     left_row: u32,   // quads from row to row
     right_row: u32,
     result_row: u32,
-    latent: u32,     // of forward_latent alone
-    z_row: u32,      // likewise
+    pad0: u32,
+    pad1: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -19,6 +19,9 @@ pub struct SampleArgs {
     /// Other draws for every seed
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
+    /// Draw the pixels from the likelihood too, rather than show its mean
+    #[arg(long)]
+    draw: bool,
     /// PNG file to write
     #[arg(long, value_name = "FILE", default_value = "samples.png")]
     out: PathBuf,
@@ -27,7 +30,8 @@ pub struct SampleArgs {
 pub fn run(args: &SampleArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     check_png(&args.out)?;
     let model = Vae::load(&adapter.open()?, &args.run)?;
-    model.sample_seeded(args.count as usize, args.seed)?.save_png(&args.out)?;
+    let sample = if args.draw { Vae::sample_drawn } else { Vae::sample_seeded };
+    sample(&model, args.count as usize, args.seed)?.save_png(&args.out)?;
     wrote(&args.out);
     Ok(ExitCode::SUCCESS)
 }

@@ -27,6 +27,20 @@ impl Vae {
     ///
     /// [`Error::Usage`] when the model is a plain autoencoder, [`Error::Gpu`] if the adapter fails.
     pub fn sample_seeded(&self, count: usize, seed: u64) -> Result<Images> {
+        self.generate(count, seed, false)
+    }
+
+    /// As [`Vae::sample_seeded`], with pixels drawn from the likelihood too, where the others show its
+    /// mean.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vae::sample_seeded`].
+    pub fn sample_drawn(&self, count: usize, seed: u64) -> Result<Images> {
+        self.generate(count, seed, true)
+    }
+
+    fn generate(&self, count: usize, seed: u64, draw: bool) -> Result<Images> {
         if !self.config().variational {
             let message = "the model is a plain autoencoder, which has no prior to draw from; see \
                            what it makes of images with `reconstruct`";
@@ -41,19 +55,23 @@ impl Vae {
 
         let mut decoder = self.plan();
         let z = decoder.matrix(&[self.rows_at_once(count), latent]);
-        let mean = self.decode(&mut decoder, &z);
+        // What the pixels' draws depend on, beside their place: the first image decoded with them.
+        let place = State::tensor(gpu, "place");
+        let made = self.decode(&mut decoder, &z, draw.then_some((seed, &place)));
         let mut pixels = Vec::new();
         for first in (0..count).step_by(BLOCK) {
             State { step: (first / BLOCK) as u32, ..State::default() }.write(gpu, &state);
             prior.run();
             let draws: Vec<f32> = block.read(gpu)?;
             let wanted = (count - first).min(BLOCK) * latent;
-            for draws in draws[..wanted].chunks(z.len()) {
+            for (i, draws) in draws[..wanted].chunks(z.len()).enumerate() {
                 let mut values = draws.to_vec();
                 values.resize(z.len(), 0.0);
                 z.write(gpu, &values);
+                let step = (first + i * z.rows()) as u32;
+                State { step, ..State::default() }.write(gpu, &place);
                 decoder.run();
-                pixels.extend(self.pixels(&mean, draws.len() / latent)?);
+                pixels.extend(self.pixels(&made, draws.len() / latent)?);
             }
         }
         Ok(Images { shape: self.shape(), pixels })
@@ -97,7 +115,7 @@ impl Vae {
             let rows = batch.len() / self.shape().pixels();
             let mut plan = self.plan();
             let (x, z) = self.posterior_mean(&mut plan, rows);
-            let mean = self.decode(&mut plan, &z);
+            let mean = self.decode(&mut plan, &z, None);
             x.write(gpu, &self.values(batch));
             plan.run();
             pixels.extend(self.pixels(&mean, rows)?);

@@ -141,9 +141,12 @@ impl Network {
     }
 
     /// Bytes that a training step computes for an image: pixels, each layer's values and their
-    /// gradients, the latent variables, the loss.
+    /// gradients, the loss.
     pub fn bytes(&self) -> u64 {
         let layers: u64 = self.layers().map(|(_, layer)| layer.bytes()).sum();
-        layers + 2 * self.input.bytes() + self.decoder.output().bytes()
+        // x, for which no layer computes a gradient though each counts one, and the loss's.
+        let output = self.decoder.output();
+        let target = if self.input == output { 0 } else { output.bytes() };
+        layers + target + output.bytes()
     }
 }

@@ -327,16 +327,30 @@ impl Vae {
         learnt.then(|| self.parameters.expect(LIKELIHOOD, [LOG_SCALE])).map(|[scale]| scale)
     }
 
-    /// Records the decoder and the mean of the likelihood, laid out as the decoder's output, for z
-    /// (rows, latent): values in [0, 1] as far as the model keeps to them.
-    pub(super) fn decode(&self, plan: &mut Plan, z: &Tensor) -> Tensor {
+    /// Records the decoder for z (rows, latent) and the mean of the likelihood, or a draw from it by a
+    /// seed and the step in a state; laid out as the decoder's output. Values are in [0, 1] as far as
+    /// the model keeps to them.
+    pub(super) fn decode(
+        &self,
+        plan: &mut Plan,
+        z: &Tensor,
+        draw: Option<(u64, &Tensor)>,
+    ) -> Tensor {
         let rows = z.rows();
         let mut pass = self.pass(plan, rows, None);
         let decoder = self.network.decoder.forward(&mut pass, Value::input(z.clone()));
         let output = &decoder[decoder.len() - 1].tensor;
-        let mean = self.network.decoder.output().tensor(plan, rows);
-        loss::mean(plan, "decoder", self.config.likelihood, output, &mean);
-        mean
+        let made = self.network.decoder.output().tensor(plan, rows);
+        let likelihood = self.config.likelihood;
+        match draw {
+            None => loss::mean(plan, "decoder", likelihood, output, &made),
+            Some((seed, state)) => {
+                let scale = self.log_scale();
+                let scale = scale.as_ref();
+                loss::draw(plan, "decoder", likelihood, seed, state, output, scale, &made);
+            }
+        }
+        made
     }
 
     /// Records the encoder; returns x, laid out as [`Network::input`] says, and the posterior's mean

@@ -60,9 +60,7 @@ impl Layer for BatchNorm {
                 pass.plan, label, x, parameters, statistics, activation, &pre, &y,
             ));
         } else {
-            batch_norm::evaluate(
-                pass.plan, label, x, parameters, statistics, activation, &pre, &y,
-            );
+            batch_norm::evaluate(pass.plan, label, x, parameters, statistics, activation, &pre, &y);
         }
         Value { saved, ..Value::activated(activation, pre, y) }
     }

@@ -74,6 +74,8 @@ pub struct EpochReport {
     pub unit_kl: Vec<f64>,
     /// Latent variables that depend on the image: see [`Losses::active_units`].
     pub active_units: usize,
+    /// The optimizer's, in the last step.
+    pub learning_rate: f64,
     /// Images trained on, by `seconds`.
     pub images_per_second: f64,
     /// Whether every image was used; false where training was stopped within the epoch.

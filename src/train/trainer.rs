@@ -105,10 +105,7 @@ impl Trainer {
         let evaluate = |test| Evaluator::new(&vae, test, batch_size, Noise::Seeded(seed));
         let evaluator = data.test.as_ref().map(evaluate).transpose()?;
         gpu.check()?;
-        let host = State {
-            images: images as u32,
-            ..State::default()
-        };
+        let host = State { images: images as u32, ..State::default() };
         Ok(Self {
             gpu: gpu.clone(),
             config: config.clone(),
@@ -229,6 +226,7 @@ impl Trainer {
             val_kl: validation.as_ref().map(|v| v.kl),
             unit_kl,
             active_units,
+            learning_rate: self.step.optimizer.learning_rate.at(step.saturating_sub(1)),
             images_per_second: f64::from(row - first_row) / seconds,
             complete,
         }))

@@ -9,6 +9,7 @@ mod disk;
 mod generate;
 mod info;
 mod limits;
+mod models;
 mod resume;
 mod runs;
 mod train;

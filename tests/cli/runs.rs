@@ -134,7 +134,7 @@ fn a_damaged_run_is_not_resumed() {
     place.write("other/train-images-idx3-ubyte", idx(48, 8, 8));
     let other = place.path("other");
     for (file, from, to, message) in [
-        ("config.toml", "latent = 2", "latent = ", "run: is damaged: config.toml:3: "),
+        ("config.toml", "latent = 2", "latent = ", "run: is damaged: config.toml:2: "),
         ("config.toml", "latent = 2", "latent = 0", "run: is damaged: config.toml: latent = 0: "),
         ("config.toml", "latent = 2", "latent = 3", "checkpoint.safetensors: belongs to another"),
         ("config.toml", "seed = 1", "seed = 2", "checkpoint.safetensors: belongs to another"),

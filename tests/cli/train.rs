@@ -32,11 +32,16 @@ fn a_run_leaves_what_is_documented() {
     assert_eq!(lines.len(), 2);
     for (line, epoch) in lines.iter().zip(1u32..) {
         let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
-        let expected = "epoch images_per_second seconds step train_kl train_loss train_recon \
-                        val_kl val_loss val_recon";
+        let expected = "active_units epoch images_per_second learning_rate seconds step train_kl \
+                        train_loss train_recon unit_kl val_kl val_loss val_recon";
         assert_eq!(keys.join(" "), expected);
+        let unit_kl = line["unit_kl"].as_array().unwrap();
+        assert_eq!(unit_kl.len(), 2);
+        let kl: f64 = unit_kl.iter().map(|kl| kl.as_f64().unwrap()).sum();
+        assert!((kl / line["val_kl"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{line}");
         assert_eq!((&line["epoch"], &line["step"]), (&epoch.into(), &(4 * epoch).into()));
-        assert!(line.as_object().unwrap().values().all(Value::is_number), "{line}");
+        let others = line.as_object().unwrap().iter().filter(|(key, _)| *key != "unit_kl");
+        assert!(others.map(|(_, value)| value).all(Value::is_number), "{line}");
     }
     // Ten to a row: a hundred samples; 32 originals in four rows, each above its reconstructions.
     assert_eq!(png_size(place.path("deep/er/run/samples.png")), (102, 102));

@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use vae_gpu::gpu::Choices;
 use vae_gpu::model::{Batch, ModelConfig, Running, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Parameters, Setting, Shape};
-use vae_gpu::ops::{State, report};
 use vae_gpu::ops::matmul::{PRODUCTS, Variant};
+use vae_gpu::ops::{State, report};
 use vae_gpu::train::TrainStep;
 use vae_gpu::{Gpu, ImageShape, Vae};
 
@@ -207,10 +207,7 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
 
     let (batches, noise) = (trace.file.raw("batches"), trace.file.floats("noise"));
     let expected = ["loss", "recon", "kl"].map(|name| trace.file.floats(name));
-    let mut state = State {
-        images: batch as u32,
-        ..State::default()
-    };
+    let mut state = State { images: batch as u32, ..State::default() };
     for i in 0..steps {
         let bytes = &batches[i * batch * pixels..][..batch * pixels];
         let floats: Vec<f32> = bytes.iter().map(|b| f32::from(*b) / 255.0).collect();
@@ -268,11 +265,8 @@ fn evaluate(gpu: &Gpu, name: &str, trace: &Trace, vae: &Vae, last: &Batch) {
     let forward = vae.forward(&mut plan, &batch, &running, None);
     let (recon, kl) = (&forward.recon, &forward.kl);
     report::accumulate(&mut plan, "test", batch.rows, recon, kl, &running.state);
-    let pairs = [
-        (&batch.x, &last.x),
-        (&batch.target, &last.target),
-        (&batch.epsilon, &last.epsilon),
-    ];
+    let pairs =
+        [(&batch.x, &last.x), (&batch.target, &last.target), (&batch.epsilon, &last.epsilon)];
     for (to, from) in pairs {
         to.write(gpu, &from.read::<f32>(gpu).unwrap());
     }

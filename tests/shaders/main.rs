@@ -39,8 +39,8 @@ fn workgroup_bytes(Text { module, info, index, .. }: &Text) -> u32 {
 fn a_variant_that_fits_has_no_more_workgroup_memory_than_the_adapter() {
     let bytes = |variant| {
         let (shader, constants) = matmul::shader("matmul.forward", variant);
-        let text =
-            Text::new(&shader, "forward", &[&constants, &[("ACTIVATION", 0)][..]].concat(), false);
+        let own = [("ACTIVATION", 0)];
+        let text = Text::new(&shader, "forward", &[&constants, &own[..]].concat(), false);
         workgroup_bytes(&text)
     };
     let [one_or_two, depths] = [[1, 2], [4, 16]];

@@ -126,9 +126,9 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
 /// every value of each.
 fn constants(form: &str) -> Vec<Vec<(&'static str, u32)>> {
     match matmul::entry(form) {
-        "forward" | "backward_input" => (0..=activation::NAMES.len() as u32)
-            .map(|kind| vec![("ACTIVATION", kind)])
-            .collect(),
+        "forward" | "backward_input" => {
+            (0..=activation::NAMES.len() as u32).map(|kind| vec![("ACTIVATION", kind)]).collect()
+        }
         "backward_weight" if form.starts_with("matmul") => vec![vec![("TASKS", 16)]],
         "backward_weight_step" => {
             rules().map(|rule| [&[("TASKS", 16)], &rule[..]].concat()).collect()

@@ -137,6 +137,26 @@ fn the_state_on_the_adapter_is_the_structs() {
 }
 
 #[test]
+fn drawn_pixels_are_those_of_the_likelihood_whatever_the_count() {
+    let Some(gpu) = common::gpu() else { return };
+    let trainer = trainer(&gpu, &config(1), TrainOptions::default());
+    let model = trainer.model();
+    let many = model.sample_drawn(300, 3).unwrap();
+    // Of the Bernoulli likelihood: black or white, and as often white as the mean is bright.
+    assert!(many.pixels.iter().all(|pixel| [0, 255].contains(pixel)));
+    let brightness = |images: &Images| {
+        images.pixels.iter().map(|p| f64::from(*p)).sum::<f64>() / images.pixels.len() as f64
+    };
+    let mean = brightness(&model.sample_seeded(300, 3).unwrap());
+    assert!((brightness(&many) / mean - 1.0).abs() < 0.05, "{} {mean}", brightness(&many));
+    for count in [1, 255, 257] {
+        let few = model.sample_drawn(count, 3).unwrap();
+        assert_eq!(few.pixels, many.pixels[..count * 64], "{count}");
+    }
+    assert_ne!(many.image(0), many.image(256));
+}
+
+#[test]
 fn a_sample_is_the_same_whatever_the_count() {
     let Some(gpu) = common::gpu() else { return };
     let trainer = trainer(&gpu, &config(1), TrainOptions::default());

@@ -117,9 +117,7 @@ fn dense(
             let layer = WeightGradient { dy: y, x, weight, bias };
             let (state, moments) = (State::tensor(&gpu, "trial"), [&first, &second]);
             let optimizer = Optimizer::default();
-            backward_weight_step(
-                plan, "trial", &[layer], &optimizer, &state, &parameter, moments,
-            );
+            backward_weight_step(plan, "trial", &[layer], &optimizer, &state, &parameter, moments);
         }
     }
     filled

@@ -33,6 +33,7 @@ pub fn variants(gpu: &Gpu) -> Vec<Variant> {
         "tiled 8x8 1x1 16 4",
         "tiled 16x16 2x2 8 1",
         "tiled 4x8 2x1 4 2",
+        "tiled 3x5 1x2 8 3",
     ];
     let variants = words.iter().map(|words| words.parse::<Variant>().unwrap());
     variants.filter(|variant| variant.fits(gpu.report())).collect()

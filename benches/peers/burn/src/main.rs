@@ -1,5 +1,5 @@
-//! The Burn peer: `vae-burn VARIANT DATA [ADAPTER]`, where DATA holds an unpacked IDX file and
-//! ADAPTER is the name of the adapter to run on.
+//! The Burn peer: `vae-burn VARIANT MODEL DATA [ADAPTER]`, where MODEL is `mlp` or `conv`, DATA
+//! holds an unpacked IDX file and ADAPTER is the name of the adapter to run on.
 //!
 //! Prints a line of JSON when it is ready; then trains as many epochs as each line of its input
 //! says, and answers with their seconds and mean losses.
@@ -9,51 +9,16 @@ use std::io::stdin;
 use std::path::Path;
 use std::time::Instant;
 
-use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::activation::{log_sigmoid, relu};
-use burn::tensor::{Device, DeviceType, Distribution, Int, Tensor, TensorData};
+use burn::tensor::{Device, DeviceType, Int, Tensor, TensorData};
 use serde_json::json;
 
+mod vae;
+
+use vae::Vae;
+
 const BATCH: usize = 128;
-const LATENT: usize = 20;
 const LEARNING_RATE: f64 = 1e-3;
-
-/// Burn initialises as PyTorch does.
-#[derive(Module, Debug)]
-struct Vae {
-    hidden: Linear,
-    latent: Linear,
-    expand: Linear,
-    logits: Linear,
-}
-
-impl Vae {
-    fn new(device: &Device) -> Self {
-        let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
-        Self {
-            hidden: linear(784, 400),
-            latent: linear(400, 2 * LATENT),
-            expand: linear(LATENT, 400),
-            logits: linear(400, 784),
-        }
-    }
-
-    /// Nats per image.
-    fn loss(&self, x: Tensor<2>) -> Tensor<1> {
-        let batch = x.dims()[0];
-        let latent = self.latent.forward(relu(self.hidden.forward(x.clone())));
-        let mean = latent.clone().narrow(1, 0, LATENT);
-        let log_variance = latent.narrow(1, LATENT, LATENT);
-        let noise = mean.random_like(Distribution::Normal(0.0, 1.0));
-        let z = mean.clone() + (log_variance.clone() * 0.5).exp() * noise;
-        let logits = self.logits.forward(relu(self.expand.forward(z)));
-        let recon = (logits.clone() * (-x + 1.0) - log_sigmoid(logits)).sum();
-        let kl = (mean.square() + log_variance.clone().exp() - log_variance - 1.0).sum() * 0.5;
-        (recon + kl) / batch as f64
-    }
-}
 
 struct Trainer {
     vae: Vae,
@@ -128,14 +93,14 @@ fn read_images(folder: &str, device: &Device) -> Result<Tensor<2>, Box<dyn Error
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, _, folder, adapter @ ..] = &arguments[..] else {
-        return Err("usage: vae-burn VARIANT DATA [ADAPTER]".into());
+    let [_, _, model, folder, adapter @ ..] = &arguments[..] else {
+        return Err("usage: vae-burn VARIANT MODEL DATA [ADAPTER]".into());
     };
     let (device, name) = open(adapter.first().map(String::as_str));
     device.seed(1);
     let images = read_images(folder, &device)?;
     device.sync()?;
-    let vae = Vae::new(&device);
+    let vae = Vae::new(model, &device).ok_or("MODEL is mlp or conv")?;
 
     // On a copy of the model, so that training begins from where the other peers' does.
     let first_batch = Tensor::<1, Int>::arange(0..BATCH as i64, &device);

@@ -1,0 +1,168 @@
+//! Models layer by layer: what is wrong with one, and what `inspect` says of it.
+
+use super::*;
+
+/// A configuration of these layers.
+fn model(encoder: &[&str], decoder: &[&str]) -> String {
+    let list = |layers: &[&str]| layers.join(",\n    ");
+    format!(
+        "[model]\nlatent = 2\nencoder = [\n    {}\n]\ndecoder = [\n    {}\n]\n\n[data]\npath = \
+         \"idx\"\n",
+        list(encoder),
+        list(decoder)
+    )
+}
+
+const IMAGE: [&str; 1] = ["{ linear = \"image\" }"];
+
+#[test]
+fn a_mistake_in_the_14th_of_20_layers_is_named() {
+    let place = Place::new();
+    let mut layers = vec!["{ linear = 16 }", "\"relu\""].repeat(10);
+    layers[13] = "{ conv2d = 8, kernel = 3 }";
+    place.write("deep.toml", model(&layers, &IMAGE));
+    let message = "error: deep.toml: encoder.13 (conv2d 8 kernel 3), layer 14 of 20: takes maps, and \
+                   is given 16 features; put { reshape = [channels, height, width] } before it";
+    place.fails(&["train", "--config", "deep.toml", "--out", "run"], 2, &[message]);
+    place.fails(&["inspect", "deep.toml"], 2, &["encoder.13 (conv2d 8 kernel 3), layer 14 of 20"]);
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
+    let place = Place::new();
+    let conv = "{ conv2d = 4, kernel = 3 }";
+    for (encoder, decoder, message) in [
+        (
+            vec![conv, "{ linear = 3 }"],
+            &IMAGE[..],
+            "encoder.1 (linear 3), layer 2 of 2: takes features, and is given maps of 4x6x6; put \"flatten\" before it",
+        ),
+        (
+            vec![conv],
+            &IMAGE,
+            "encoder: ends in maps of 4x6x6, and the latent variables are computed from features; put \"flatten\" at its end",
+        ),
+        (vec!["{ conv2d = 4, kernel = 9 }"], &IMAGE, "a kernel of 9 does not fit maps of 8x8"),
+        (vec!["{ conv2d = 4 }"], &IMAGE, "`kernel` is missing: give it a whole number"),
+        (
+            vec!["{ conv2d = 4, kernel = 0 }"],
+            &IMAGE,
+            "kernel = 0: must be a whole number from 1 to",
+        ),
+        (vec!["{ conv2d = 4, kernel = 3, padding = -1 }"], &IMAGE, "padding = -1: must be a whole"),
+        (vec!["{ max_pool2d = 9 }"], &IMAGE, "is given maps of 1x8x8, smaller than a window"),
+        (vec!["{ dropout = 1.5 }"], &IMAGE, "wants a probability from 0 up and below 1"),
+        (
+            vec!["{ residual = [{ linear = 3 }] }"],
+            &IMAGE,
+            "encoder.0.0 (linear 3), layer 1 of 1: takes features, and is given maps of 1x8x8",
+        ),
+        (
+            vec!["{ linear = 4 }", "{ residual = [{ linear = 3 }] }"],
+            &IMAGE,
+            "its layers make 3 of 4, and must keep the shape",
+        ),
+        (
+            vec!["{ linear = 4 }"],
+            &["{ linear = 60 }", "{ reshape = [4, 4, 4] }"],
+            "decoder.1 (reshape 4x4x4), layer 2 of 2: wants 64 features for that, and is given 60",
+        ),
+        (
+            vec!["{ linear = 4 }"],
+            &["{ linear = 60 }"],
+            "decoder: ends in 60, and the images are 1x8x8 (channels x height x width)",
+        ),
+        (
+            vec!["{ linear = 4 }"],
+            &[
+                "{ linear = 4 }",
+                "{ reshape = [1, 2, 2] }",
+                "{ conv_transpose2d = 1, kernel = 2, stride = 2, output_padding = 2 }",
+            ],
+            "output_padding = 2: must be below the stride, 2",
+        ),
+        (vec!["{ upsample = 16777216 }"], &IMAGE, "which is nothing, or too much"),
+        (
+            vec!["{ width = 3 }"],
+            &IMAGE,
+            "encoder.0 (width 3), layer 1 of 1: there is no such layer",
+        ),
+        (vec!["{ conv2d = [4], kernel = 3 }"], &IMAGE, "conv2d = 4: must be a whole number"),
+        (
+            vec!["{ conv2d = true, kernel = 3 }"],
+            &IMAGE,
+            "conv2d: must be a number, a word, a list of sizes or a list of layers",
+        ),
+        (vec!["3"], &IMAGE, "expected a layer, as in \"relu\" or { linear = 400 }"),
+    ] {
+        place.write("bad.toml", model(&encoder, decoder));
+        place.fails(&["train", "--config", "bad.toml", "--out", "run"], 2, &["bad.toml:", message]);
+    }
+}
+
+#[test]
+fn a_preset_that_the_images_do_not_fit_is_named() {
+    let Some(place) = place_with_adapter() else { return };
+    let message = "preset conv: decoder: ends in 1x28x28, and the images are 1x8x8";
+    place.fails(&["train", "--preset", "conv", "--data", "idx", "--out", "run"], 2, &[message]);
+    let message = "--size: is for image folders, not for the built-in digits; name one with --data";
+    place.fails(&["train", "--preset", "conv-rgb", "--out", "run"], 2, &[message]);
+}
+
+#[test]
+fn inspect_shows_layers_parameters_and_memory() {
+    let place = Place::new();
+    let table = place.ok(&["inspect", "conv", "--batch-size", "64"]);
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    for line in [
+        "encoder.0      conv2d 32 kernel 3 stride 2        32x14x14        320    0.113",
+        "encoder.4      flatten                                3136          0    0.000",
+        "latent         linear 40                                40     125480    0.251",
+        "memory for training at 64 images in a step, MiB",
+    ] {
+        assert!(table.contains(line), "no `{line}` in\n{table}");
+    }
+    let tiny = place.ok(&["inspect", "tiny.toml"]);
+    assert!(tiny.contains("images                                               1x8x8"), "{tiny}");
+    // 64 · 16 + 16, 16 · 4 + 4, 2 · 16 + 16 and 16 · 64 + 64
+    assert!(tiny.contains("   2244    "), "{tiny}");
+    assert!(tiny.contains(" 96 images"), "{tiny}");
+    let grey = place.ok(&["inspect", "tiny.toml", "--size", "5x7", "--channels", "3"]);
+    assert!(grey.contains("3x7x5"), "{grey}");
+    place.fails(
+        &["inspect", "absent"],
+        1,
+        &["absent: does not exist; give a TOML file, a run folder"],
+    );
+}
+
+#[test]
+fn inspect_knows_a_run() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("run", &["--max-steps", "1"]);
+    let run = place.ok(&["inspect", "run"]);
+    assert!(run.contains("decoder.2      linear \"image\""), "{run}");
+    assert!(run.contains("   2244    "), "{run}");
+}
+
+#[test]
+fn a_plain_autoencoder_has_no_samples() {
+    let Some(place) = place_with_adapter() else { return };
+    place.edit("tiny.toml", "[model]", "[model]\nvariational = false");
+    let said = place.train("run", &[]);
+    assert!(!said.contains("samples.png") && !said.contains("vae-gpu sample"), "{said}");
+    assert!(!place.path("run/samples.png").exists());
+    let message = "the model is a plain autoencoder, which has no prior to draw from";
+    place.fails(&["sample", "run"], 2, &[message]);
+    place.ok(&["reconstruct", "run"]);
+    let losses = place.ok(&["evaluate", "run"]);
+    assert!(losses.contains("nats per image = recon\n"), "{losses}");
+    // An older run's samples go with it.
+    place.edit("tiny.toml", "variational = false", "variational = true");
+    place.train("other", &[]);
+    assert!(place.path("other/samples.png").exists());
+    place.edit("tiny.toml", "variational = true", "variational = false");
+    place.train("other", &["--overwrite"]);
+    assert!(!place.path("other/samples.png").exists());
+}

@@ -1,0 +1,143 @@
+//! Every preset at sizes that are nobody's favourite, and what layers do in training alone.
+
+use vae_gpu::Preset;
+use vae_gpu::model::KlSchedule;
+use vae_gpu::ops::gather::Corruption;
+
+use super::*;
+
+/// `count` images of a preset's shape.
+fn images_for(preset: Preset, count: usize) -> Images {
+    let shape = preset.shape();
+    let pixel = |i: usize| (i * 37 % 251) as u8;
+    Images { shape, pixels: (0..count * shape.pixels()).map(pixel).collect() }
+}
+
+#[test]
+fn every_preset_trains_at_batch_1_at_one_that_does_not_divide_the_data_and_with_3_latents() {
+    let Some(gpu) = common::gpu() else { return };
+    for preset in Preset::ALL {
+        let train = images_for(preset, 5);
+        let data = Dataset { name: "odd".into(), test: Some(train.select(&[0, 1, 2])), train };
+        for (batch, latent) in [(1, 3), (3, 3)] {
+            let mut config = preset.config();
+            config.model.latent = latent;
+            (config.train.batch_size, config.train.epochs) = (batch, 1);
+            let trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default());
+            let mut trainer = trainer.unwrap();
+            let before = weights(&gpu, &trainer);
+            let what = format!("{}, batch {batch}", preset.name());
+            let report = trainer.epochs().next().unwrap().unwrap();
+            assert_eq!(report.step as usize, 5usize.div_ceil(batch), "{what}");
+            let losses = [Some(report.train_loss), report.val_loss];
+            assert!(losses.iter().flatten().all(|loss| loss.is_finite()), "{what}: {report:?}");
+            assert_eq!(report.unit_kl.len(), latent, "{what}");
+            assert_ne!(before, weights(&gpu, &trainer), "{what}: nothing has moved");
+            assert_eq!(trainer.model().reconstruct(&data.train).unwrap().len(), 5, "{what}");
+        }
+    }
+}
+
+/// A network of every layer.
+fn all_layers() -> Config {
+    let mut config: Config = toml::from_str(
+        r#"
+        [model]
+        latent = 3
+        encoder = [
+            { conv2d = 5, kernel = 3, padding = 1 }, "batch_norm", "silu",
+            { max_pool2d = 2 },
+            { residual = [{ conv2d = 5, kernel = 1 }, "tanh", { dropout = 0.2 }] },
+            { avg_pool2d = 2 },
+            "layer_norm", "relu", "flatten", { dropout = 0.3 }, { linear = 9 }, "elu",
+        ]
+        decoder = [
+            { linear = 20 }, "batch_norm", "relu", { reshape = [5, 2, 2] },
+            { conv_transpose2d = 3, kernel = 2, stride = 2 }, "gelu",
+            { upsample = 2 },
+            { conv2d = "image", kernel = 3, padding = 1 },
+        ]
+        "#,
+    )
+    .unwrap();
+    config.train.batch_size = 20;
+    config.train.epochs = 3;
+    config
+}
+
+#[test]
+fn a_resumed_run_of_every_layer_has_the_bits_of_an_uninterrupted_one() {
+    let Some(gpu) = common::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint.safetensors");
+    let mut config = all_layers();
+    config.model.kl_schedule = Some(KlSchedule::Cyclical { cycles: 2, ramp: 0.5 });
+    config.model.free_bits = 0.1;
+    config.model.corruption = Some(Corruption::Gaussian(0.2));
+    let mut whole = trainer(&gpu, &config, TrainOptions::default());
+    let reports: Vec<_> = whole.epochs().map(Result::unwrap).collect();
+
+    let options = TrainOptions { max_steps: Some(16), ..Default::default() };
+    let mut part = trainer(&gpu, &config, options);
+    part.epochs().for_each(|report| drop(report.unwrap()));
+    part.save_checkpoint(&checkpoint).unwrap();
+    let options = TrainOptions::default();
+    let mut rest = Trainer::resume(&gpu, &config, &data(), options, &checkpoint).unwrap();
+    let resumed: Vec<_> = rest.epochs().map(Result::unwrap).collect();
+    assert_eq!(weights(&gpu, &whole), weights(&gpu, &rest));
+    let statistics = |trainer: &Trainer| trainer.model().statistics().read(&gpu).unwrap();
+    assert_eq!(statistics(&whole), statistics(&rest));
+    for (a, b) in reports[1..].iter().zip(&resumed) {
+        assert_eq!((a.val_loss, &a.unit_kl), (b.val_loss, &b.unit_kl), "epoch {}", a.epoch);
+    }
+}
+
+#[test]
+fn a_saved_model_of_every_layer_evaluates_as_before() {
+    let Some(gpu) = common::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.safetensors");
+    let mut trainer = trainer(&gpu, &all_layers(), TrainOptions::default());
+    trainer.epochs().for_each(|report| drop(report.unwrap()));
+    trainer.model().save(&file, &trainer.config().train).unwrap();
+    let loaded = Vae::load(&gpu, &file).unwrap();
+    let evaluate = |model: &Vae| {
+        Evaluator::new(model, &images(37), 20, Noise::Seeded(1)).unwrap().run().unwrap()
+    };
+    assert_eq!(evaluate(trainer.model()), evaluate(&loaded));
+    assert_eq!(trainer.model().sample(5).unwrap(), loaded.sample(5).unwrap());
+}
+
+/// What draws in training does not in evaluation, whatever the batch.
+#[test]
+fn evaluation_of_every_layer_does_not_depend_on_the_batch() {
+    let Some(gpu) = common::gpu() else { return };
+    let mut trainer = trainer(&gpu, &all_layers(), TrainOptions::default());
+    trainer.epochs().for_each(|report| drop(report.unwrap()));
+    let run = |batch| {
+        let evaluator = Evaluator::new(trainer.model(), &images(37), batch, Noise::Mean);
+        evaluator.unwrap().run().unwrap().loss
+    };
+    for batch in [1, 5, 37] {
+        assert!((run(batch) / run(20) - 1.0).abs() < 1e-5, "{batch}");
+    }
+}
+
+#[test]
+fn a_layer_of_memory_is_what_inspect_says() {
+    let Some(gpu) = common::gpu() else { return };
+    for preset in Preset::ALL {
+        let config = preset.config();
+        let rows = config.train.batch_size;
+        let vae = Vae::new(&gpu, &config.model, preset.shape(), 1).unwrap();
+        let step = vae_gpu::train::TrainStep::new(&vae, &config.train, 10);
+        let mut plan = vae.plan();
+        let batch = vae.batch(&plan, rows);
+        step.record(&mut plan, &vae, &batch);
+        let real = 4 * plan.workspace().len() as u64;
+        let said = rows as u64 * vae.network().bytes();
+        // The parts of weights' gradients and of sums come on top.
+        assert!(said <= real + real / 10, "{}: {said} of {real}", preset.name());
+        assert!(real <= said + said / 3, "{}: {said} of {real}", preset.name());
+    }
+}
