@@ -47,7 +47,7 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;
     say!("adapter  {} ({})", gpu.report().name, gpu.report().kind);
     say!("batch    {batch}\n");
-    say!("{:<14} {:>24}  {:<19} {:>8} {:>8}", "product", "layer", "variant", "ms", "GFLOP/s");
+    say!("{:<15} {:>23}  {:<19} {:>8} {:>8}", "product", "layer", "variant", "ms", "GFLOP/s");
     let bar = ProgressBar::new_spinner().with_message("trying kernels");
     bar.enable_steady_tick(std::time::Duration::from_millis(100));
     vae.tune(args.level, batch, |problem, product, tuned| {
@@ -55,7 +55,7 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         let (ms, rate) = (1e3 * tuned.seconds, problem.flop(batch) / tuned.seconds / 1e9);
         bar.suspend(|| {
             let variant = &tuned.variant;
-            say!("{:<14} {layer:>24}  {variant:<19} {ms:>8.3} {rate:>8.1}", product);
+            say!("{:<15} {layer:>23}  {variant:<19} {ms:>8.3} {rate:>8.1}", product);
         });
     })?;
     bar.finish_and_clear();

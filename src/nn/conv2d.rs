@@ -57,10 +57,6 @@ impl Layer for Conv2d {
         ]
     }
 
-    fn is_fusible(&self) -> bool {
-        false
-    }
-
     fn problems(&self) -> Vec<Problem> {
         let Self { inputs, outputs, geometry, .. } = *self;
         vec![Problem::Conv { geometry, inputs, outputs, transposed: false }]

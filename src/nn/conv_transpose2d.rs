@@ -56,10 +56,6 @@ impl Layer for ConvTranspose2d {
         ]
     }
 
-    fn is_fusible(&self) -> bool {
-        false
-    }
-
     fn problems(&self) -> Vec<Problem> {
         let Self { inputs, outputs, geometry, .. } = *self;
         vec![Problem::Conv { geometry, inputs, outputs, transposed: true }]

@@ -94,6 +94,9 @@ impl TrainStep {
             matmul::backward_weight_step(
                 plan, "step", &layers, optimizer, state, parameter, moments,
             );
+            conv::backward_weight_step(
+                plan, "step", &convolutions, optimizer, state, parameter, moments,
+            );
         }
         report::accumulate(plan, "step", batch.rows, &forward.recon, &forward.kl, state);
     }
