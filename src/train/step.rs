@@ -95,7 +95,13 @@ impl TrainStep {
                 plan, "step", &layers, optimizer, state, parameter, moments,
             );
             conv::backward_weight_step(
-                plan, "step", &convolutions, optimizer, state, parameter, moments,
+                plan,
+                "step",
+                &convolutions,
+                optimizer,
+                state,
+                parameter,
+                moments,
             );
         }
         report::accumulate(plan, "step", batch.rows, &forward.recon, &forward.kl, state);
