@@ -1,0 +1,188 @@
+//! Which pixels a convolution joins, as the shaders are told.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::gpu::Tensor;
+use crate::ops::Extent;
+
+/// Which pixels of two maps a convolution joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Taps down, and across.
+    pub kernel: usize,
+    /// Pixels of the larger map from patch to patch.
+    pub stride: usize,
+    /// Zeros around the larger map.
+    pub padding: usize,
+    /// The input of a convolution, the output of a transposed one.
+    pub large: Extent,
+    /// The output of a convolution, the input of a transposed one.
+    pub small: Extent,
+}
+
+impl Geometry {
+    /// Of a convolution of a map of size `large`; `None` if it has no output.
+    pub fn convolution(
+        large: Extent,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    ) -> Option<Self> {
+        let side = |side: usize| Some((side + 2 * padding).checked_sub(kernel)? / stride + 1);
+        let small = Extent { height: side(large.height)?, width: side(large.width)? };
+        Some(Self { kernel, stride, padding, large, small })
+    }
+
+    /// Of a transposed convolution of a map of size `small`; `None` if it has no output, or if a
+    /// convolution of that would not be of size `small`, as with an `output_padding` of a stride or
+    /// more.
+    pub fn transposed(
+        small: Extent,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        output_padding: usize,
+    ) -> Option<Self> {
+        let side = |side: usize| {
+            let side = ((side - 1) * stride + kernel + output_padding).checked_sub(2 * padding)?;
+            (side > 0).then_some(side)
+        };
+        let large = Extent { height: side(small.height)?, width: side(small.width)? };
+        Self::convolution(large, kernel, stride, padding).filter(|geometry| geometry.small == small)
+    }
+
+    /// The weight's shape for maps of as many channels.
+    pub fn weight_shape(&self, small_channels: usize, large_channels: usize) -> [usize; 2] {
+        [small_channels, self.kernel * self.kernel * crate::gpu::padded(large_channels)]
+    }
+
+    /// The problem's name in [`crate::gpu::Choices`], whatever the batch.
+    pub fn problem(&self, form: &str, small_channels: usize, large_channels: usize) -> String {
+        let Self { kernel, stride, padding, large, small } = self;
+        let size = |e: &Extent, channels| format!("{channels}x{}x{}", e.height, e.width);
+        let (small, large) = (size(small, small_channels), size(large, large_channels));
+        format!("{form} {large} over {small} k{kernel} s{stride} p{padding}")
+    }
+
+    /// Images in a batch of the two maps; panics if they do not fit.
+    pub(super) fn batch(
+        &self,
+        label: &str,
+        small: &Tensor,
+        large: &Tensor,
+        weight: &Tensor,
+    ) -> usize {
+        let images = |map: &Tensor, extent: &Extent| {
+            let pixels = extent.height * extent.width;
+            assert!(map.rows().is_multiple_of(pixels), "{label}: a map of another size");
+            assert!(map.stride().is_multiple_of(4), "{label}: matrices must be padded");
+            map.rows() / pixels
+        };
+        let batch = images(small, &self.small);
+        assert_eq!(batch, images(large, &self.large), "{label}: batches differ");
+        let shape = self.weight_shape(small.columns(), large.columns());
+        assert_eq!(weight.shape(), shape, "{label}: shape of the weight");
+        // What the shaders divide, and by what: see patches.wgsl.
+        let limits = [small.extent().max(large.extent()) >> 31, shape[1] >> 21, self.stride >> 21];
+        assert_eq!(limits, [0; 3], "{label}: too large");
+        batch
+    }
+
+    /// The patches of the larger map.
+    pub(super) fn patches(&self, large: &Tensor) -> Patches {
+        let from = -(self.padding as i32);
+        Patches {
+            across: Divisor::new(self.small.width),
+            down: Divisor::new(self.small.height),
+            quads: Divisor::new(large.stride() / 4),
+            taps: Divisor::new(self.kernel),
+            height: self.large.height as i32,
+            width: self.large.width as i32,
+            step: self.stride as i32,
+            turn: 1,
+            top: from,
+            left: from,
+            pad: [0; 2],
+        }
+    }
+
+    /// The products of [`scatter`], each of pixels of the larger map a stride apart: the patches of
+    /// the smaller map that reach them.
+    pub(super) fn phases(&self, small: &Tensor, batch: usize) -> Vec<Phase> {
+        let axis = |large: usize| {
+            (0..self.stride.min(large)).map(move |pixel| {
+                // Of the pixels pixel + i · stride, the first tap, how many there are, and where in
+                // the smaller map it comes from for i = 0.
+                let first = (pixel + self.padding) % self.stride;
+                let taps = self.kernel.saturating_sub(first).div_ceil(self.stride);
+                let from = (pixel + self.padding) / self.stride;
+                (pixel, (large - pixel).div_ceil(self.stride), first, taps, from as i32)
+            })
+        };
+        let quads = small.stride() / 4;
+        let phase = |(y, down, first_y, taps_y, top), (x, across, first_x, taps_x, left)| Phase {
+            height: (batch * down * across) as u32,
+            depth: (4 * quads * taps_y * taps_x) as u32,
+            first_tap: (first_y * self.kernel + first_x) as u32,
+            first_pixel: (y * self.large.width + x) as u32,
+            patches: Patches {
+                across: Divisor::new(across),
+                down: Divisor::new(down),
+                quads: Divisor::new(quads),
+                taps: Divisor::new(taps_x),
+                height: self.small.height as i32,
+                width: self.small.width as i32,
+                step: 1,
+                turn: -1,
+                top,
+                left,
+                pad: [0; 2],
+            },
+        };
+        let across = |y| axis(self.large.width).map(move |x| phase(y, x));
+        axis(self.large.height).flat_map(across).collect()
+    }
+}
+
+/// As in `shaders/matmul/patches.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Divisor {
+    number: i32,
+    reciprocal: f32,
+}
+
+impl Divisor {
+    fn new(number: usize) -> Self {
+        Self { number: number as i32, reciprocal: 1.0 / number as f32 }
+    }
+}
+
+/// As in `shaders/matmul/patches.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub(super) struct Patches {
+    across: Divisor,
+    down: Divisor,
+    quads: Divisor,
+    taps: Divisor,
+    height: i32,
+    width: i32,
+    step: i32,
+    turn: i32,
+    top: i32,
+    left: i32,
+    pad: [u32; 2],
+}
+
+/// As in `shaders/matmul/scatter.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub(super) struct Phase {
+    /// Rows of its result.
+    pub height: u32,
+    depth: u32,
+    first_tap: u32,
+    first_pixel: u32,
+    patches: Patches,
+}
