@@ -65,7 +65,7 @@ fn images_train_and_are_drawn_of_which_a_whole_grid_does_not_fit() {
     // One side of images of which a hundred, the pictures' count, exceed the limit.
     let side = ((limit / 4 / 100) as f64).sqrt() as u32 + 1;
     place.write("large/train-images-idx3-ubyte", idx(3, side, side));
-    ["encoder", "decoder"].map(|chain| widen(&place, chain, 2));
+    ["encoder", "decoder"].iter().for_each(|chain| widen(&place, chain, 2));
     place.train("run", &["--data", "large", "--batch-size", "2", "--max-steps", "1"]);
     let (gap, columns) = (2, 10);
     let width = columns * (side + gap) + gap;

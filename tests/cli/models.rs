@@ -18,7 +18,7 @@ const IMAGE: [&str; 1] = ["{ linear = \"image\" }"];
 #[test]
 fn a_mistake_in_the_14th_of_20_layers_is_named() {
     let place = Place::new();
-    let mut layers = vec!["{ linear = 16 }", "\"relu\""].repeat(10);
+    let mut layers = ["{ linear = 16 }", "\"relu\""].repeat(10);
     layers[13] = "{ conv2d = 8, kernel = 3 }";
     place.write("deep.toml", model(&layers, &IMAGE));
     let message = "error: deep.toml: encoder.13 (conv2d 8 kernel 3), layer 14 of 20: takes maps, and \
