@@ -16,7 +16,7 @@ pub fn run(args: &PresetsArgs) -> Result<ExitCode> {
         Some(name) => say!("{}", name.parse::<Preset>()?.toml().trim_end()),
         None => {
             for preset in Preset::ALL {
-                say!("{:<9} {}", preset.name(), preset.summary());
+                say!("{:<11} {}", preset.name(), preset.summary());
             }
         }
     }

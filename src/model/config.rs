@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::ScheduleConfig;
+use super::{KlSchedule, ScheduleConfig};
 use crate::data::{Dataset, ReadOptions};
 use crate::error::{Error, Result};
 use crate::nn::{Chain, LayerSpec, Setting};
 use crate::ops::activation;
 use crate::ops::gather::Corruption;
-use crate::ops::latent::Divergence;
 use crate::ops::likelihood::Likelihood;
 use crate::ops::optimizer::Rule;
 
@@ -54,28 +53,6 @@ pub struct ModelConfig {
     pub encoder: Vec<LayerSpec>,
     /// Layers from the latent variables to the pixels.
     pub decoder: Vec<LayerSpec>,
-}
-
-/// What becomes of the KL divergence's weight β while training goes on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum KlSchedule {
-    /// It rises from 0 in so many epochs (Bowman 2016).
-    Warmup(f64),
-    /// It does so several times (Fu 2019).
-    Cyclical {
-        /// Times, over all epochs.
-        cycles: u32,
-        /// Share of a cycle in which it rises; then it stays.
-        ramp: f64,
-    },
-    /// It weighs the distance of the divergence from a capacity (Burgess 2018).
-    Capacity {
-        /// What the capacity rises to from 0.
-        nats: f64,
-        /// Epochs in which it does.
-        epochs: f64,
-    },
 }
 
 fn is_zero(value: &f64) -> bool {
@@ -285,30 +262,12 @@ impl ModelConfig {
             let what = format!("decoder: its last layer is \"{last}\"");
             require(false, &what, "this likelihood takes logits: leave that layer out")?;
         }
-        match &self.kl_schedule {
-            None => {}
-            Some(KlSchedule::Warmup(epochs)) => {
-                let what = format!("kl_schedule: warmup = {epochs}");
-                require(is_amount(*epochs), &what, "must be a number of epochs from 0 up")?;
-            }
-            Some(KlSchedule::Cyclical { cycles, ramp }) => {
-                let what = format!("kl_schedule: cycles = {cycles}");
-                require(*cycles > 0, &what, "must be at least 1")?;
-                let what = format!("kl_schedule: ramp = {ramp}");
-                require((0.0..=1.0).contains(ramp), &what, "must be a share from 0 to 1")?;
-            }
-            Some(KlSchedule::Capacity { nats, epochs }) => {
-                for (name, value) in [("nats", nats), ("epochs", epochs)] {
-                    let what = format!("kl_schedule: {name} = {value}");
-                    require(is_amount(*value), &what, "must be a number from 0 up")?;
-                }
-                let what = format!("free_bits = {}", self.free_bits);
-                require(
-                    self.free_bits == 0.0,
-                    &what,
-                    "does not go with a capacity: leave one out",
-                )?;
-            }
+        if let Some(schedule) = &self.kl_schedule {
+            schedule.check()?;
+            let capacity = matches!(schedule, KlSchedule::Capacity { .. });
+            let what = format!("free_bits = {}", self.free_bits);
+            let message = "does not go with a capacity: leave one out";
+            require(!capacity || self.free_bits == 0.0, &what, message)?;
         }
         if !self.variational {
             let none = self.kl_schedule.is_none() && self.free_bits == 0.0;
@@ -327,28 +286,9 @@ impl ModelConfig {
             None => Ok(()),
         }
     }
-
-    /// What the objective makes of the KL divergence where an epoch has `steps` steps and all of
-    /// training `epochs` epochs.
-    pub fn divergence(&self, steps: usize, epochs: u32) -> Divergence {
-        let of = |epochs: f64| (epochs * steps as f64).round().min(f64::from(u32::MAX)) as u32;
-        let plain =
-            Divergence { free_bits: self.free_bits, ..Divergence::weighted(self.kl_weight) };
-        match self.kl_schedule {
-            None => plain,
-            Some(KlSchedule::Warmup(epochs)) => Divergence { ramp: of(epochs), ..plain },
-            Some(KlSchedule::Cyclical { cycles, ramp }) => {
-                let cycle = f64::from(epochs) / f64::from(cycles);
-                Divergence { ramp: of(ramp * cycle), period: of(cycle).max(1), ..plain }
-            }
-            Some(KlSchedule::Capacity { nats, epochs }) => {
-                Divergence { capacity: Some(nats), ramp: of(epochs), ..plain }
-            }
-        }
-    }
 }
 
-fn is_amount(value: f64) -> bool {
+pub(super) fn is_amount(value: f64) -> bool {
     value.is_finite() && value >= 0.0
 }
 

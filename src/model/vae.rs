@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::ModelConfig;
 use super::network::{HEAD, LIKELIHOOD, LOG_SCALE, Network};
+use super::{ModelConfig, Running};
 use crate::data::ImageShape;
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::nn::{self, Draws, Layer, Layout, Parameters, Value};
 use crate::ops::latent::{self, Divergence};
 use crate::ops::matmul::{self, Problem, Product, Tune, Tuned};
-use crate::ops::{State, conv, loss};
+use crate::ops::{conv, loss};
 
 /// A variational autoencoder with its parameters on the adapter; a plain one where its configuration
 /// says so.
@@ -40,46 +40,6 @@ impl Batch {
     /// Whether what goes in is what is to come out.
     pub fn is_own_target(&self) -> bool {
         self.x.is_same(&self.target)
-    }
-}
-
-/// What adds up over an epoch, on the adapter.
-pub struct Running {
-    /// Both, in one buffer.
-    all: Tensor,
-    /// One [`State`].
-    pub state: Tensor,
-    /// See [`latent::STATISTICS`].
-    pub units: Tensor,
-}
-
-impl Running {
-    /// Zeros.
-    pub fn new(vae: &Vae) -> Self {
-        let units = latent::STATISTICS * vae.config.latent;
-        let all = Tensor::zeros(&vae.gpu, "running", &[Tensor::ALIGNMENT + units]);
-        let state = all.view(0, &[State::WORDS]);
-        Self { state, units: all.view(Tensor::ALIGNMENT, &[units]), all }
-    }
-
-    /// Goes on from `state` and `units`.
-    pub fn write(&self, gpu: &Gpu, state: &State, units: &[f32]) {
-        let mut words: Vec<u32> = bytemuck::cast_slice(&[*state]).to_vec();
-        words.resize(Tensor::ALIGNMENT, 0);
-        words.extend(units.iter().map(|unit| unit.to_bits()));
-        self.all.write(gpu, &words);
-    }
-
-    /// Waits for all steps and reads both.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::Gpu`] if the adapter fails.
-    pub fn read(&self, gpu: &Gpu) -> Result<(State, Vec<f32>)> {
-        let words: Vec<u32> = self.all.read(gpu)?;
-        let (state, units) = words.split_at(Tensor::ALIGNMENT);
-        let state = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&state[..State::WORDS]));
-        Ok((state, units.iter().map(|unit| f32::from_bits(*unit)).collect()))
     }
 }
 

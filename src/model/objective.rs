@@ -1,0 +1,73 @@
+//! How the KL divergence comes into the objective.
+
+use serde::{Deserialize, Serialize};
+
+use super::ModelConfig;
+use super::config::{is_amount, require};
+use crate::error::Result;
+use crate::ops::latent::Divergence;
+
+/// What becomes of the KL divergence's weight β while training goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum KlSchedule {
+    /// It rises from 0 in so many epochs (Bowman 2016).
+    Warmup(f64),
+    /// It does so several times (Fu 2019).
+    Cyclical {
+        /// Times, over all epochs.
+        cycles: u32,
+        /// Share of a cycle in which it rises; then it stays.
+        ramp: f64,
+    },
+    /// It weighs the distance of the divergence from a capacity (Burgess 2018).
+    Capacity {
+        /// What the capacity rises to from 0.
+        nats: f64,
+        /// Epochs in which it does.
+        epochs: f64,
+    },
+}
+
+impl KlSchedule {
+    pub(super) fn check(&self) -> Result<()> {
+        let amount = |name: &str, value: f64| {
+            let what = format!("kl_schedule: {name} = {value}");
+            require(is_amount(value), &what, "must be a number from 0 up")
+        };
+        match *self {
+            Self::Warmup(epochs) => amount("warmup", epochs),
+            Self::Cyclical { cycles, ramp } => {
+                let what = format!("kl_schedule: cycles = {cycles}");
+                require(cycles > 0, &what, "must be at least 1")?;
+                let what = format!("kl_schedule: ramp = {ramp}");
+                require((0.0..=1.0).contains(&ramp), &what, "must be a share from 0 to 1")
+            }
+            Self::Capacity { nats, epochs } => {
+                amount("nats", nats)?;
+                amount("epochs", epochs)
+            }
+        }
+    }
+}
+
+impl ModelConfig {
+    /// What the objective makes of the KL divergence where an epoch has `steps` steps and all of
+    /// training `epochs` epochs.
+    pub fn divergence(&self, steps: usize, epochs: u32) -> Divergence {
+        let of = |epochs: f64| (epochs * steps as f64).round().min(f64::from(u32::MAX)) as u32;
+        let plain =
+            Divergence { free_bits: self.free_bits, ..Divergence::weighted(self.kl_weight) };
+        match self.kl_schedule {
+            None => plain,
+            Some(KlSchedule::Warmup(epochs)) => Divergence { ramp: of(epochs), ..plain },
+            Some(KlSchedule::Cyclical { cycles, ramp }) => {
+                let cycle = f64::from(epochs) / f64::from(cycles);
+                Divergence { ramp: of(ramp * cycle), period: of(cycle).max(1), ..plain }
+            }
+            Some(KlSchedule::Capacity { nats, epochs }) => {
+                Divergence { capacity: Some(nats), ramp: of(epochs), ..plain }
+            }
+        }
+    }
+}
