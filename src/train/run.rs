@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{EpochReport, Trainer, plot};
+use super::{EpochReport, Trainer, plot, split};
 use crate::data::{Dataset, Images};
 use crate::error::{Error, Result};
 use crate::model::{Config, Vae};
@@ -224,7 +224,8 @@ fn config_file(path: &Path) -> Result<PathBuf> {
 }
 
 /// The first `count` of `images` and what `model` makes of them, for a grid of ten columns: a row
-/// of originals above the row of their reconstructions.
+/// of originals above the row of their reconstructions; in between, for a model that restores them,
+/// what it was given.
 ///
 /// # Errors
 ///
@@ -232,13 +233,16 @@ fn config_file(path: &Path) -> Result<PathBuf> {
 pub fn reconstructions(model: &Vae, images: &Images, count: usize) -> Result<Images> {
     let originals: Vec<usize> = (0..count.min(images.len())).collect();
     let originals = images.select(&originals);
-    let made = model.reconstruct(&originals)?;
-    let size = images.shape.pixels();
-    let row = COLUMNS * size;
+    let mut shown = vec![originals];
+    if let Some(corruption) = model.config().corruption {
+        shown.push(split::corrupted(model.gpu(), &shown[0], corruption)?);
+    }
+    shown.push(model.reconstruct(&shown[shown.len() - 1])?);
+    let row = COLUMNS * images.shape.pixels();
     let mut pixels = Vec::new();
-    for (original, made) in originals.pixels.chunks(row).zip(made.pixels.chunks(row)) {
-        for half in [original, made] {
-            pixels.extend_from_slice(half);
+    for first in (0..shown[0].pixels.len()).step_by(row) {
+        for kind in &shown {
+            pixels.extend_from_slice(&kind.pixels[first..kind.pixels.len().min(first + row)]);
             // A last row that is not full is filled up with black, to keep the pairs in line.
             pixels.resize(pixels.len().next_multiple_of(row), 0);
         }

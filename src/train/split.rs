@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::model::{Batch, Vae};
 use crate::nn::Shape;
-use crate::ops::gather::{self, Noise, Source};
-use crate::ops::{Extent, Stream};
+use crate::ops::gather::{self, Corruption, Noise, Source};
+use crate::ops::{Extent, State, Stream};
 
 /// Images on the adapter, packed four bytes to an element, and the order to take them in.
 pub(super) struct Split {
@@ -60,6 +60,23 @@ impl Split {
         }
         batch
     }
+}
+
+/// `images` as a denoising model is given them, by the same draws every time.
+pub(super) fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<Images> {
+    let split = Split::upload(gpu, images)?;
+    let (shape, mut plan) = (images.shape, Plan::new(gpu));
+    let x = plan.matrix(&[images.len(), shape.pixels()]);
+    let (none, state) = (plan.vector(1), State::tensor(gpu, "state"));
+    let extent = Extent { height: shape.height, width: shape.width };
+    let Split { images, order, .. } = &split;
+    let source = Source { images, order, channels: shape.channels, extent };
+    let corruption = Some((corruption, (0, Stream::CorruptEvaluate)));
+    gather::batch(&mut plan, "shown", &state, &source, &x, false, corruption, None, &none);
+    plan.run();
+    let values: Vec<f32> = x.read(gpu)?;
+    let pixels = values.iter().map(|v| (v * 255.0).round() as u8).collect();
+    Ok(Images { shape, pixels })
 }
 
 /// What corrupts the pixels of a batch whose other noise is `noise`.

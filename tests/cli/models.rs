@@ -147,6 +147,17 @@ fn inspect_knows_a_run() {
 }
 
 #[test]
+fn a_denoising_model_shows_what_it_was_given() {
+    let Some(place) = place_with_adapter() else { return };
+    place.edit("tiny.toml", "[model]", "[model]\ncorruption = { masking = 0.5 }");
+    place.train("run", &["--max-steps", "1"]);
+    // Four rows of originals, four of what became of them, four of what was made of that.
+    assert_eq!(png_size(place.path("run/reconstructions.png")), (102, 122));
+    place.ok(&["reconstruct", "run", "--count", "10", "--out", "one.png"]);
+    assert_eq!(png_size(place.path("one.png")), (102, 32));
+}
+
+#[test]
 fn a_plain_autoencoder_has_no_samples() {
     let Some(place) = place_with_adapter() else { return };
     place.edit("tiny.toml", "[model]", "[model]\nvariational = false");
