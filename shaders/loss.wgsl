@@ -32,13 +32,20 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> drawn: array<vec4<f32>>;
 @group(0) @binding(10) var<storage, read> state: State;
 
+const LARGEST_LOG = 13.815511; // of 1e6
+
 struct Scale { scale: f32, rate: f32, constant: f32 }
+
+// The learnt logarithm, within what fixed scales may be: see ops::likelihood::SCALES.
+fn bounded_scale() -> f32 {
+    return clamp(log_scale[0], -LARGEST_LOG, LARGEST_LOG);
+}
 
 fn current_scale(p: Params) -> Scale {
     if p.learnt == 0u {
         return Scale(p.scale, p.rate, p.constant);
     }
-    let s = log_scale[0];
+    let s = bounded_scale();
     return Scale(exp(s), exp(-p.power * s), p.constant + s);
 }
 
@@ -157,8 +164,12 @@ fn backward_scale(@builtin(local_invocation_index) lane: u32) {
     }
     sum = workgroup_sum(lane, sum);
     if lane == 0u {
-        let constant = p.constant + log_scale[0];
-        dlog_scale[0] = p.pixels * (1.0 + p.power * constant) - p.power * sum;
+        let constant = p.constant + bounded_scale();
+        let gradient = p.pixels * (1.0 + p.power * constant) - p.power * sum;
+        // At either end nothing moves it further: perfect pixels would let it fall for ever.
+        let ends = log_scale[0] <= -LARGEST_LOG && gradient > 0.0
+            || log_scale[0] >= LARGEST_LOG && gradient < 0.0;
+        dlog_scale[0] = select(gradient, 0.0, ends);
     }
 }
 

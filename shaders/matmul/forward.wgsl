@@ -13,7 +13,7 @@ fn right_rows(p: Product, column: u32) -> vec4<u32> {
 var<private> added: vec4<f32>;
 
 fn begin_column(p: Product, column: u32) {
-    added = bias[column / 4u];
+    added = bias[min(column, p.width - 1u) / 4u]; // a tile may be wider than the result
 }
 
 fn finish(p: Product, row: u32, column: u32, value: vec4<f32>) {

@@ -1,6 +1,6 @@
 //! The convolutions, beside dense products of like sizes.
 
-use super::ops::{state, tensor, time};
+use super::ops::{state, time};
 use super::{Row, Suite, matmul as dense};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
@@ -199,7 +199,7 @@ pub(super) fn sums(suite: &mut Suite, operation: &str) -> Result<()> {
     for shape in [[8, 64 * 9 * 32], [64, 64 * 9 * 32]] {
         let mut plan = Plan::new(&gpu);
         let parts = plan.matrix(&shape);
-        let result = tensor(&gpu, 1, &shape[1..]);
+        let result = Tensor::zeros(&gpu, "bench", &shape[1..]);
         let sum = Sum { parts: parts.clone(), offset: 0, result: result.clone() };
         let moments = [(); 2].map(|()| Tensor::zeros(&gpu, "bench", &shape[1..]));
         // A parameter and two moments are read and written.

@@ -32,7 +32,11 @@ impl Tensors {
         Self {
             read: [1, 2, 3].map(|seed| tensor(gpu, seed, &shape)),
             written: [(); 3].map(|()| Tensor::zeros(gpu, "bench", &shape)),
-            small: [4, 5, 6, 7, 8, 9].map(positive),
+            small: [4, 5, 0, 0, 8, 9].map(|seed| match seed {
+                // Gradients, which are zero until they are computed.
+                0 => Tensor::zeros(gpu, "bench", &[parameters]),
+                seed => positive(seed),
+            }),
         }
     }
 }
@@ -49,14 +53,14 @@ pub(super) fn batch_norm(suite: &mut Suite, operation: &str) -> Result<()> {
             batch::forward(plan, "bench", x, parameters, running, ACTIVATION, pre, y)
         };
         let mut plan = Plan::new(&gpu);
-        let (moved, output) = match operation {
+        let (moved, outputs) = match operation {
             "batch_norm.forward" => {
                 forward(&mut plan);
-                (3, y)
+                (3, vec![y])
             }
             "batch_norm.evaluate" => {
                 batch::evaluate(&mut plan, "bench", x, parameters, running, ACTIVATION, pre, y);
-                (3, y)
+                (3, vec![y])
             }
             _ => {
                 let mut first = Plan::new(&gpu);
@@ -66,11 +70,11 @@ pub(super) fn batch_norm(suite: &mut Suite, operation: &str) -> Result<()> {
                 batch::backward(
                     &mut plan, "bench", dy, x, &moments, weight, ACTIVATION, before, gradients, dx,
                 );
-                (4, dx)
+                (4, vec![dx, dweight, dbias])
             }
         };
         let work = [0.0, 4.0 * (moved * x.len()) as f64];
-        time(suite, operation, (&[BATCH, side, side, channels], ""), work, &[output], &plan)?;
+        time(suite, operation, (&[BATCH, side, side, channels], ""), work, &outputs, &plan)?;
     }
     Ok(())
 }
@@ -88,27 +92,27 @@ pub(super) fn layer_norm(suite: &mut Suite, operation: &str) -> Result<()> {
         let moments =
             layer::forward(&mut first, "bench", extent, x, parameters, ACTIVATION, pre, y);
         let mut plan = Plan::new(&gpu);
-        let (moved, output) = match operation {
+        let (moved, outputs) = match operation {
             "layer_norm.forward" => {
                 plan = first;
-                (3, y)
+                (3, vec![y])
             }
             "layer_norm.backward_input" => {
                 first.run();
                 layer::backward_input(
                     &mut plan, "bench", extent, dy, x, &moments, weight, ACTIVATION, before, dx,
                 );
-                (4, dx)
+                (4, vec![dx])
             }
             _ => {
                 first.run();
                 let gradients = [dweight, dbias];
                 layer::backward_weight(&mut plan, "bench", extent, dy, x, &moments, gradients);
-                (2, dweight)
+                (2, vec![dweight, dbias])
             }
         };
         let work = [0.0, 4.0 * (moved * x.len()) as f64];
-        time(suite, operation, (&[BATCH, side, side, channels], ""), work, &[output], &plan)?;
+        time(suite, operation, (&[BATCH, side, side, channels], ""), work, &outputs, &plan)?;
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ fn is_alive(gpu: &Gpu, tensor: &Tensor) -> Result<bool> {
     Ok(values.iter().all(|v| v.is_finite()) && values.iter().any(|&v| v != 0.0))
 }
 
-/// Times a plan of one dispatch, whose `outputs` are checked; `work` is the additions and
+/// Times a plan, whose `outputs` are checked; `work` is the additions and
 /// multiplications, and the bytes read and written.
 pub(super) fn time(
     suite: &mut Suite,

@@ -138,7 +138,7 @@ fn print_step(step: &Step, heading: &mut String) {
     let shares = [step.launch_share, step.arithmetic_share, step.memory_share, step.waiting_share];
     let [launch, arithmetic, memory, waiting] = shares.map(percent);
     say!(
-        "  {:<8} {:>5} {:>5} {} {:>9} {:>8} {launch:>6} {arithmetic:>5} {memory:>4} {waiting:>4}",
+        " {:<11} {:>4} {:>4} {} {:>9} {:>8} {launch:>6} {arithmetic:>5} {memory:>4} {waiting:>4}",
         step.operation.trim_start_matches("step."),
         step.batch,
         step.dispatches,

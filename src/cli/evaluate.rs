@@ -97,6 +97,9 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         say!("images  {count:>10}  {}", split.name);
         say!("loss    {:>10.4}  nats per image{}", losses.loss, objective(model.config()));
         say!("recon   {:>10.4}", losses.recon);
+        if !model.config().variational {
+            return Ok(ExitCode::SUCCESS);
+        }
         say!("kl      {:>10.4}", losses.kl);
         let latent = losses.unit_kl.len();
         say!("active  {:>10}  of {latent} latent variables", losses.active_units);

@@ -8,7 +8,7 @@ use vae_gpu::model::{Network, Row, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::{Config, Error, ImageShape, Preset, Result};
 
-use super::size;
+use super::{named, size};
 
 #[derive(Args)]
 pub struct InspectArgs {
@@ -40,7 +40,7 @@ pub fn run(args: &InspectArgs) -> Result<ExitCode> {
     let (mut config, data) = args.read()?;
     config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
     config.check()?;
-    let network = Network::new(&config.model, data.shape)?;
+    let network = Network::new(&config.model, data.shape).map_err(named(&args.what))?;
     print_layers(&network.rows(), data.shape);
     print_memory(&network, &config, &data);
     Ok(ExitCode::SUCCESS)
@@ -70,8 +70,12 @@ impl InspectArgs {
             None => Config::read(&self.what)?,
         };
         if self.size.is_some() || self.channels.is_some() {
-            let [width, height] = self.size.map_or([28, 28], |(width, height)| [width, height]);
-            let shape = ImageShape { width, height, channels: self.channels.unwrap_or(1) };
+            let of_model = known.unwrap_or(ImageShape { width: 28, height: 28, channels: 1 });
+            let of_model = (of_model.width, of_model.height);
+            let (width, height) = self.size.or(config.data.size).unwrap_or(of_model);
+            let channels = self.channels.or(config.data.channels);
+            let channels = channels.or(known.map(|shape| shape.channels)).unwrap_or(1);
+            let shape = ImageShape { width, height, channels };
             shape.check()?;
             return Ok((config, Data { shape, count: None }));
         }
@@ -107,8 +111,7 @@ fn print_layers(rows: &[Row], image: ImageShape) {
         lines.for_each(|line| say!("{:<14}   {line}", ""));
     }
     let parameters: usize = rows.iter().map(|row| row.parameters).sum();
-    let flop: u64 = rows.iter().map(|row| row.flop).sum();
-    let flop = flop as f64 / 1e6;
+    let flop = rows.iter().map(|row| row.flop as f64).sum::<f64>() / 1e6;
     say!("{:<14} {:<32} {:>10} {parameters:>10} {flop:>8.3}", "together", "", "");
 }
 
@@ -134,8 +137,15 @@ fn print_memory(network: &Network, config: &Config, data: &Data) {
     let batch = config.train.batch_size;
     let parameters = network.parameters().bytes();
     say!("\nmemory for training at {batch} images in a step, MiB");
-    say!("parameters  {:>9.1}  and twice as much for the optimizer", mib(parameters));
-    say!("activations {:>9.1}  and their gradients", mib(batch as u64 * network.bytes()));
+    let stored = config.train.clip_norm.is_some() || !network.is_fusible();
+    let more = if stored {
+        "twice for the optimizer, once for gradients"
+    } else {
+        "twice for the optimizer"
+    };
+    say!("parameters  {:>9.1}  and as much {more}", mib(parameters));
+    let activations = network.bytes().saturating_mul(batch as u64);
+    say!("activations {:>9.1}  and their gradients", mib(activations));
     let pixels = data.shape.pixels() as u64;
     match data.count {
         Some(count) => say!("data        {:>9.1}  {count} images", mib(count as u64 * pixels)),

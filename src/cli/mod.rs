@@ -149,3 +149,8 @@ fn say(line: std::fmt::Arguments) {
 fn wrote(out: &Path) {
     say!("wrote {}", out.display());
 }
+
+/// Puts what describes a model before what is wrong with it.
+fn named(what: impl AsRef<Path>) -> impl FnOnce(Error) -> Error {
+    move |error| Error::Usage(format!("{}: {error}", what.as_ref().display()))
+}

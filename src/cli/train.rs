@@ -14,7 +14,7 @@ use vae_gpu::model::Network;
 use vae_gpu::train::{EpochReport, Progress, RunFolder};
 use vae_gpu::{Config, Dataset, Error, Preset, Result, TrainOptions, Trainer, Tune};
 
-use super::{AdapterArgs, INTERRUPTED, size};
+use super::{AdapterArgs, INTERRUPTED, named, size};
 
 /// A run is saved after an epoch if the last time is longer ago than this.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
@@ -112,13 +112,11 @@ impl TrainArgs {
         Ok(config)
     }
 
-    /// A mistake in the model, behind the name of what describes it.
-    fn named(&self, error: Error) -> Error {
-        match (&self.config, &self.preset) {
-            (Some(file), _) => Error::Usage(format!("{}: {error}", file.display())),
-            (None, Some(preset)) => Error::Usage(format!("preset {preset}: {error}")),
-            (None, None) => error,
-        }
+    /// What describes the model.
+    fn source(&self) -> PathBuf {
+        let run = self.resume.as_ref().map(|run| run.join("config.toml"));
+        let preset = || format!("preset {}", self.preset.as_deref().unwrap_or("mlp")).into();
+        self.config.clone().or(run).unwrap_or_else(preset)
     }
 
     /// `--out`, or a folder under `runs` that is not taken.
@@ -145,11 +143,20 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         RunFolder::check(out, args.overwrite)?;
     }
     let resumed = args.resume.as_ref().map(RunFolder::open).transpose()?;
+    let preset = args.preset.as_ref().map(|name| name.parse::<Preset>()).transpose()?;
+    if let (Some(preset), true) = (preset, config.data.is_builtin())
+        && preset.shape().channels == 3
+    {
+        let (name, shape) = (preset.name(), preset.shape());
+        return Err(Error::Usage(format!(
+            "preset {name}: takes images of {shape}; name a folder of them with --data"
+        )));
+    }
     let mut data = config.data.read()?;
     if let Some(fraction) = config.data.validation {
         data = data.hold_out(fraction, config.train.seed)?;
     }
-    Network::new(&config.model, data.shape()).map_err(|e| args.named(e))?;
+    Network::new(&config.model, data.shape()).map_err(named(args.source()))?;
     let gpu = adapter.open()?;
     let options =
         TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };
@@ -190,9 +197,8 @@ fn train(
 ) -> Result<ExitCode> {
     let epochs = trainer.config().train.epochs;
     let mut saved = Instant::now();
-    say!(
-        "\nepoch    train     test    recon       kl active   seconds   images/s  (nats an image)"
-    );
+    say!("\nlosses in nats per image");
+    say!("epoch    train     test    recon       kl active   seconds   images/s");
     loop {
         let bar = bar(epochs, trainer.steps_per_epoch());
         let report = trainer.epoch(|progress: Progress| {
@@ -207,7 +213,7 @@ fn train(
         let Some(report) = report? else { break };
         check_finite(run.path(), &report)?;
         if report.complete || trainer.is_finished() {
-            print_row(&report);
+            print_row(&report, trainer.config().model.variational);
             run.push(report);
         }
         let stop = interrupted.load(Relaxed);
@@ -244,15 +250,18 @@ fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run: &R
 }
 
 /// A line of the table; recon and kl are those of the test split, or else of training.
-fn print_row(report: &EpochReport) {
+fn print_row(report: &EpochReport, variational: bool) {
+    // A plain autoencoder has neither.
+    let none = || "-".to_string();
+    let kl = report.val_kl.unwrap_or(report.train_kl);
+    let kl = if variational { format!("{kl:.2}") } else { none() };
+    let active = if variational { report.active_units.to_string() } else { none() };
     let test = report.val_loss.map_or("-".into(), |loss| format!("{loss:.2}"));
     say!(
-        "{:>5} {:>8.2} {test:>8} {:>8.2} {:>8.2} {:>6} {:>9.1} {:>10.0}",
+        "{:>5} {:>8.2} {test:>8} {:>8.2} {kl:>8} {active:>6} {:>9.1} {:>10.0}",
         report.epoch,
         report.train_loss,
         report.val_recon.unwrap_or(report.train_recon),
-        report.val_kl.unwrap_or(report.train_kl),
-        report.active_units,
         report.seconds,
         report.images_per_second,
     );

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::ProgressBar;
+use vae_gpu::model::Network;
 use vae_gpu::{Config, Error, Preset, Result, Tune, Vae};
 
-use super::AdapterArgs;
+use super::{AdapterArgs, named};
 
 #[derive(Args)]
 pub struct TuneArgs {
@@ -42,9 +43,15 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     config.data.path = args.data.clone().unwrap_or(config.data.path);
     config.check()?;
     let shape = config.data.read()?.shape();
+    let source = args
+        .config
+        .clone()
+        .unwrap_or_else(|| format!("preset {}", args.preset.as_deref().unwrap_or("mlp")).into());
+    Network::new(&config.model, shape).map_err(named(source))?;
     let gpu = adapter.open()?;
     let batch = config.train.batch_size;
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;
+    vae.check_batch(batch)?;
     say!("adapter  {} ({})", gpu.report().name, gpu.report().kind);
     say!("batch    {batch}\n");
     say!("{:<15} {:>23}  {:<19} {:>8} {:>8}", "product", "layer", "variant", "ms", "GFLOP/s");

@@ -289,7 +289,8 @@ impl ModelConfig {
 }
 
 pub(super) fn is_amount(value: f64) -> bool {
-    value.is_finite() && value >= 0.0
+    // As the adapter has it.
+    (value as f32).is_finite() && value >= 0.0
 }
 
 pub(super) fn require(holds: bool, what: &str, message: &str) -> Result<()> {

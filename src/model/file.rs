@@ -162,7 +162,13 @@ impl Vae {
             let message = "is a checkpoint; give the model.safetensors beside it";
             return Err(Error::run(path, message));
         }
-        let mut vae = Self::uninitialised(gpu, &file.header.model, file.header.image)?;
+        let vae = Self::uninitialised(gpu, &file.header.model, file.header.image);
+        let mut vae = vae.map_err(|e| match e {
+            Error::Usage(message) => {
+                Error::run(path, format!("has an impossible config: {message}"))
+            }
+            other => other,
+        })?;
         vae.set_choices(file.header.choices.clone());
         file.load_parameters(gpu, "", vae.parameters())?;
         file.load_parameters(gpu, "", vae.statistics())?;

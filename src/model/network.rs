@@ -25,6 +25,10 @@ pub struct Network {
     likelihood_scale: bool,
 }
 
+/// Terms of a dot product that every adapter adds up: llvmpipe runs an invocation's loops for 65,535
+/// rounds in all (`LP_MAX_TGSI_LOOP_ITERATIONS` of Mesa), of four terms each, and then leaves them.
+pub(super) const LONGEST_SUM: usize = 4 * 65_000;
+
 /// Name of the layer between the encoder and the decoder.
 pub const HEAD: &str = "latent";
 /// What the likelihood's own parameter belongs to.
@@ -112,6 +116,16 @@ impl Network {
         !self.likelihood_scale && self.layers().all(|(_, layer)| layer.is_fusible())
     }
 
+    /// A fully connected layer with sums longer than [`LONGEST_SUM`].
+    pub(super) fn too_deep(&self) -> Option<&str> {
+        let deep = |problem: &Problem| match problem {
+            Problem::Dense { inputs, outputs } => *inputs.max(outputs) > LONGEST_SUM,
+            Problem::Conv { .. } => false,
+        };
+        let mut layers = self.layers();
+        layers.find(|(_, layer)| layer.problems().iter().any(deep)).map(|(label, _)| label)
+    }
+
     /// The matrix products of a training step, each once.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = Vec::new();
@@ -138,6 +152,12 @@ impl Network {
         };
         let head = row(HEAD, &format!("linear {}", self.head.outputs), &self.head);
         [chain(&self.encoder), vec![head], chain(&self.decoder)].concat()
+    }
+
+    /// Bytes of the largest value between two layers, for an image.
+    pub fn largest_bytes(&self) -> u64 {
+        let values = self.layers().map(|(_, layer)| layer.output().bytes());
+        values.chain([self.input.bytes()]).max().expect("there is the head")
     }
 
     /// Bytes that a training step computes for an image: pixels, each layer's values and their

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::network::{HEAD, LIKELIHOOD, LOG_SCALE, Network};
+use super::network::{HEAD, LIKELIHOOD, LOG_SCALE, LONGEST_SUM, Network};
 use super::{ModelConfig, Running};
 use crate::data::ImageShape;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::nn::{self, Draws, Layer, Layout, Parameters, Value};
 use crate::ops::latent::{self, Divergence};
@@ -84,6 +84,13 @@ impl Vae {
     ) -> Result<Self> {
         config.check()?;
         let network = Network::new(config, shape)?;
+        if let (Some(label), true) = (network.too_deep(), gpu.report().is_software()) {
+            return Err(Error::Gpu(format!(
+                "{label}: sums of more than {LONGEST_SUM} terms come out wrong on the software adapter \
+                 {}; use smaller layers, or a GPU",
+                gpu.report().name
+            )));
+        }
         let zeros = |label: &str, layout: Layout| {
             gpu.check_fits("the model", layout.bytes(), layout.bytes(), "use smaller layers")?;
             Ok(Parameters::zeros(gpu, label, &Arc::new(layout)))
@@ -107,6 +114,18 @@ impl Vae {
     /// Its layers.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// Fails unless training on `rows` images at a time fits the adapter, as far as that is known
+    /// without recording it.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`] naming the limit.
+    pub fn check_batch(&self, rows: usize) -> Result<()> {
+        let of = |bytes: u64| bytes.saturating_mul(rows as u64);
+        let (all, largest) = (self.network.bytes(), self.network.largest_bytes());
+        self.gpu.check_fits("a training step", of(all), of(largest), "use a smaller --batch-size")
     }
 
     /// Finds the fastest variants of its kernels for batches of `batch`, and takes them: see

@@ -1,7 +1,7 @@
 //! The convolutional layer.
 
 use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
-use crate::gpu::Tensor;
+use crate::gpu::{Tensor, padded};
 use crate::ops::Extent;
 use crate::ops::conv::{self, Geometry, WeightGradient};
 use crate::ops::matmul::Problem;
@@ -27,9 +27,13 @@ pub(super) fn build(
     build: &Build,
 ) -> Result<Box<dyn Layer>, String> {
     let (inputs, extent) = super::map(input)?;
-    let outputs = spec.size(build.image.columns())?;
+    let outputs = spec.size(Some(build.image.columns()))?;
     let [kernel, stride, padding] = window(spec)?;
+    super::check_weight(&[outputs, padded(inputs), kernel, kernel])?;
     let geometry = Geometry::convolution(extent, kernel, stride, padding);
+    if geometry.is_some_and(|geometry| !geometry.is_possible(inputs)) {
+        return Err(format!("a kernel of {kernel} over {inputs} channels is too large"));
+    }
     let geometry = geometry.ok_or_else(|| {
         let Extent { height, width } = extent;
         format!("a kernel of {kernel} does not fit maps of {height}x{width}, padding {padding}")
@@ -63,9 +67,7 @@ impl Layer for Conv2d {
     }
 
     fn activate(&mut self, name: &'static str) -> bool {
-        let free = self.activation.is_none();
-        self.activation.get_or_insert(name);
-        free
+        super::take(&mut self.activation, name)
     }
 
     fn flop(&self) -> u64 {

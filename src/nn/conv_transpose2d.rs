@@ -1,7 +1,7 @@
 //! The transposed convolution.
 
 use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value, conv2d};
-use crate::gpu::Tensor;
+use crate::gpu::{Tensor, padded};
 use crate::ops::Extent;
 use crate::ops::conv::{self, Geometry, WeightGradient};
 use crate::ops::matmul::Problem;
@@ -22,13 +22,17 @@ pub(super) fn build(
     build: &Build,
 ) -> Result<Box<dyn Layer>, String> {
     let (inputs, extent) = super::map(input)?;
-    let outputs = spec.size(build.image.columns())?;
+    let outputs = spec.size(Some(build.image.columns()))?;
     let [kernel, stride, padding] = conv2d::window(spec)?;
+    super::check_weight(&[inputs, padded(outputs), kernel, kernel])?;
     let more = spec.integer("output_padding", 0, Some(0))?;
     if more >= stride {
         return Err(format!("output_padding = {more}: must be below the stride, {stride}"));
     }
     let geometry = Geometry::transposed(extent, kernel, stride, padding, more);
+    if geometry.is_some_and(|geometry| !geometry.is_possible(outputs)) {
+        return Err(format!("a kernel of {kernel} over {outputs} channels is too large"));
+    }
     let geometry = geometry.ok_or_else(|| {
         let Extent { height, width } = extent;
         format!("makes nothing of maps of {height}x{width}: padding {padding} is too much")
@@ -62,9 +66,7 @@ impl Layer for ConvTranspose2d {
     }
 
     fn activate(&mut self, name: &'static str) -> bool {
-        let free = self.activation.is_none();
-        self.activation.get_or_insert(name);
-        free
+        super::take(&mut self.activation, name)
     }
 
     fn flop(&self) -> u64 {

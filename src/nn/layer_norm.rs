@@ -48,9 +48,7 @@ impl Layer for LayerNorm {
     }
 
     fn activate(&mut self, name: &'static str) -> bool {
-        let free = self.activation.is_none();
-        self.activation.get_or_insert(name);
-        free
+        super::take(&mut self.activation, name)
     }
 
     fn bytes(&self) -> u64 {

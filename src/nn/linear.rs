@@ -21,7 +21,8 @@ pub(super) fn build(
     input: Shape,
     build: &Build,
 ) -> Result<Box<dyn Layer>, String> {
-    let (inputs, outputs) = (super::features(input)?, spec.size(build.image.values())?);
+    let (inputs, outputs) = (super::features(input)?, spec.size(Some(build.image.values()))?);
+    super::check_weight(&[inputs, outputs])?;
     Ok(Box::new(Linear { inputs, outputs, activation: None }))
 }
 
@@ -43,9 +44,7 @@ impl Layer for Linear {
     }
 
     fn activate(&mut self, name: &'static str) -> bool {
-        let free = self.activation.is_none();
-        self.activation.get_or_insert(name);
-        free
+        super::take(&mut self.activation, name)
     }
 
     fn flop(&self) -> u64 {

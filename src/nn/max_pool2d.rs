@@ -19,7 +19,7 @@ pub(super) fn window(
     input: Shape,
 ) -> Result<(usize, Extent, Window, Extent), String> {
     let (channels, extent) = super::map(input)?;
-    let kernel = spec.size(1)?;
+    let kernel = spec.size(None)?;
     let stride = spec.integer("stride", 1, Some(kernel))?;
     let padding = spec.integer("padding", 0, Some(0))?;
     if kernel > Window::LARGEST {

@@ -241,6 +241,31 @@ fn check_options(spec: &LayerSpec, options: &[&str], sized: bool) -> Result<(), 
     }
 }
 
+/// Values that a weight may have: products of two such numbers stay within 64 bits.
+const LARGEST_WEIGHT: usize = 1 << 30;
+
+/// Fails on a weight of more values than any adapter holds.
+fn check_weight(sizes: &[usize]) -> Result<(), String> {
+    let product = sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+    match product.is_some_and(|product| product <= LARGEST_WEIGHT) {
+        true => Ok(()),
+        false => {
+            let sizes: Vec<_> = sizes.iter().map(usize::to_string).collect();
+            Err(format!(
+                "wants a weight of {} values, more than any adapter holds",
+                sizes.join("x")
+            ))
+        }
+    }
+}
+
+/// Takes `name` on as the activation of a layer that has none yet.
+fn take(activation: &mut Option<&'static str>, name: &'static str) -> bool {
+    let free = activation.is_none();
+    activation.get_or_insert(name);
+    free
+}
+
 /// The size of an input that must be features.
 fn features(input: Shape) -> Result<usize, String> {
     match input {

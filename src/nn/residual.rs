@@ -3,7 +3,7 @@
 use super::{
     Backward, Build, Chain, Forward, Layer, LayerSpec, Origin, ParameterSpec, Setting, Shape, Value,
 };
-use crate::gpu::Tensor;
+use crate::gpu::{Plan, Tensor};
 use crate::ops::matmul::Problem;
 use crate::ops::{activate, add};
 
@@ -19,7 +19,13 @@ pub(super) fn build(
     input: Shape,
     build: &Build,
 ) -> Result<Box<dyn Layer>, String> {
-    let Some(Setting::Layers(layers)) = &spec.size else {
+    let layers = match &spec.size {
+        Some(Setting::Layers(layers)) => Some(&layers[..]),
+        // What an empty list parses as.
+        Some(Setting::Integers(sizes)) if sizes.is_empty() => Some(&[][..]),
+        _ => None,
+    };
+    let Some(layers) = layers else {
         return Err(
             "wants a list of layers, as in { residual = [{ linear = 64 }, \"relu\"] }".into()
         );
@@ -36,6 +42,24 @@ pub(super) fn build(
 }
 
 impl Residual {
+    /// `tensor`, or a copy where layers that have nothing to do have handed `other` on: kernels take
+    /// no tensor twice.
+    fn apart(
+        &self,
+        plan: &mut Plan,
+        batch: usize,
+        label: &str,
+        tensor: &Tensor,
+        other: &Tensor,
+    ) -> Tensor {
+        if !tensor.is_same(other) {
+            return tensor.clone();
+        }
+        let copy = self.output().tensor(plan, batch);
+        activate::forward(plan, label, tensor, None, &copy);
+        copy
+    }
+
     /// Names within the block: its chain's begin with its own label.
     fn own(&self, specs: Vec<ParameterSpec>) -> Vec<ParameterSpec> {
         let prefix = self.label.len() + 1;
@@ -66,9 +90,7 @@ impl Layer for Residual {
     }
 
     fn activate(&mut self, name: &'static str) -> bool {
-        let free = self.activation.is_none();
-        self.activation.get_or_insert(name);
-        free
+        super::take(&mut self.activation, name)
     }
 
     fn flop(&self) -> u64 {
@@ -84,7 +106,8 @@ impl Layer for Residual {
         let inner = self.chain.forward(pass, x.clone());
         let [pre, y] = [(); 2].map(|()| self.output().tensor(pass.plan, pass.batch));
         let last = &inner[inner.len() - 1].tensor;
-        add::forward(pass.plan, label, [&x.tensor, last], self.activation, &pre, &y);
+        let last = self.apart(pass.plan, pass.batch, label, last, &x.tensor);
+        add::forward(pass.plan, label, [&x.tensor, &last], self.activation, &pre, &y);
         Value { inner, ..Value::activated(self.activation, pre, y) }
     }
 
@@ -108,7 +131,8 @@ impl Layer for Residual {
         let dx = self.chain.backward(pass, &y.inner, &dlast);
         let origin = x.origin.as_ref()?;
         let sum = self.output().tensor(pass.plan, pass.batch);
-        add::backward(pass.plan, label, &dx?, dy, origin.name, &origin.pre, &sum);
+        let dx = self.apart(pass.plan, pass.batch, label, &dx?, dy);
+        add::backward(pass.plan, label, &dx, dy, origin.name, &origin.pre, &sum);
         Some(sum)
     }
 }

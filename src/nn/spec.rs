@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// layer's name with its size, then the options.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerSpec {
-    /// As in [`super::LAYERS`], or an activation.
+    /// As `nn/mod.rs` lists them, or an activation.
     pub name: String,
     /// What stands behind the name, if anything does.
     pub size: Option<Setting>,
@@ -24,6 +24,8 @@ pub struct LayerSpec {
 pub enum Setting {
     /// A size.
     Integer(usize),
+    /// What no size can be.
+    Negative(i64),
     /// A number.
     Number(f64),
     /// `"image"`, for the image's own size.
@@ -44,11 +46,11 @@ impl LayerSpec {
         self.options.iter().find(|(name, _)| name == option).map(|(_, setting)| setting)
     }
 
-    /// The number that stands behind the name; `image` stands for its word.
-    pub(super) fn size(&self, image: usize) -> Result<usize, String> {
-        match &self.size {
-            Some(Setting::Text(word)) if word == "image" => Ok(image),
-            setting => positive(&self.name, setting.as_ref(), None),
+    /// The number that stands behind the name; its word stands for `image`, if there is one.
+    pub(super) fn size(&self, image: Option<usize>) -> Result<usize, String> {
+        match (&self.size, image) {
+            (Some(Setting::Text(word)), Some(image)) if word == "image" => Ok(image),
+            (setting, _) => positive(&self.name, setting.as_ref(), None),
         }
     }
 
@@ -88,7 +90,8 @@ impl Display for Setting {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Integer(value) => write!(f, "{value}"),
-            Self::Number(value) => write!(f, "{value}"),
+            Self::Negative(value) => write!(f, "{value}"),
+            Self::Number(value) => write!(f, "{value:?}"),
             Self::Text(value) => write!(f, "\"{value}\""),
             Self::Integers(values) => {
                 let values: Vec<_> = values.iter().map(usize::to_string).collect();
@@ -146,7 +149,8 @@ impl<'de> Visitor<'de> for Words {
         let mut entries = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
             let setting = map.next_value().map_err(|_| {
-                let wanted = "a number, a word, a list of sizes or a list of layers";
+                let wanted =
+                    "a number, a word, a list of sizes, or a list of layers each of which is so";
                 A::Error::custom(format!("{name}: must be {wanted}"))
             })?;
             entries.push((name, setting));

@@ -14,7 +14,7 @@ struct Upsample {
 
 pub(super) fn build(spec: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
     let (channels, input) = super::map(input)?;
-    Ok(Box::new(Upsample { channels, input, factor: spec.size(1)? }))
+    Ok(Box::new(Upsample { channels, input, factor: spec.size(None)? }))
 }
 
 impl Layer for Upsample {

@@ -68,6 +68,7 @@ pub fn batch(
     noise: Option<Noise>,
     epsilon: &Tensor,
 ) {
+    assert!(!maps || source.channels <= 4, "{label}: a quad holds a place of a map");
     let places = source.extent.height * source.extent.width;
     let (seed, stream) = noise.unwrap_or((0, Stream::Train));
     let count = noise.map_or(0, |_| epsilon.len());

@@ -34,7 +34,7 @@ pub mod upsample;
 use bytemuck::{Pod, Zeroable};
 
 use crate::error::Result;
-use crate::gpu::{Gpu, Shader, Tensor};
+use crate::gpu::{Gpu, Plan, Shader, Tensor};
 
 /// A [`Shader`] from `shaders/$name.wgsl` and the shared files it uses.
 macro_rules! shader {
@@ -85,7 +85,7 @@ pub struct Extent {
     pub width: usize,
 }
 
-/// Counters, schedules and running sums that live on the GPU between steps; the host writes them
+/// Counters and running sums that live on the GPU between steps; the host writes them
 /// before an epoch and reads them after it. As `State` in `shaders/shared/state.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
@@ -149,6 +149,26 @@ pub enum Stream {
     Pixels = 6,
     /// Which elements are dropped.
     Dropout = 7,
+}
+
+/// `items` in parts as long as may be: at most `most` in one, and what `fits`; at least one in each.
+fn in_parts<T>(
+    items: &[T],
+    most: usize,
+    fits: impl Fn(&[T]) -> bool,
+) -> impl Iterator<Item = &[T]> {
+    let mut rest = items;
+    std::iter::from_fn(move || {
+        let longer = (1..=rest.len().min(most)).take_while(|n| *n == 1 || fits(&rest[..*n]));
+        let (part, left) = rest.split_at(longer.last()?);
+        rest = left;
+        Some(part)
+    })
+}
+
+/// Whether kernels can see all of `tensors`, which share a buffer, at once.
+fn can_bind<'a>(plan: &Plan, tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {
+    4 * Tensor::span(tensors).extent() as u64 <= plan.gpu().report().max_binding_bytes
 }
 
 /// Position of `name` in `names`, as the shaders' constants count. Panics if there is none:

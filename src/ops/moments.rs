@@ -25,7 +25,8 @@ impl Cut {
         let across = across.min(lanes);
         let down = lanes / across;
         let chunks = (groups / units.max(1)).clamp(1, MOST_CHUNKS);
-        let chunk_rows = rows.div_ceil(chunks).max(LEAST_ROUNDS * down).next_multiple_of(down);
+        let chunk_rows = rows.div_ceil(chunks).max(LEAST_ROUNDS * down).min(MOST_ROUNDS * down);
+        let chunk_rows = chunk_rows.next_multiple_of(down);
         Self { lanes, across, chunks: rows.div_ceil(chunk_rows), chunk_rows }
     }
 
@@ -37,6 +38,9 @@ impl Cut {
 
 /// Every workgroup reads what all chunks of its columns have brought.
 const MOST_CHUNKS: usize = 256;
+/// Rows that a lane may have: it goes through them several times, and llvmpipe runs an invocation's
+/// loops for 65,535 rounds in all.
+const MOST_ROUNDS: usize = 1 << 12;
 /// Rows that a lane should have, lest the chunks' dispatch cost more than it spreads.
 const LEAST_ROUNDS: usize = 8;
 

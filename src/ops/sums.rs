@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::optimizer::{Coefficients, Optimizer};
-use super::shader;
+use super::{can_bind, in_parts, shader};
 use crate::gpu::{Plan, Shader, Tensor};
 
 /// `shaders/sums.wgsl`.
@@ -56,7 +56,7 @@ struct StepParams {
 
 /// Adds up the parts of each of `sums`, whose results lie in `results` as they say.
 pub fn parts(plan: &mut Plan, label: &str, sums: &[Sum], results: &Tensor) {
-    for sums in sums.chunks(TASKS) {
+    for sums in bound(plan, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
         let params = tasks(&all, sums);
         let kernel = plan.gpu().kernel(&SHADER, "parts", &[]);
@@ -76,7 +76,7 @@ pub fn parts_step(
     parameter: &Tensor,
     [first_moment, second_moment]: [&Tensor; 2],
 ) {
-    for sums in sums.chunks(TASKS) {
+    for sums in bound(plan, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
         let params = tasks(&all, sums);
         let count = params.count as usize;
@@ -91,6 +91,12 @@ pub fn parts_step(
         ];
         plan.record_elements(kernel, label, &params, &tensors, count);
     }
+}
+
+/// `sums` in as few parts as a dispatch and the adapter's bindings hold.
+fn bound<'a>(plan: &Plan, sums: &'a [Sum]) -> Vec<&'a [Sum]> {
+    let fits = |sums: &[Sum]| can_bind(plan, sums.iter().map(|sum| &sum.parts));
+    in_parts(sums, TASKS, fits).collect()
 }
 
 fn tasks(all: &Tensor, sums: &[Sum]) -> Params {

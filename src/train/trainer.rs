@@ -84,6 +84,7 @@ impl Trainer {
             )));
         }
         let mut vae = Vae::new(gpu, &config.model, data.shape(), seed)?;
+        vae.check_batch(batch_size)?;
         match choices.filter(|choices| choices.are_for(gpu.report())) {
             Some(choices) => vae.set_choices(choices),
             None => vae.tune(options.tune, batch_size, |_, _, _| ())?,

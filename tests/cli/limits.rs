@@ -46,7 +46,9 @@ fn a_dataset_too_large_fails() {
 #[test]
 fn a_model_too_large_fails() {
     let Some((place, limit)) = place_and_limit() else { return };
-    widen(&place, "encoder", limit / (4 * 64) + 1);
+    let side = ((limit / 4) as f64).sqrt() as u64 + 1;
+    let layers = format!("encoder = [{{ linear = {side} }}, {{ linear = {side} }}");
+    place.edit("tiny.toml", "encoder = [{ linear = 16 }", &layers);
     too_large(&place, limit, &[], "the model", "use smaller layers");
 }
 
@@ -62,12 +64,34 @@ fn a_batch_too_large_fails() {
 #[test]
 fn images_train_and_are_drawn_of_which_a_whole_grid_does_not_fit() {
     let Some((place, limit)) = place_and_limit() else { return };
-    // One side of images of which a hundred, the pictures' count, exceed the limit.
-    let side = ((limit / 4 / 100) as f64).sqrt() as u32 + 1;
+    // One side of images of which a hundred, the pictures' count, exceed the limit; in fours.
+    let side = (((limit / 4 / 100) as f64).sqrt() as u32 + 1).next_multiple_of(4);
     place.write("large/train-images-idx3-ubyte", idx(3, side, side));
-    ["encoder", "decoder"].iter().for_each(|chain| widen(&place, chain, 2));
+    // Whole images are too long a sum for some adapters.
+    let encoder = "encoder = [{ avg_pool2d = 4 }, \"flatten\", { linear = 16 }";
+    place.edit("tiny.toml", "encoder = [{ linear = 16 }", encoder);
+    let quarter = side / 4;
+    let decoder = format!(
+        "{{ linear = {} }}, {{ reshape = [1, {quarter}, {quarter}] }}, {{ upsample = 4 }}]",
+        quarter * quarter
+    );
+    place.edit("tiny.toml", "{ linear = \"image\" }]", &decoder);
     place.train("run", &["--data", "large", "--batch-size", "2", "--max-steps", "1"]);
     let (gap, columns) = (2, 10);
     let width = columns * (side + gap) + gap;
     assert_eq!(png_size(place.path("run/samples.png")), (width, width));
+}
+
+/// What would come out wrong is refused.
+#[test]
+fn a_sum_too_long_for_a_software_adapter_fails() {
+    let Some(place) = place_with_adapter() else { return };
+    if adapter().as_ref().unwrap()["kind"] != "software" {
+        skip("the adapter is no software one");
+        return;
+    }
+    place.write("large/train-images-idx3-ubyte", idx(2, 520, 520));
+    let train = ["train", "--config", "tiny.toml", "--out", "run", "--data", "large"];
+    let args = [&train[..], &["--batch-size", "1"]].concat();
+    place.fails(&args, 1, &["error: encoder.0: sums of more than 260000 terms come out wrong"]);
 }

@@ -24,7 +24,11 @@ fn a_mistake_in_the_14th_of_20_layers_is_named() {
     let message = "error: deep.toml: encoder.13 (conv2d 8 kernel 3), layer 14 of 20: takes maps, and \
                    is given 16 features; put { reshape = [channels, height, width] } before it";
     place.fails(&["train", "--config", "deep.toml", "--out", "run"], 2, &[message]);
-    place.fails(&["inspect", "deep.toml"], 2, &["encoder.13 (conv2d 8 kernel 3), layer 14 of 20"]);
+    place.fails(
+        &["inspect", "deep.toml"],
+        2,
+        &["deep.toml: encoder.13 (conv2d 8 kernel 3), layer 14 of 20"],
+    );
     assert!(!place.path("run").exists());
 }
 
@@ -45,6 +49,24 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
         ),
         (vec!["{ conv2d = 4, kernel = 9 }"], &IMAGE, "a kernel of 9 does not fit maps of 8x8"),
         (vec!["{ conv2d = 4 }"], &IMAGE, "`kernel` is missing: give it a whole number"),
+        (
+            vec!["{ conv2d = 64, kernel = 16777215, padding = 8388607 }"],
+            &IMAGE,
+            "wants a weight of 64x4x16777215x16777215 values, more than any adapter holds",
+        ),
+        (
+            vec!["{ conv2d = 4, kernel = 725, padding = 362 }"],
+            &IMAGE,
+            "a kernel of 725 over 1 channels is too large",
+        ),
+        (
+            vec!["{ conv2d = 4, kernel = 3, stride = 2097152 }"],
+            &IMAGE,
+            "a kernel of 3 over 1 channels is too large",
+        ),
+        (vec!["{ upsample = \"image\" }"], &IMAGE, "upsample = \"image\": must be a whole number"),
+        (vec!["{ linear = 4.0 }"], &IMAGE, "linear = 4.0: must be a whole number"),
+        (vec!["{ residual = [] }"], &IMAGE, "wants at least one layer in it"),
         (
             vec!["{ conv2d = 4, kernel = 0 }"],
             &IMAGE,
@@ -92,7 +114,7 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
         (
             vec!["{ conv2d = true, kernel = 3 }"],
             &IMAGE,
-            "conv2d: must be a number, a word, a list of sizes or a list of layers",
+            "conv2d: must be a number, a word, a list of sizes, or a list of layers each of which is so",
         ),
         (vec!["3"], &IMAGE, "expected a layer, as in \"relu\" or { linear = 400 }"),
     ] {
@@ -106,7 +128,7 @@ fn a_preset_that_the_images_do_not_fit_is_named() {
     let Some(place) = place_with_adapter() else { return };
     let message = "preset conv: decoder: ends in 1x28x28, and the images are 1x8x8";
     place.fails(&["train", "--preset", "conv", "--data", "idx", "--out", "run"], 2, &[message]);
-    let message = "--size: is for image folders, not for the built-in digits; name one with --data";
+    let message = "preset conv-rgb: takes images of 32x32x3; name a folder of them with --data";
     place.fails(&["train", "--preset", "conv-rgb", "--out", "run"], 2, &[message]);
 }
 
@@ -168,7 +190,7 @@ fn a_plain_autoencoder_has_no_samples() {
     place.fails(&["sample", "run"], 2, &[message]);
     place.ok(&["reconstruct", "run"]);
     let losses = place.ok(&["evaluate", "run"]);
-    assert!(losses.contains("nats per image = recon\n"), "{losses}");
+    assert!(losses.contains("nats per image = recon\n") && !losses.contains("kl"), "{losses}");
     // An older run's samples go with it.
     place.edit("tiny.toml", "variational = false", "variational = true");
     place.train("other", &[]);
@@ -176,4 +198,29 @@ fn a_plain_autoencoder_has_no_samples() {
     place.edit("tiny.toml", "variational = true", "variational = false");
     place.train("other", &["--overwrite"]);
     assert!(!place.path("other/samples.png").exists());
+}
+
+/// A file from elsewhere, whose layers cannot be.
+#[test]
+fn a_model_file_of_impossible_layers_names_the_file() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("run", &["--max-steps", "1"]);
+    let file = place.read("run/model.safetensors");
+    // Of the same length, so that the file stays whole.
+    let (from, to) = (&br#"{\"linear\":16}"#[..], &br#"{\"upsampl\":2}"#[..]);
+    let at = file.windows(from.len()).position(|part| part == from).unwrap();
+    let other = [&file[..at], to, &file[at + from.len()..]].concat();
+    place.write("bad.safetensors", other);
+    let message = "bad.safetensors: has an impossible config: encoder.0 (upsampl 2), layer 1 of 2";
+    place.fails(&["sample", "bad.safetensors"], 1, &[message]);
+}
+
+#[test]
+fn presets_and_tables_fit_a_terminal() {
+    let place = Place::new();
+    let lines = place.ok(&["presets"]);
+    assert!(lines.lines().all(|line| line.chars().count() <= 80), "{lines}");
+    let Some(place) = place_with_adapter() else { return };
+    let said = place.train("run", &[]);
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
 }

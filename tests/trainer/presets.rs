@@ -3,6 +3,7 @@
 use vae_gpu::Preset;
 use vae_gpu::model::KlSchedule;
 use vae_gpu::ops::gather::Corruption;
+use vae_gpu::ops::likelihood::{Likelihood, Scale};
 
 use super::*;
 
@@ -121,6 +122,54 @@ fn evaluation_of_every_layer_does_not_depend_on_the_batch() {
     for batch in [1, 5, 37] {
         assert!((run(batch) / run(20) - 1.0).abs() < 1e-5, "{batch}");
     }
+}
+
+/// Layers that hand on what they are given, in evaluation or always.
+#[test]
+fn a_residual_block_of_layers_that_do_nothing_doubles() {
+    let Some(gpu) = common::gpu() else { return };
+    for block in ["{ dropout = 0.2 }", "\"flatten\"", "\"flatten\", \"relu\""] {
+        for before in ["{ linear = 16 }, \"relu\"", "{ linear = 16 }"] {
+            let text = format!(
+                "[model]\nencoder = [{before}, {{ residual = [{block}] }}]\ndecoder = [{{ residual = \
+                 [{block}] }}, {{ linear = \"image\" }}]\n[train]\nepochs = 1\nbatch_size = 20"
+            );
+            let config: Config = toml::from_str(&text).unwrap();
+            let mut trainer = trainer(&gpu, &config, TrainOptions::default());
+            let report = trainer.epochs().next().unwrap().unwrap();
+            assert!(report.val_loss.is_some_and(f64::is_finite), "{text}");
+            assert_eq!(trainer.model().sample(2).unwrap().len(), 2);
+        }
+    }
+}
+
+/// A learnt scale is a parameter as others are: it moves, and is saved and loaded.
+#[test]
+fn a_learnt_scale_is_trained_and_kept() {
+    let Some(gpu) = common::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [file, checkpoint] =
+        ["model", "checkpoint"].map(|name| folder.path().join(format!("{name}.safetensors")));
+    let mut config = config(4);
+    config.model.likelihood = Likelihood::Gaussian(Scale::Learnt);
+    let mut whole = trainer(&gpu, &config, TrainOptions::default());
+    let losses: Vec<_> = whole.epochs().map(|report| report.unwrap().train_loss).collect();
+    assert!(losses[3] < losses[0], "{losses:?}");
+    let scale = weights(&gpu, &whole).pop().unwrap();
+    assert!(scale.len() == 1 && scale[0] < -0.1, "{scale:?}");
+    whole.model().save(&file, &config.train).unwrap();
+    let loaded = Vae::load(&gpu, &file).unwrap();
+    assert_eq!(loaded.parameters().read(&gpu).unwrap().pop().unwrap(), scale);
+    assert_eq!(loaded.sample_drawn(3, 1).unwrap(), whole.model().sample_drawn(3, 1).unwrap());
+
+    let options = TrainOptions { max_steps: Some(16), ..Default::default() };
+    let mut part = trainer(&gpu, &config, options);
+    part.epochs().for_each(|report| drop(report.unwrap()));
+    part.save_checkpoint(&checkpoint).unwrap();
+    let options = TrainOptions::default();
+    let mut rest = Trainer::resume(&gpu, &config, &data(), options, &checkpoint).unwrap();
+    rest.epochs().for_each(|report| drop(report.unwrap()));
+    assert_eq!(weights(&gpu, &whole), weights(&gpu, &rest));
 }
 
 #[test]

@@ -64,6 +64,12 @@ impl Geometry {
         format!("{form} {large} over {small} k{kernel} s{stride} p{padding}")
     }
 
+    /// Whether the shaders can divide by what it takes, the larger map having so many channels: see
+    /// `shaders/matmul/patches.wgsl`.
+    pub fn is_possible(&self, large_channels: usize) -> bool {
+        [self.weight_shape(1, large_channels)[1], self.stride].iter().all(|n| n >> 21 == 0)
+    }
+
     /// Images in a batch of the two maps; panics if they do not fit.
     pub(super) fn batch(
         &self,
@@ -82,9 +88,8 @@ impl Geometry {
         assert_eq!(batch, images(large, &self.large), "{label}: batches differ");
         let shape = self.weight_shape(small.columns(), large.columns());
         assert_eq!(weight.shape(), shape, "{label}: shape of the weight");
-        // What the shaders divide, and by what: see patches.wgsl.
-        let limits = [small.extent().max(large.extent()) >> 31, shape[1] >> 21, self.stride >> 21];
-        assert_eq!(limits, [0; 3], "{label}: too large");
+        let fits = small.extent().max(large.extent()) >> 31 == 0;
+        assert!(fits && self.is_possible(large.columns()), "{label}: too large");
         batch
     }
 
@@ -106,7 +111,7 @@ impl Geometry {
         }
     }
 
-    /// The products of [`scatter`], each of pixels of the larger map a stride apart: the patches of
+    /// The products of [`super::scatter`], each of pixels of the larger map a stride apart: the patches of
     /// the smaller map that reach them.
     pub(super) fn phases(&self, small: &Tensor, batch: usize) -> Vec<Phase> {
         let axis = |large: usize| {

@@ -244,7 +244,8 @@ fn weight_parts(plan: &mut Plan, label: &str, layer: &WeightGradient) -> [Sum; 2
     [Sum { parts, offset: 0, result: weight.clone() }, of_bias]
 }
 
-/// How long a part may be: llvmpipe leaves a loop after 65,535 rounds, and long sums lose digits.
+/// How long a part may be: llvmpipe runs an invocation's loops for 65,535 rounds in all, and long sums
+/// lose digits.
 const LONGEST: usize = 1 << 14;
 
 /// How long to make the parts of a product of `depth`, each of `groups` workgroups, so that they keep

@@ -1,8 +1,9 @@
-//! The matrix products of linear layers, with what follows them done before they are stored.
+//! The matrix products of layers, with what follows them done before they are stored. Those of
+//! convolutions are recorded by [`crate::ops::conv`].
 //!
 //! Each product is a form (what is multiplied, and what becomes of the result) in one of the
 //! [`Variant`]s (how the work is cut); its WGSL is put together from both. Matrices are padded: see
-//! [`Tensor::matrix`]. A layer has x (batch, inputs), y (batch, outputs), weight (outputs, inputs)
+//! [`Tensor::matrix`]. A linear layer has x (batch, inputs), y (batch, outputs), weight (outputs, inputs)
 //! and bias (outputs).
 
 mod forms;
@@ -130,7 +131,7 @@ pub fn backward_input(
 /// A product over a batch with its variant chosen.
 struct Call {
     variant: Variant,
-    /// Height, width, depth, quads from row to row of left, right and result, and two of the form's.
+    /// Height, width, depth, quads from row to row of left, right and result, and padding.
     params: [u32; 8],
 }
 

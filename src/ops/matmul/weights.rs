@@ -6,6 +6,7 @@ use super::forms::kernel;
 use super::{Product, Variant};
 use crate::gpu::{Plan, Tensor};
 use crate::ops::optimizer::{Coefficients, Optimizer};
+use crate::ops::{can_bind, in_parts};
 
 /// Layers in a dispatch.
 const TASKS: usize = 16;
@@ -65,8 +66,8 @@ pub fn backward_weight(
     gradients: &Tensor,
 ) {
     for layers in bound(plan, layers) {
-        let sides = spans(layers);
-        let (variant, params, groups) = cut(plan, layers, &sides);
+        let sides = spans(&layers);
+        let (variant, params, groups) = cut(plan, &layers, &sides);
         let kernel =
             kernel(plan.gpu(), "matmul.backward_weight", variant, &[("TASKS", TASKS as u32)]);
         let tensors = [("left", &sides[0]), ("right", &sides[1]), ("result", gradients)];
@@ -86,8 +87,8 @@ pub fn backward_weight_step(
     [first_moment, second_moment]: [&Tensor; 2],
 ) {
     for layers in bound(plan, layers) {
-        let sides = spans(layers);
-        let (variant, params, groups) = cut(plan, layers, &sides);
+        let sides = spans(&layers);
+        let (variant, params, groups) = cut(plan, &layers, &sides);
         let constants = [&[("TASKS", TASKS as u32)][..], &optimizer.constants()].concat();
         let kernel = kernel(plan.gpu(), "matmul.backward_weight_step", variant, &constants);
         let tensors = [
@@ -112,21 +113,12 @@ fn spans(layers: &[WeightGradient]) -> [Tensor; 2] {
 }
 
 /// `layers` in as few parts as a dispatch and the adapter's bindings hold.
-fn bound<'a>(
-    plan: &Plan,
-    layers: &'a [WeightGradient],
-) -> impl Iterator<Item = &'a [WeightGradient]> + use<'a> {
-    let most = plan.gpu().report().max_binding_bytes;
-    let mut rest = layers;
-    std::iter::from_fn(move || {
-        let fits = |count: &usize| {
-            spans(&rest[..*count]).iter().all(|side| 4 * side.extent() as u64 <= most)
-        };
-        let count = (1..=rest.len().min(TASKS)).take_while(|count| *count == 1 || fits(count));
-        let (part, left) = rest.split_at(count.last()?);
-        rest = left;
-        Some(part)
-    })
+fn bound(plan: &Plan, layers: &[WeightGradient]) -> Vec<Vec<WeightGradient>> {
+    let fits = |layers: &[WeightGradient]| {
+        can_bind(plan, layers.iter().map(|layer| &layer.dy))
+            && can_bind(plan, layers.iter().map(|layer| &layer.x))
+    };
+    in_parts(layers, TASKS, fits).map(<[_]>::to_vec).collect()
 }
 
 /// The largest layer's variant, the tasks in it, and their workgroups.
