@@ -287,7 +287,7 @@ fn conclude(path: &Path, variational: bool) {
         if file == "samples.png" && !variational {
             continue;
         }
-        say!("{:<44} {what}", path.join(file).display());
+        say!("{:<36} {what}", path.join(file).display());
     }
     if variational {
         say!("\nmore images: vae-gpu sample {} --count 64 --seed 7", quoted(path));
