@@ -32,7 +32,7 @@ use crate::ops::{Extent, activation as activations, conv};
 
 /// Every layer but the activations: its name, its options if it takes a size or any, and what makes
 /// it of them.
-const LAYERS: [(&str, Option<&[&str]>, BuildLayer); 12] = [
+const LAYERS: &[(&str, Option<&[&str]>, BuildLayer)] = &[
     ("linear", Some(&[]), linear::build),
     ("conv2d", Some(&["kernel", "stride", "padding"]), conv2d::build),
     (
@@ -220,7 +220,8 @@ fn check(spec: &LayerSpec) -> Result<(), String> {
         return check_options(spec, &[], false);
     }
     let Some((_, options, _)) = LAYERS.iter().find(|(name, ..)| *name == spec.name) else {
-        let layers = LAYERS.map(|(name, ..)| name).join(", ");
+        let layers: Vec<_> = LAYERS.iter().map(|(name, ..)| *name).collect();
+        let layers = layers.join(", ");
         let activations = activations::NAMES.join(", ");
         return Err(format!(
             "there is no such layer; there are {layers}, and the activations {activations}"

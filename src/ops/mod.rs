@@ -190,3 +190,20 @@ fn quads(label: &str, tensors: &[&Tensor]) -> usize {
 fn halves(seed: u64) -> [u32; 2] {
     [seed as u32, (seed >> 32) as u32]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::in_parts;
+
+    #[test]
+    fn parts_are_as_long_as_may_be_and_never_empty() {
+        let parts = |most, largest: u32| -> Vec<Vec<u32>> {
+            let fits = |part: &[u32]| part.iter().sum::<u32>() <= largest;
+            in_parts(&[1, 2, 3, 9, 1], most, fits).map(<[_]>::to_vec).collect()
+        };
+        assert_eq!(parts(9, 100), [[1, 2, 3, 9, 1]]);
+        assert_eq!(parts(2, 100), [&[1, 2][..], &[3, 9], &[1]]);
+        assert_eq!(parts(9, 6), [&[1, 2, 3][..], &[9], &[1]]);
+        assert_eq!(in_parts(&[0; 0], 2, |_| true).count(), 0);
+    }
+}

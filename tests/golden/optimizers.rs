@@ -27,6 +27,8 @@ struct Stepper<'a> {
     state: Tensor,
     gradient: Tensor,
     parameter: Tensor,
+    /// Where gradients are clipped: the factor, and the norm.
+    factor: Option<Tensor>,
     plan: Plan,
 }
 
@@ -46,10 +48,10 @@ impl<'a> Stepper<'a> {
             let squares = clip::squares(&mut plan, "test", &gradient);
             clip::factor(&mut plan, "test", &squares, max_norm)
         });
-        let (factor, moments) = (factor.as_ref(), [&first, &second]);
+        let (clip, moments) = (factor.as_ref(), [&first, &second]);
         let p = &parameter;
-        optimizer::step(&mut plan, "test", optimizer, &state, &gradient, factor, p, moments);
-        Self { gpu, state, gradient, parameter, plan }
+        optimizer::step(&mut plan, "test", optimizer, &state, &gradient, clip, p, moments);
+        Self { gpu, state, gradient, parameter, factor, plan }
     }
 
     fn step(&self, step: u32, gradient: &[f32]) -> Vec<f32> {
@@ -126,6 +128,9 @@ fn clipping_is_pytorchs() {
             let got = stepper.step(0, gradient);
             let all = got.iter().zip(&expected).all(|(&got, &want)| same(-got, want));
             assert!(all, "row {row} clipped to {max_norm}: {got:?}, not {expected:?}");
+            let norm = floats(&file, &format!("clip.{i}.{row}.norm"))[0];
+            let got = stepper.factor.as_ref().unwrap().read::<f32>(gpu).unwrap()[1];
+            assert!(same(got, norm) || got == norm, "row {row}: a norm of {got}, not {norm}");
         }
     }
 }
