@@ -129,7 +129,7 @@ fn clipping_is_pytorchs() {
             let all = got.iter().zip(&expected).all(|(&got, &want)| same(-got, want));
             assert!(all, "row {row} clipped to {max_norm}: {got:?}, not {expected:?}");
             let norm = floats(&file, &format!("clip.{i}.{row}.norm"))[0];
-            let got = stepper.factor.as_ref().unwrap().read::<f32>(gpu).unwrap()[1];
+            let got = stepper.factor.as_ref().unwrap().read::<f32>(&gpu).unwrap()[1];
             assert!(same(got, norm) || got == norm, "row {row}: a norm of {got}, not {norm}");
         }
     }
