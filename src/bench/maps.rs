@@ -22,17 +22,14 @@ fn map([side, channels]: [usize; 2]) -> [usize; 2] {
     [BATCH * side * side, channels]
 }
 
-/// A plan's tensors, of which the last is written, and stays zero until then.
+/// A plan's tensors, filled.
 fn tensors(gpu: &Gpu, shapes: &[[usize; 2]]) -> Vec<Tensor> {
-    let tensor = |(i, shape): (usize, &[usize; 2])| {
+    let tensor = |(seed, shape): (u64, &[usize; 2])| {
         let tensor = Tensor::matrix(gpu, "bench", shape);
-        // What is written is zero until it is, which the check of the result sees.
-        if i + 1 < shapes.len() {
-            tensor.write(gpu, &super::random(1 + i as u64, tensor.len()));
-        }
+        tensor.write(gpu, &super::random(seed, tensor.len()));
         tensor
     };
-    shapes.iter().enumerate().map(tensor).collect()
+    (1..).zip(shapes).map(tensor).collect()
 }
 
 /// Times a plan that reads and writes each of `moved` once, and writes `output`.
@@ -47,6 +44,8 @@ fn measure(
 ) -> Result<()> {
     let bytes = moved.iter().map(|tensor| 4.0 * tensor.len() as f64).sum();
     let shape = [BATCH, side, side, channels];
+    // Zero until it is computed, which the check of the result sees.
+    output.write(&suite.gpu, &vec![0f32; output.len()]);
     time(suite, operation, (&shape, variant), [0.0, bytes], &[output], plan)
 }
 
