@@ -149,13 +149,14 @@ fn collapse(gpu: &Gpu, mnist: &Path, out: &Path) -> Result<()> {
     println!("|--:|---|--:|--:|--:|");
     let mut config = Preset::MLP.config();
     config.data = DataConfig { path: absolute(mnist)?, ..config.data };
+    config.train.epochs = 5;
     let data = config.data.read()?;
     for weight in [4.0, 8.0] {
         for (name, schedule, free_bits) in [
             ("none", None, 0.0),
-            ("warm-up, 5 epochs", Some(KlSchedule::Warmup(5.0)), 0.0),
+            ("warm-up, 3 epochs", Some(KlSchedule::Warmup(3.0)), 0.0),
             ("free bits, 0.25 nats each", None, 0.25),
-            ("both", Some(KlSchedule::Warmup(5.0)), 0.25),
+            ("both", Some(KlSchedule::Warmup(3.0)), 0.25),
         ] {
             config.model.kl_weight = weight;
             config.model.kl_schedule = schedule;
