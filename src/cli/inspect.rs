@@ -8,7 +8,8 @@ use vae_gpu::model::{Network, Row, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::{Config, Error, ImageShape, Preset, Result};
 
-use super::{named, size};
+use super::size;
+use super::source::{images, named};
 
 #[derive(Args)]
 pub struct InspectArgs {
@@ -29,65 +30,52 @@ pub struct InspectArgs {
     batch_size: Option<usize>,
 }
 
-/// Images that a model is looked at for.
-struct Data {
-    shape: ImageShape,
-    /// In the dataset, if one is known.
-    count: Option<usize>,
-}
-
 pub fn run(args: &InspectArgs) -> Result<ExitCode> {
-    let (mut config, data) = args.read()?;
+    let (mut config, of_run) = args.read()?;
     config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
     config.check()?;
-    let network = Network::new(&config.model, data.shape).map_err(named(&args.what))?;
-    print_layers(&network.rows(), data.shape);
-    print_memory(&network, &config, &data);
+    let (shape, count) = args.images(&config, of_run)?;
+    let network = Network::new(&config.model, shape).map_err(named(&args.what))?;
+    print_layers(&network.rows(), shape);
+    print_memory(&network, &config, shape, count);
     Ok(ExitCode::SUCCESS)
 }
 
 impl InspectArgs {
-    fn read(&self) -> Result<(Config, Data)> {
+    /// The configuration, and of a run the shape of its images.
+    fn read(&self) -> Result<(Config, Option<ImageShape>)> {
+        if self.what.is_dir() {
+            return Ok((RunFolder::config(&self.what)?, Some(model_shape(&self.what)?)));
+        }
+        if self.what.exists() {
+            return Ok((Config::read(&self.what)?, None));
+        }
         let preset = self.what.to_str().and_then(|name| name.parse::<Preset>().ok());
-        let preset = preset.filter(|_| !self.what.exists());
-        let mut known = None;
-        let config = match preset {
-            Some(preset) => {
-                known = Some(preset.shape());
-                preset.config()
-            }
-            None if self.what.is_dir() => {
-                known = Some(model_shape(&self.what)?);
-                RunFolder::config(&self.what)?
-            }
-            None if !self.what.exists() => {
-                let presets = Preset::ALL.map(|preset| preset.name()).join(", ");
-                let message = format!(
-                    "does not exist; give a TOML file, a run folder or a preset: {presets}"
-                );
-                return Err(Error::run(&self.what, message));
-            }
-            None => Config::read(&self.what)?,
-        };
-        if self.size.is_some() || self.channels.is_some() {
-            let of_model = known.unwrap_or(ImageShape { width: 28, height: 28, channels: 1 });
-            let of_model = (of_model.width, of_model.height);
-            let (width, height) = self.size.or(config.data.size).unwrap_or(of_model);
-            let channels = self.channels.or(config.data.channels);
-            let channels = channels.or(known.map(|shape| shape.channels)).unwrap_or(1);
-            let shape = ImageShape { width, height, channels };
-            shape.check()?;
-            return Ok((config, Data { shape, count: None }));
+        let preset = preset.ok_or_else(|| {
+            let presets = Preset::ALL.map(|preset| preset.name()).join(", ");
+            let message =
+                format!("does not exist; give a TOML file, a run folder or a preset: {presets}");
+            Error::run(&self.what, message)
+        })?;
+        Ok((preset.config(), None))
+    }
+
+    /// Shape of the images that the model is looked at for, and their number where that is known.
+    fn images(
+        &self,
+        config: &Config,
+        of_run: Option<ImageShape>,
+    ) -> Result<(ImageShape, Option<usize>)> {
+        let flags = self.size.is_some() || self.channels.is_some();
+        if self.data.is_some() || (of_run.is_none() && !flags) {
+            return images(config, self.data.as_deref());
         }
-        let mut config = config;
-        if let Some(path) = &self.data {
-            config.data.path.clone_from(path);
-        } else if let Some(shape) = known {
-            return Ok((config, Data { shape, count: None }));
-        }
-        let data = config.data.read()?;
-        let count = data.train.len() + data.test.as_ref().map_or(0, |test| test.len());
-        Ok((config, Data { shape: data.shape(), count: Some(count) }))
+        let known = of_run.map_or_else(|| config.data.stated_shape(), Ok)?;
+        let (width, height) = self.size.unwrap_or((known.width, known.height));
+        let channels = self.channels.unwrap_or(known.channels);
+        let shape = ImageShape { width, height, channels };
+        shape.check()?;
+        Ok((shape, None))
     }
 }
 
@@ -132,7 +120,7 @@ fn wrap(words: &str, width: usize) -> Vec<String> {
     lines
 }
 
-fn print_memory(network: &Network, config: &Config, data: &Data) {
+fn print_memory(network: &Network, config: &Config, shape: ImageShape, count: Option<usize>) {
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let batch = config.train.batch_size;
     let parameters = network.parameters().bytes();
@@ -146,8 +134,8 @@ fn print_memory(network: &Network, config: &Config, data: &Data) {
     say!("parameters  {:>9.1}  and as much {more}", mib(parameters));
     let activations = network.bytes().saturating_mul(batch as u64);
     say!("activations {:>9.1}  and their gradients", mib(activations));
-    let pixels = data.shape.pixels() as u64;
-    match data.count {
+    let pixels = shape.pixels() as u64;
+    match count {
         Some(count) => say!("data        {:>9.1}  {count} images", mib(count as u64 * pixels)),
         None => say!("data        {:>9.1}  for each 10000 images", mib(10_000 * pixels)),
     }

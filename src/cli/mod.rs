@@ -12,6 +12,7 @@ mod inspect;
 mod presets;
 mod reconstruct;
 mod sample;
+mod source;
 mod train;
 mod tune;
 
@@ -148,9 +149,4 @@ fn say(line: std::fmt::Arguments) {
 /// Prints where a picture went.
 fn wrote(out: &Path) {
     say!("wrote {}", out.display());
-}
-
-/// Puts what describes a model before what is wrong with it.
-fn named(what: impl AsRef<Path>) -> impl FnOnce(Error) -> Error {
-    move |error| Error::Usage(format!("{}: {error}", what.as_ref().display()))
 }

@@ -12,9 +12,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
 use vae_gpu::model::Network;
 use vae_gpu::train::{EpochReport, Progress, RunFolder};
-use vae_gpu::{Config, Dataset, Error, Preset, Result, TrainOptions, Trainer, Tune};
+use vae_gpu::{Config, Dataset, Error, ImageShape, Result, TrainOptions, Trainer, Tune};
 
-use super::{AdapterArgs, INTERRUPTED, named, size};
+use super::source::{SourceArgs, named};
+use super::{AdapterArgs, INTERRUPTED, size};
 
 /// A run is saved after an epoch if the last time is longer ago than this.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
@@ -25,18 +26,15 @@ pub struct TrainArgs {
     /// [default: digits]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Start from a preset; `vae-gpu presets` lists them [default: mlp]
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "resume"])]
-    preset: Option<String>,
-    /// Start from a TOML file
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
     /// Go on with the run in this folder
     #[arg(
         long,
         value_name = "RUN",
         conflicts_with_all = [
-            "batch_size", "lr", "seed", "validation", "size", "channels", "out", "overwrite",
+            "preset", "config", "batch_size", "lr", "seed", "validation", "size", "channels",
+            "out", "overwrite",
         ]
     )]
     resume: Option<PathBuf>,
@@ -80,12 +78,18 @@ pub struct TrainArgs {
 impl TrainArgs {
     /// The configuration that the flags start from, with their values in it.
     fn config(&self) -> Result<Config> {
-        let mut config = match (&self.resume, &self.config, &self.preset) {
-            (Some(run), _, _) => RunFolder::config(run)?,
-            (None, Some(file), _) => Config::read(file)?,
-            (None, None, Some(name)) => name.parse::<Preset>()?.config(),
-            (None, None, None) => Preset::MLP.config(),
+        let mut config = match &self.resume {
+            Some(run) => RunFolder::config(run)?,
+            None => self.source.read()?,
         };
+        if self.data.is_none() && config.data.is_builtin() {
+            let (stated, digits) = (config.data.stated_shape()?, ImageShape::DIGITS);
+            if stated != digits {
+                return Err(named(self.name())(Error::Usage(format!(
+                    "takes images of {stated}; name a folder of them with --data"
+                ))));
+            }
+        }
         fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
             if let Some(flag) = flag {
                 value.clone_from(flag);
@@ -113,10 +117,9 @@ impl TrainArgs {
     }
 
     /// What describes the model.
-    fn source(&self) -> PathBuf {
+    fn name(&self) -> PathBuf {
         let run = self.resume.as_ref().map(|run| run.join("config.toml"));
-        let preset = || format!("preset {}", self.preset.as_deref().unwrap_or("mlp")).into();
-        self.config.clone().or(run).unwrap_or_else(preset)
+        run.unwrap_or_else(|| self.source.name())
     }
 
     /// `--out`, or a folder under `runs` that is not taken.
@@ -124,8 +127,8 @@ impl TrainArgs {
         if let Some(out) = &self.out {
             return out.clone();
         }
-        let stem = self.config.as_deref().and_then(Path::file_stem);
-        let stem = stem.map(|s| s.to_string_lossy().into_owned()).or(self.preset.clone());
+        let stem = self.source.config.as_deref().and_then(Path::file_stem);
+        let stem = stem.map(|s| s.to_string_lossy().into_owned()).or(self.source.preset.clone());
         let name = format!("{}-{}", stem.as_deref().unwrap_or("mlp"), data.name);
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         let mut folders = std::iter::once(name.clone()).chain(numbered);
@@ -143,20 +146,11 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         RunFolder::check(out, args.overwrite)?;
     }
     let resumed = args.resume.as_ref().map(RunFolder::open).transpose()?;
-    let preset = args.preset.as_ref().map(|name| name.parse::<Preset>()).transpose()?;
-    if let (Some(preset), true) = (preset, config.data.is_builtin())
-        && preset.shape().channels == 3
-    {
-        let (name, shape) = (preset.name(), preset.shape());
-        return Err(Error::Usage(format!(
-            "preset {name}: takes images of {shape}; name a folder of them with --data"
-        )));
-    }
     let mut data = config.data.read()?;
     if let Some(fraction) = config.data.validation {
         data = data.hold_out(fraction, config.train.seed)?;
     }
-    Network::new(&config.model, data.shape()).map_err(named(args.source()))?;
+    Network::new(&config.model, data.shape()).map_err(named(args.name()))?;
     let gpu = adapter.open()?;
     let options =
         TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };

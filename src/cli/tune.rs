@@ -6,20 +6,17 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::ProgressBar;
 use vae_gpu::model::Network;
-use vae_gpu::{Config, Error, Preset, Result, Tune, Vae};
+use vae_gpu::{Error, Result, Tune, Vae};
 
-use super::{AdapterArgs, named};
+use super::AdapterArgs;
+use super::source::{SourceArgs, images, named};
 
 #[derive(Args)]
 pub struct TuneArgs {
-    /// For this preset [default: mlp]
-    #[arg(long, value_name = "NAME", conflicts_with = "config")]
-    preset: Option<String>,
-    /// For the model in a TOML file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
     /// For images such as these: digits, an IDX folder or a folder of PNG/JPEG
-    /// images [default: digits]
+    /// images [default: what the configuration names]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// For this many images in a step
@@ -34,20 +31,11 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if args.level == Tune::Off {
         return Err(Error::Usage("--level off: must be quick or full".into()));
     }
-    let mut config = match (&args.config, &args.preset) {
-        (Some(file), _) => Config::read(file)?,
-        (None, Some(name)) => name.parse::<Preset>()?.config(),
-        (None, None) => Preset::MLP.config(),
-    };
+    let mut config = args.source.read()?;
     config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
-    config.data.path = args.data.clone().unwrap_or(config.data.path);
     config.check()?;
-    let shape = config.data.read()?.shape();
-    let source = args
-        .config
-        .clone()
-        .unwrap_or_else(|| format!("preset {}", args.preset.as_deref().unwrap_or("mlp")).into());
-    Network::new(&config.model, shape).map_err(named(source))?;
+    let (shape, _) = images(&config, args.data.as_deref())?;
+    Network::new(&config.model, shape).map_err(named(args.source.name()))?;
     let gpu = adapter.open()?;
     let batch = config.train.batch_size;
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;

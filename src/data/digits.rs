@@ -11,7 +11,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use templates::{Drawing, FORMS};
 
 /// Width and height of an image in pixels.
-const SIDE: usize = 28;
+pub(super) const SIDE: usize = 28;
 
 /// A point of a stroke: x, y and the pen's pressure there, 1 on average.
 type Point = [f32; 3];

@@ -26,6 +26,9 @@ pub struct ImageShape {
 }
 
 impl ImageShape {
+    /// Of the built-in digits, and of MNIST's.
+    pub const DIGITS: Self = Self { width: digits::SIDE, height: digits::SIDE, channels: 1 };
+
     /// Fails on a shape that no image of this program has.
     ///
     /// # Errors
@@ -110,7 +113,7 @@ impl Dataset {
     /// The built-in dataset: 28×28 grey handwriting-like digits, 20,000 to train on and 2,000 to
     /// test, drawn by the program and the same every time.
     pub fn digits() -> Self {
-        let shape = ImageShape { width: 28, height: 28, channels: 1 };
+        let shape = ImageShape::DIGITS;
         let images = |count, seed| Images { shape, pixels: digits::draw(count, seed) };
         Self { name: "digits".into(), train: images(20_000, 1), test: Some(images(2_000, 2)) }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{KlSchedule, ScheduleConfig};
-use crate::data::{Dataset, ReadOptions};
+use crate::data::{Dataset, ImageShape, ReadOptions};
 use crate::error::{Error, Result};
 use crate::nn::{Chain, LayerSpec, Setting};
 use crate::ops::activation;
@@ -220,6 +220,19 @@ impl DataConfig {
     /// How to read it.
     pub fn options(&self) -> ReadOptions {
         ReadOptions { size: self.size, channels: self.channels }
+    }
+
+    /// Shape of the images as far as `size` and `channels` state it, and of the built-in digits
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when no image has it.
+    pub fn stated_shape(&self) -> Result<ImageShape> {
+        let ImageShape { width, height, channels } = ImageShape::DIGITS;
+        let (width, height) = self.size.unwrap_or((width, height));
+        let shape = ImageShape { width, height, channels: self.channels.unwrap_or(channels) };
+        shape.check().map(|()| shape)
     }
 
     /// Reads the dataset, without holding anything out.

@@ -45,9 +45,7 @@ impl Preset {
 
     /// The images it is made for.
     pub fn shape(&self) -> ImageShape {
-        let colour = self.config().data.channels == Some(3);
-        let [side, channels] = if colour { [32, 3] } else { [28, 1] };
-        ImageShape { width: side, height: side, channels }
+        self.config().data.stated_shape().expect("a preset states what can be")
     }
 
     /// The configuration it stands for.

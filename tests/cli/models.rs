@@ -130,6 +130,9 @@ fn a_preset_that_the_images_do_not_fit_is_named() {
     place.fails(&["train", "--preset", "conv", "--data", "idx", "--out", "run"], 2, &[message]);
     let message = "preset conv-rgb: takes images of 32x32x3; name a folder of them with --data";
     place.fails(&["train", "--preset", "conv-rgb", "--out", "run"], 2, &[message]);
+    place.write("rgb.toml", place.ok(&["presets", "conv-rgb"]));
+    let message = "rgb.toml: takes images of 32x32x3; name a folder of them with --data";
+    place.fails(&["train", "--config", "rgb.toml", "--out", "run"], 2, &[message]);
 }
 
 #[test]
@@ -152,6 +155,9 @@ fn inspect_shows_layers_parameters_and_memory() {
     assert!(tiny.contains(" 96 images"), "{tiny}");
     let grey = place.ok(&["inspect", "tiny.toml", "--size", "5x7", "--channels", "3"]);
     assert!(grey.contains("3x7x5"), "{grey}");
+    // No folder is needed to look at what is made for one.
+    place.write("rgb.toml", place.ok(&["presets", "conv-rgb"]));
+    assert_eq!(place.ok(&["inspect", "rgb.toml"]), place.ok(&["inspect", "conv-rgb"]));
     place.fails(
         &["inspect", "absent"],
         1,

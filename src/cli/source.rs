@@ -1,0 +1,52 @@
+//! Where a configuration comes from, and for images of which shape it is.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use vae_gpu::{Config, Error, ImageShape, Preset, Result};
+
+#[derive(Args)]
+pub struct SourceArgs {
+    /// Start from a preset; `vae-gpu presets` lists them [default: mlp]
+    #[arg(long, value_name = "NAME", conflicts_with = "config")]
+    pub preset: Option<String>,
+    /// Start from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl SourceArgs {
+    /// The configuration as it is written.
+    pub fn read(&self) -> Result<Config> {
+        match (&self.config, &self.preset) {
+            (Some(file), _) => Config::read(file),
+            (None, Some(name)) => Ok(name.parse::<Preset>()?.config()),
+            (None, None) => Ok(Preset::MLP.config()),
+        }
+    }
+
+    /// What describes the model.
+    pub fn name(&self) -> PathBuf {
+        let preset = || format!("preset {}", self.preset.as_deref().unwrap_or("mlp")).into();
+        self.config.clone().unwrap_or_else(preset)
+    }
+}
+
+/// Shape of the images in the folder `data`, or else in the one that `config` names, and their number;
+/// the shape that it states where it names none.
+pub fn images(config: &Config, data: Option<&Path>) -> Result<(ImageShape, Option<usize>)> {
+    let mut from = config.data.clone();
+    match data {
+        Some(data) => from.path = data.into(),
+        None if from.is_builtin() => return Ok((from.stated_shape()?, None)),
+        None => {}
+    }
+    let data = from.read()?;
+    let count = data.train.len() + data.test.as_ref().map_or(0, |test| test.len());
+    Ok((data.shape(), Some(count)))
+}
+
+/// Puts what describes a model before what is wrong with it.
+pub fn named(what: impl AsRef<Path>) -> impl FnOnce(Error) -> Error {
+    move |error| Error::Usage(format!("{}: {error}", what.as_ref().display()))
+}
