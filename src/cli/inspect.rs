@@ -86,38 +86,28 @@ fn model_shape(run: &Path) -> Result<ImageShape> {
 }
 
 fn print_layers(rows: &[Row], image: ImageShape) {
-    say!("{:<14} {:<32} {:>10} {:>10} {:>8}", "layer", "", "output", "parameters", "MFLOP");
-    let pixels = format!("{}x{}x{}", image.channels, image.height, image.width);
-    say!("{:<14} {:<32} {pixels:>10}", "images", "");
+    let labels = rows.iter().map(|row| row.label.len()).max().unwrap_or_default();
+    // As wide as a terminal of 80 columns allows beside labels.
+    let width = 46usize.saturating_sub(labels).max(20);
+    let line = |label: &str, words: &str, output: &str, parameters: &str, flop: &str| {
+        let text =
+            format!("{label:<labels$} {words:<width$} {output:>10} {parameters:>10} {flop:>8}");
+        say!("{}", text.trim_end());
+    };
+    line("layer", "", "output", "parameters", "MFLOP");
+    line("images", "", &format!("{}x{}x{}", image.channels, image.height, image.width), "", "");
     for row in rows {
         // A long layer goes on in lines of its own.
-        let mut lines = wrap(&row.words, 32).into_iter();
-        let first = lines.next().unwrap_or_default();
-        let (output, flop) = (row.output.to_string(), row.flop as f64 / 1e6);
-        let parameters = row.parameters;
-        say!("{:<14} {first:<32} {output:>10} {parameters:>10} {flop:>8.3}", row.label);
-        lines.for_each(|line| say!("{:<14}   {line}", ""));
+        let options = textwrap::Options::new(width).subsequent_indent("  ");
+        let words = textwrap::wrap(&row.words, options);
+        let flop = format!("{:.3}", row.flop as f64 / 1e6);
+        line(&row.label, &words[0], &row.output.to_string(), &row.parameters.to_string(), &flop);
+        words[1..].iter().for_each(|words| line("", words, "", "", ""));
     }
     let parameters: usize = rows.iter().map(|row| row.parameters).sum();
     let flop = rows.iter().map(|row| row.flop as f64).sum::<f64>() / 1e6;
-    say!("{:<14} {:<32} {:>10} {parameters:>10} {flop:>8.3}", "together", "", "");
-}
-
-/// Words in lines of at most `width` where that can be.
-fn wrap(words: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in words.split(' ') {
-        let line = lines.last_mut().expect("there is one");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.len() + 1 + word.len() <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.into());
-        }
-    }
-    lines
+    line("together", "", "", &parameters.to_string(), &format!("{flop:.3}"));
+    say!("\nMFLOP: millions of multiplications and additions, forward, for an image");
 }
 
 fn print_memory(network: &Network, config: &Config, shape: ImageShape, count: Option<usize>) {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
-use crate::nn::{Build, Chain, Layer, Layout, Linear, ParameterSpec, Shape};
+use crate::nn::{Build, Chain, Layer, Layout, Linear, Link, ParameterSpec, Shape};
 use crate::ops::matmul::Problem;
 
 /// The encoder, the linear layer that gives the latent variables, and the decoder.
@@ -22,6 +22,7 @@ pub struct Network {
     pub head: Linear,
     /// Layers after them.
     pub decoder: Chain,
+    variational: bool,
     likelihood_scale: bool,
 }
 
@@ -49,6 +50,29 @@ pub struct Row {
     pub parameters: usize,
     /// Multiplications and additions of a forward pass for an image.
     pub flop: u64,
+}
+
+impl Row {
+    fn new(label: &str, words: &str, layer: &dyn Layer) -> Self {
+        Self {
+            label: label.into(),
+            words: words.into(),
+            output: layer.output(),
+            parameters: layer.parameters().iter().map(ParameterSpec::len).sum(),
+            flop: layer.flop(),
+        }
+    }
+
+    fn chain(chain: &Chain) -> Vec<Self> {
+        let rows = |link: &Link| {
+            let mut block = Self::new(&link.label, &link.words, link.layer.as_ref());
+            let inner = link.layer.inner().map(Self::chain).unwrap_or_default();
+            block.parameters -= inner.iter().map(|row| row.parameters).sum::<usize>();
+            block.flop -= inner.iter().map(|row| row.flop).sum::<u64>();
+            [vec![block], inner].concat()
+        };
+        chain.links().iter().flat_map(rows).collect()
+    }
 }
 
 impl Network {
@@ -81,10 +105,11 @@ impl Network {
                  end it with a layer that gives that, as {{ linear = \"image\" }} does"
             )));
         }
-        let outputs = if config.variational { 2 * config.latent } else { config.latent };
+        let variational = config.variational;
+        let outputs = if variational { 2 * config.latent } else { config.latent };
         let head = Linear { inputs, outputs, activation: None };
         let likelihood_scale = config.likelihood.is_learnt();
-        Ok(Self { input, encoder, head, decoder, likelihood_scale })
+        Ok(Self { input, encoder, head, decoder, variational, likelihood_scale })
     }
 
     /// Names and shapes of the parameters.
@@ -137,21 +162,12 @@ impl Network {
         problems
     }
 
-    /// A row for each layer, the latent variables in between.
+    /// A row for each layer, the latent variables in between. Those of a block follow it, and have
+    /// what is theirs of its parameters and operations.
     pub fn rows(&self) -> Vec<Row> {
-        let row = |label: &str, words: &str, layer: &dyn Layer| Row {
-            label: label.into(),
-            words: words.into(),
-            output: layer.output(),
-            parameters: layer.parameters().iter().map(ParameterSpec::len).sum(),
-            flop: layer.flop(),
-        };
-        let chain = |chain: &Chain| {
-            let links = chain.links().iter();
-            links.map(|link| row(&link.label, &link.words, link.layer.as_ref())).collect::<Vec<_>>()
-        };
-        let head = row(HEAD, &format!("linear {}", self.head.outputs), &self.head);
-        [chain(&self.encoder), vec![head], chain(&self.decoder)].concat()
+        let halves = if self.variational { " (means, log-variances)" } else { "" };
+        let head = Row::new(HEAD, &format!("linear {}{halves}", self.head.outputs), &self.head);
+        [Row::chain(&self.encoder), vec![head], Row::chain(&self.decoder)].concat()
     }
 
     /// Bytes of the largest value between two layers, for an image.

@@ -174,6 +174,11 @@ pub trait Layer: Send + Sync {
         Vec::new()
     }
 
+    /// The layers that it consists of, if it is a block.
+    fn inner(&self) -> Option<&Chain> {
+        None
+    }
+
     /// Takes on an activation of its output; false where it cannot.
     fn activate(&mut self, _name: &'static str) -> bool {
         false

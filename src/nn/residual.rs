@@ -89,6 +89,10 @@ impl Layer for Residual {
         self.chain.links().iter().flat_map(|link| link.layer.problems()).collect()
     }
 
+    fn inner(&self) -> Option<&Chain> {
+        Some(&self.chain)
+    }
+
     fn activate(&mut self, name: &'static str) -> bool {
         super::take(&mut self.activation, name)
     }

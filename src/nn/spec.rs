@@ -97,22 +97,19 @@ impl Display for Setting {
                 let values: Vec<_> = values.iter().map(usize::to_string).collect();
                 write!(f, "{}", values.join("x"))
             }
-            Self::Layers(layers) => {
-                let layers: Vec<_> = layers.iter().map(|layer| layer.name.as_str()).collect();
-                write!(f, "[{}]", layers.join(", "))
-            }
+            Self::Layers(layers) => write!(f, "of {} layers", layers.len()),
         }
     }
 }
 
-/// In words: `conv2d 32 kernel 3 padding 1`.
+/// In words: `conv2d 32 kernel=3 padding=1`.
 impl Display for LayerSpec {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.name)?;
         if let Some(size) = &self.size {
             write!(f, " {size}")?;
         }
-        self.options.iter().try_for_each(|(name, setting)| write!(f, " {name} {setting}"))
+        self.options.iter().try_for_each(|(name, setting)| write!(f, " {name}={setting}"))
     }
 }
 

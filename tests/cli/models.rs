@@ -21,13 +21,13 @@ fn a_mistake_in_the_14th_of_20_layers_is_named() {
     let mut layers = ["{ linear = 16 }", "\"relu\""].repeat(10);
     layers[13] = "{ conv2d = 8, kernel = 3 }";
     place.write("deep.toml", model(&layers, &IMAGE));
-    let message = "error: deep.toml: encoder.13 (conv2d 8 kernel 3), layer 14 of 20: takes maps, and \
+    let message = "error: deep.toml: encoder.13 (conv2d 8 kernel=3), layer 14 of 20: takes maps, and \
                    is given 16 features; put { reshape = [channels, height, width] } before it";
     place.fails(&["train", "--config", "deep.toml", "--out", "run"], 2, &[message]);
     place.fails(
         &["inspect", "deep.toml"],
         2,
-        &["deep.toml: encoder.13 (conv2d 8 kernel 3), layer 14 of 20"],
+        &["deep.toml: encoder.13 (conv2d 8 kernel=3), layer 14 of 20"],
     );
     assert!(!place.path("run").exists());
 }
@@ -141,17 +141,29 @@ fn inspect_shows_layers_parameters_and_memory() {
     let table = place.ok(&["inspect", "conv", "--batch-size", "64"]);
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     for line in [
-        "encoder.0      conv2d 32 kernel 3 stride 2        32x14x14        320    0.113",
-        "encoder.4      flatten                                3136          0    0.000",
-        "latent         linear 40                                40     125480    0.251",
+        "encoder.0 conv2d 32 kernel=3 stride=2             32x14x14        320    0.113",
+        "encoder.4 flatten                                     3136          0    0.000",
+        "latent    linear 40 (means, log-variances)              40     125480    0.251",
         "memory for training at 64 images in a step, MiB",
     ] {
         assert!(table.contains(line), "no `{line}` in\n{table}");
     }
+    // The layers of a block follow it, and what they have counts once.
+    let table = place.ok(&["inspect", "residual"]);
+    for line in [
+        "encoder.3   residual of 5 layers, relu            32x16x16          0    0.000",
+        "encoder.3.4 batch_norm                            32x16x16         64    0.000",
+        "together                                                      1030115   47.104",
+    ] {
+        assert!(table.contains(line), "no `{line}` in\n{table}");
+    }
     let tiny = place.ok(&["inspect", "tiny.toml"]);
-    assert!(tiny.contains("images                                               1x8x8"), "{tiny}");
+    assert!(
+        tiny.lines().any(|line| line.starts_with("images ") && line.ends_with(" 1x8x8")),
+        "{tiny}"
+    );
     // 64 · 16 + 16, 16 · 4 + 4, 2 · 16 + 16 and 16 · 64 + 64
-    assert!(tiny.contains("   2244    "), "{tiny}");
+    assert!(tiny.contains("   2244 "), "{tiny}");
     assert!(tiny.contains(" 96 images"), "{tiny}");
     let grey = place.ok(&["inspect", "tiny.toml", "--size", "5x7", "--channels", "3"]);
     assert!(grey.contains("3x7x5"), "{grey}");
@@ -170,8 +182,8 @@ fn inspect_knows_a_run() {
     let Some(place) = place_with_adapter() else { return };
     place.train("run", &["--max-steps", "1"]);
     let run = place.ok(&["inspect", "run"]);
-    assert!(run.contains("decoder.2      linear \"image\""), "{run}");
-    assert!(run.contains("   2244    "), "{run}");
+    assert!(run.contains("decoder.2 linear \"image\""), "{run}");
+    assert!(run.contains("   2244 "), "{run}");
 }
 
 #[test]
