@@ -1,6 +1,7 @@
 //! What the cases of ops on maps share.
 
 use bytemuck::NoUninit;
+use safetensors::SafeTensors;
 use vae_gpu::gpu::{Gpu, Shader, Tensor};
 use vae_gpu::ops::activation;
 
@@ -51,4 +52,41 @@ pub fn run_kernel<P: NoUninit>(
     let rows = elements.div_ceil(2 * 64) + 1;
     assert!(rows > 2, "{entry}: too small to wrap");
     check::run(gpu, |plan| plan.record(kernel, "test", params, tensors, [2, rows as u32, 1]));
+}
+
+/// What PyTorch makes of maps: see tests/golden/README.md.
+pub struct Golden {
+    pub arguments: Vec<usize>,
+    pub x: Vec<f64>,
+    pub y: Vec<f64>,
+    pub dy: Vec<f64>,
+    pub dx: Vec<f64>,
+}
+
+/// All cases of a layer.
+pub fn golden(layer: &str) -> Vec<Golden> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/maps.safetensors");
+    let bytes = std::fs::read(path).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let get = |number: usize, name: &str| file.tensor(&format!("{layer}.{number}.{name}"));
+    let wide = |number, name: &str| -> Vec<f64> {
+        bytemuck::pod_collect_to_vec(get(number, name).unwrap().data())
+    };
+    let case = |number| {
+        let arguments: Vec<i64> =
+            bytemuck::pod_collect_to_vec(get(number, "arguments").ok()?.data());
+        let arguments = arguments.into_iter().map(|n| n as usize).collect();
+        let [x, y, dy, dx] = ["x", "y", "dy", "dx"].map(|name| wide(number, name));
+        Some(Golden { arguments, x, y, dy, dx })
+    };
+    let cases: Vec<_> = (0..).map_while(case).collect();
+    assert!(!cases.is_empty(), "no {layer} in maps.safetensors");
+    cases
+}
+
+/// To the last digits of an f64.
+pub fn assert_close(what: &str, got: &[f64], want: &[f64]) {
+    assert_eq!(got.len(), want.len(), "{what}");
+    let near = |(got, want): (&f64, &f64)| (got - want).abs() < 1e-12;
+    assert!(got.iter().zip(want).all(near), "{what}: {got:?}, not {want:?}");
 }

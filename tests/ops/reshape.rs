@@ -48,6 +48,18 @@ fn unflattened(features: &[f64], [batch, pixels, channels]: Sizes) -> Vec<f64> {
     flattened(features, [batch, channels, pixels])
 }
 
+#[test]
+fn order_is_pytorchs() {
+    for golden in maps::golden("flatten") {
+        let &[batch, channels, height, width] = &golden.arguments[..] else {
+            panic!("{:?}", golden.arguments)
+        };
+        let sizes = [batch, height * width, channels];
+        assert_eq!(flattened(&golden.x, sizes), golden.y, "{sizes:?}");
+        assert_eq!(unflattened(&golden.dy, sizes), golden.dx, "{sizes:?}");
+    }
+}
+
 /// Both ways, and the wrappers' pairs: flattening and unflattening.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {

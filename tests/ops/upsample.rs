@@ -94,6 +94,19 @@ fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&str>) {
 }
 
 #[test]
+fn oracle_is_pytorchs() {
+    for golden in maps::golden("upsample") {
+        let &[batch, channels, height, width, factor] = &golden.arguments[..] else {
+            panic!("{:?}", golden.arguments)
+        };
+        let case = Case::new([batch, height, width, channels, factor]);
+        maps::assert_close(&format!("y of {case:?}"), &case.forward(&golden.x), &golden.y);
+        let dx = case.backward(&golden.dy, None, &golden.x);
+        maps::assert_close(&format!("dx of {case:?}"), &dx, &golden.dx);
+    }
+}
+
+#[test]
 fn oracle_is_the_gradient() {
     for (case, activation) in cases().flat_map(|case| ACTIVATIONS.map(|a| (case, a))) {
         let pre = check::wide(&check::random(1, case.x_shape().iter().product(), -2.0..2.0));

@@ -3,7 +3,7 @@
 use safetensors::SafeTensors;
 use vae_gpu::ops::Extent;
 
-use crate::check;
+use crate::{check, maps};
 
 /// A layer by PyTorch's arguments, and what it is given.
 #[derive(Clone, Copy, Debug)]
@@ -123,10 +123,7 @@ fn layers_and_gradients_are_those_of_pytorch() {
             Layer { transposed, batch, input, outputs, kernel, stride, padding, output_padding };
         let wide = |name: &str| -> Vec<f64> { bytemuck::pod_collect_to_vec(get(name).data()) };
         let close = |what: &str, got: &[f64]| {
-            let want = wide(what);
-            assert_eq!(got.len(), want.len(), "{what} of {layer:?}");
-            let near = |(got, want): (&f64, &f64)| (got - want).abs() < 1e-12;
-            assert!(got.iter().zip(&want).all(near), "{what} of {layer:?}");
+            maps::assert_close(&format!("{what} of {layer:?}"), got, &wide(what));
         };
         let (x, weight, dy) = (wide("x"), wide("weight"), wide("dy"));
         close("y", &layer.forward(&x, &weight, &wide("bias")));

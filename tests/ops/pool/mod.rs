@@ -33,6 +33,32 @@ fn small() -> impl Iterator<Item = (Case, Option<&'static str>)> {
     cases().filter(|case| case.x_len() < 300).flat_map(|case| ACTIVATIONS.map(|a| (case, a)))
 }
 
+fn golden(layer: &str) -> impl Iterator<Item = (Case, maps::Golden)> {
+    maps::golden(layer).into_iter().map(|golden| {
+        let &[batch, channels, height, width, kernel, stride, padding] = &golden.arguments[..]
+        else {
+            panic!("{:?}", golden.arguments)
+        };
+        let window = [kernel, stride, padding];
+        (Case::new([batch, height, width, channels], window), golden)
+    })
+}
+
+#[test]
+fn oracles_are_pytorchs() {
+    for (case, golden) in golden("max_pool2d") {
+        let (y, places) = case.max(&golden.x);
+        maps::assert_close(&format!("y of {case:?}"), &y, &golden.y);
+        let dx = case.max_backward(&golden.dy, &places);
+        maps::assert_close(&format!("dx of {case:?}"), &dx, &golden.dx);
+    }
+    for (case, golden) in golden("avg_pool2d") {
+        maps::assert_close(&format!("y of {case:?}"), &case.average(&golden.x), &golden.y);
+        let dx = case.average_backward(&golden.dy);
+        maps::assert_close(&format!("dx of {case:?}"), &dx, &golden.dx);
+    }
+}
+
 #[test]
 fn maxima_oracle_is_the_gradient() {
     for (case, activation) in small() {
