@@ -27,8 +27,9 @@ pub use shape::Shape;
 pub use spec::{LayerSpec, Setting};
 
 use crate::gpu::{Plan, Tensor};
+use crate::ops::activation::{self as activations, Origin};
 use crate::ops::matmul::{Problem, WeightGradient};
-use crate::ops::{Extent, activation as activations, conv};
+use crate::ops::{Extent, conv};
 
 /// Every layer but the activations: its name, its options if it takes a size or any, and what makes
 /// it of them.
@@ -76,15 +77,6 @@ pub struct Value {
     pub saved: Vec<Tensor>,
     /// What went from layer to layer within that layer.
     pub inner: Vec<Value>,
-}
-
-/// A value is an activation of `pre`, which has its shape.
-#[derive(Clone)]
-pub struct Origin {
-    /// One of [`crate::ops::activation::NAMES`]; the identity without one.
-    pub name: Option<&'static str>,
-    /// What went into it; the value itself where there is no activation.
-    pub pre: Tensor,
 }
 
 impl Value {

@@ -1,9 +1,10 @@
 //! Residual blocks (He et al. 2015).
 
 use super::{
-    Backward, Build, Chain, Forward, Layer, LayerSpec, Origin, ParameterSpec, Setting, Shape, Value,
+    Backward, Build, Chain, Forward, Layer, LayerSpec, ParameterSpec, Setting, Shape, Value,
 };
 use crate::gpu::{Plan, Tensor};
+use crate::ops::activation::Origin;
 use crate::ops::matmul::Problem;
 use crate::ops::{activate, add};
 

@@ -1,9 +1,22 @@
 //! Elementwise activations, as PyTorch defines them. They are computed where their argument is: see
 //! [`super::matmul::forward`] and `shaders/shared/activation.wgsl`.
 
+use crate::gpu::Tensor;
+
 /// The activations; `leaky_relu` has slope 0.01, `elu` α = 1, `gelu` is the exact one, by erf.
 pub const NAMES: [&str; 8] =
     ["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softplus"];
+
+/// What a value came out of: it is an activation of `pre`, which has its shape and layout. Whoever
+/// computes the gradient by such a value multiplies it by the activation's slope at `pre`, so that it is
+/// the gradient by `pre`.
+#[derive(Clone)]
+pub struct Origin {
+    /// One of [`NAMES`]; the identity without one.
+    pub name: Option<&'static str>,
+    /// What went into it; the value itself where there is no activation.
+    pub pre: Tensor,
+}
 
 /// The one called `name`; none for any other name.
 pub fn named(name: &str) -> Option<&'static str> {
