@@ -63,7 +63,10 @@ impl ModelConfig {
             Some(KlSchedule::Warmup(epochs)) => Divergence { ramp: of(epochs), ..plain },
             Some(KlSchedule::Cyclical { cycles, ramp }) => {
                 let cycle = f64::from(epochs) / f64::from(cycles);
-                Divergence { ramp: of(ramp * cycle), period: of(cycle).max(1), ..plain }
+                // Rounded up, lest another cycle begin with the last steps.
+                let period = (u64::from(epochs) * steps as u64).div_ceil(cycles.into());
+                let period = period.clamp(1, u32::MAX.into()) as u32;
+                Divergence { ramp: of(ramp * cycle), period, ..plain }
             }
             Some(KlSchedule::Capacity { nats, epochs }) => {
                 Divergence { capacity: Some(nats), ramp: of(epochs), ..plain }
