@@ -107,7 +107,7 @@ fn print_layers(rows: &[Row], image: ImageShape) {
     let parameters: usize = rows.iter().map(|row| row.parameters).sum();
     let flop = rows.iter().map(|row| row.flop as f64).sum::<f64>() / 1e6;
     line("together", "", "", &parameters.to_string(), &format!("{flop:.3}"));
-    say!("\nMFLOP: millions of multiplications and additions, forward, for an image");
+    say!("\nMFLOP: multiplications and additions of products, in millions, forward, an image");
 }
 
 fn print_memory(network: &Network, config: &Config, shape: ImageShape, count: Option<usize>) {

@@ -48,7 +48,7 @@ pub struct Row {
     pub output: Shape,
     /// Trained values.
     pub parameters: usize,
-    /// Multiplications and additions of a forward pass for an image.
+    /// Multiplications and additions of matrix products in a forward pass for an image.
     pub flop: u64,
 }
 

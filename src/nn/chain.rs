@@ -13,10 +13,15 @@ pub struct Chain {
     output: Shape,
 }
 
-/// `message` about layer `i` of `specs`.
-fn at(name: &str, specs: &[LayerSpec], i: usize, message: &str) -> Error {
+/// `message` about layer `i` of `specs`, and what it is given if that is known.
+fn at(name: &str, specs: &[LayerSpec], i: usize, input: Option<Shape>, message: &str) -> Error {
     let (spec, count) = (&specs[i], specs.len());
-    Error::Usage(format!("{name}.{i} ({spec}), layer {} of {count}: {message}", i + 1))
+    let given = match input {
+        Some(Shape::Features(count)) => format!(", given {count} features"),
+        Some(map) => format!(", given maps of {map}"),
+        None => String::new(),
+    };
+    Error::Usage(format!("{name}.{i} ({spec}), layer {} of {count}{given}: {message}", i + 1))
 }
 
 /// A layer of a chain.
@@ -39,8 +44,9 @@ impl Chain {
     pub fn new(name: &str, specs: &[LayerSpec], input: Shape, build: &Build) -> Result<Self> {
         let mut chain = Self { links: Vec::new(), output: input };
         for (i, spec) in specs.iter().enumerate() {
+            let input = chain.output;
             let pushed = chain.push(format!("{name}.{i}"), spec, build);
-            pushed.map_err(|message| at(name, specs, i, &message))?;
+            pushed.map_err(|message| at(name, specs, i, Some(input), &message))?;
         }
         Ok(chain)
     }
@@ -52,7 +58,7 @@ impl Chain {
     /// [`Error::Usage`] naming the layer.
     pub fn check(name: &str, specs: &[LayerSpec]) -> Result<()> {
         for (i, spec) in specs.iter().enumerate() {
-            super::check(spec).map_err(|message| at(name, specs, i, &message))?;
+            super::check(spec).map_err(|message| at(name, specs, i, None, &message))?;
             if let Some(Setting::Layers(inner)) = &spec.size {
                 Self::check(&format!("{name}.{i}"), inner)?;
             }
@@ -79,11 +85,11 @@ impl Chain {
             self.links.push(Link { label, words: spec.to_string(), layer });
             return Ok(());
         }
-        let layer = super::build(spec, self.output, &Build { label: &label, ..*build })?;
+        let kind = super::kind(&spec.name).expect("it was checked");
+        let layer = (kind.build)(spec, self.output, &Build { label: &label, ..*build })?;
         let output = layer.output();
         if !output.is_possible() {
-            let input = self.output;
-            return Err(format!("makes {output} of {input}, which is nothing, or too much"));
+            return Err(format!("makes {output} of that, which is nothing, or too much"));
         }
         self.output = output;
         self.links.push(Link { label, words: spec.to_string(), layer });

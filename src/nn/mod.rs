@@ -31,28 +31,36 @@ use crate::ops::activation::{self as activations, Origin};
 use crate::ops::matmul::{Problem, WeightGradient};
 use crate::ops::{Extent, conv};
 
-/// Every layer but the activations: its name, its options if it takes a size or any, and what makes
-/// it of them.
-const LAYERS: &[(&str, Option<&[&str]>, BuildLayer)] = &[
-    ("linear", Some(&[]), linear::build),
-    ("conv2d", Some(&["kernel", "stride", "padding"]), conv2d::build),
-    (
-        "conv_transpose2d",
-        Some(&["kernel", "stride", "padding", "output_padding"]),
-        conv_transpose2d::build,
-    ),
-    ("max_pool2d", Some(&["stride", "padding"]), max_pool2d::build),
-    ("avg_pool2d", Some(&["stride", "padding"]), avg_pool2d::build),
-    ("upsample", Some(&[]), upsample::build),
-    ("flatten", None, flatten::build),
-    ("reshape", Some(&[]), reshape::build),
-    ("batch_norm", None, batch_norm::build),
-    ("layer_norm", None, layer_norm::build),
-    ("dropout", Some(&[]), dropout::build),
-    ("residual", Some(&[]), residual::build),
-];
+/// A layer as configurations name it.
+struct LayerKind {
+    name: &'static str,
+    /// Whether something stands behind the name: a size, a probability, layers.
+    sized: bool,
+    options: &'static [&'static str],
+    /// Makes it of its specification for inputs of a shape, or says what it wants.
+    build: fn(&LayerSpec, Shape, &Build) -> Result<Box<dyn Layer>, String>,
+}
 
-type BuildLayer = fn(&LayerSpec, Shape, &Build) -> Result<Box<dyn Layer>, String>;
+const WINDOW: &[&str] = &["stride", "padding"];
+const CONVOLUTION: &[&str] = &["kernel", "stride", "padding"];
+const TRANSPOSED: &[&str] = &["kernel", "stride", "padding", "output_padding"];
+
+/// Every layer but the activations.
+#[rustfmt::skip]
+const LAYERS: &[LayerKind] = &[
+    LayerKind { name: "linear", sized: true, options: &[], build: linear::build },
+    LayerKind { name: "conv2d", sized: true, options: CONVOLUTION, build: conv2d::build },
+    LayerKind { name: "conv_transpose2d", sized: true, options: TRANSPOSED, build: conv_transpose2d::build },
+    LayerKind { name: "max_pool2d", sized: true, options: WINDOW, build: max_pool2d::build },
+    LayerKind { name: "avg_pool2d", sized: true, options: WINDOW, build: avg_pool2d::build },
+    LayerKind { name: "upsample", sized: true, options: &[], build: upsample::build },
+    LayerKind { name: "flatten", sized: false, options: &[], build: flatten::build },
+    LayerKind { name: "reshape", sized: true, options: &[], build: reshape::build },
+    LayerKind { name: "batch_norm", sized: false, options: &[], build: batch_norm::build },
+    LayerKind { name: "layer_norm", sized: false, options: &[], build: layer_norm::build },
+    LayerKind { name: "dropout", sized: true, options: &[], build: dropout::build },
+    LayerKind { name: "residual", sized: true, options: &[], build: residual::build },
+];
 
 /// What layers are built in.
 #[derive(Clone, Copy)]
@@ -176,7 +184,7 @@ pub trait Layer: Send + Sync {
         false
     }
 
-    /// Multiplications and additions of a forward pass for an image.
+    /// Multiplications and additions of its matrix products in a forward pass for an image.
     fn flop(&self) -> u64 {
         0
     }
@@ -200,15 +208,9 @@ pub trait Layer: Send + Sync {
     ) -> Option<Tensor>;
 }
 
-/// Whether a layer is called so.
-fn is_layer(name: &str) -> bool {
-    LAYERS.iter().any(|(layer, ..)| *layer == name)
-}
-
-/// The layer that `spec`, which is no activation, names, for inputs of `input`.
-fn build(spec: &LayerSpec, input: Shape, build: &Build) -> Result<Box<dyn Layer>, String> {
-    let (_, _, make) = LAYERS.iter().find(|(name, ..)| *name == spec.name).expect("it was checked");
-    make(spec, input, build)
+/// The layer called so, if it is none of the activations.
+fn kind(name: &str) -> Option<&'static LayerKind> {
+    LAYERS.iter().find(|kind| kind.name == name)
 }
 
 /// Fails unless there is a layer of that name, with such options.
@@ -216,15 +218,15 @@ fn check(spec: &LayerSpec) -> Result<(), String> {
     if activations::named(&spec.name).is_some() {
         return check_options(spec, &[], false);
     }
-    let Some((_, options, _)) = LAYERS.iter().find(|(name, ..)| *name == spec.name) else {
-        let layers: Vec<_> = LAYERS.iter().map(|(name, ..)| *name).collect();
+    let Some(LayerKind { sized, options, .. }) = kind(&spec.name) else {
+        let layers: Vec<_> = LAYERS.iter().map(|kind| kind.name).collect();
         let layers = layers.join(", ");
         let activations = activations::NAMES.join(", ");
         return Err(format!(
             "there is no such layer; there are {layers}, and the activations {activations}"
         ));
     };
-    check_options(spec, options.unwrap_or_default(), options.is_some())
+    check_options(spec, options, *sized)
 }
 
 fn check_options(spec: &LayerSpec, options: &[&str], sized: bool) -> Result<(), String> {
@@ -268,9 +270,7 @@ fn take(activation: &mut Option<&'static str>, name: &'static str) -> bool {
 fn features(input: Shape) -> Result<usize, String> {
     match input {
         Shape::Features(count) => Ok(count),
-        map => {
-            Err(format!("takes features, and is given maps of {map}; put \"flatten\" before it"))
-        }
+        Shape::Map { .. } => Err("takes features; put \"flatten\" before it".into()),
     }
 }
 
@@ -278,9 +278,9 @@ fn features(input: Shape) -> Result<usize, String> {
 fn map(input: Shape) -> Result<(usize, Extent), String> {
     match input {
         Shape::Map { channels, extent } => Ok((channels, extent)),
-        Shape::Features(count) => Err(format!(
-            "takes maps, and is given {count} features; put {{ reshape = [channels, height, \
-             width] }} before it"
-        )),
+        Shape::Features(_) => {
+            let message = "takes maps; put { reshape = [channels, height, width] } before it";
+            Err(message.into())
+        }
     }
 }

@@ -153,7 +153,7 @@ impl<'de> Visitor<'de> for Words {
             entries.push((name, setting));
         }
         // Whoever wrote the file may have begun with an option.
-        let named = entries.iter().position(|(name, _)| super::is_layer(name));
+        let named = entries.iter().position(|(name, _)| super::kind(name).is_some());
         match named.or((!entries.is_empty()).then_some(0)) {
             Some(first) => {
                 let (name, size) = entries.remove(first);

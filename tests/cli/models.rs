@@ -21,13 +21,13 @@ fn a_mistake_in_the_14th_of_20_layers_is_named() {
     let mut layers = ["{ linear = 16 }", "\"relu\""].repeat(10);
     layers[13] = "{ conv2d = 8, kernel = 3 }";
     place.write("deep.toml", model(&layers, &IMAGE));
-    let message = "error: deep.toml: encoder.13 (conv2d 8 kernel=3), layer 14 of 20: takes maps, and \
-                   is given 16 features; put { reshape = [channels, height, width] } before it";
+    let message = "error: deep.toml: encoder.13 (conv2d 8 kernel=3), layer 14 of 20, given 16 \
+                   features: takes maps; put { reshape = [channels, height, width] } before it";
     place.fails(&["train", "--config", "deep.toml", "--out", "run"], 2, &[message]);
     place.fails(
         &["inspect", "deep.toml"],
         2,
-        &["deep.toml: encoder.13 (conv2d 8 kernel=3), layer 14 of 20"],
+        &["deep.toml: encoder.13 (conv2d 8 kernel=3), layer 14 of 20, given 16 features"],
     );
     assert!(!place.path("run").exists());
 }
@@ -40,7 +40,7 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
         (
             vec![conv, "{ linear = 3 }"],
             &IMAGE[..],
-            "encoder.1 (linear 3), layer 2 of 2: takes features, and is given maps of 4x6x6; put \"flatten\" before it",
+            "encoder.1 (linear 3), layer 2 of 2, given maps of 4x6x6: takes features; put \"flatten\" before it",
         ),
         (
             vec![conv],
@@ -78,7 +78,7 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
         (
             vec!["{ residual = [{ linear = 3 }] }"],
             &IMAGE,
-            "encoder.0.0 (linear 3), layer 1 of 1: takes features, and is given maps of 1x8x8",
+            "encoder.0.0 (linear 3), layer 1 of 1, given maps of 1x8x8: takes features",
         ),
         (
             vec!["{ linear = 4 }", "{ residual = [{ linear = 3 }] }"],
@@ -88,7 +88,7 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
         (
             vec!["{ linear = 4 }"],
             &["{ linear = 60 }", "{ reshape = [4, 4, 4] }"],
-            "decoder.1 (reshape 4x4x4), layer 2 of 2: wants 64 features for that, and is given 60",
+            "decoder.1 (reshape 4x4x4), layer 2 of 2, given 60 features: wants 64 features for that",
         ),
         (
             vec!["{ linear = 4 }"],
@@ -153,7 +153,7 @@ fn inspect_shows_layers_parameters_and_memory() {
     for line in [
         "encoder.3   residual of 5 layers, relu            32x16x16          0    0.000",
         "encoder.3.4 batch_norm                            32x16x16         64    0.000",
-        "together                                                      1030115   47.104",
+        "together                                                      1015107   53.330",
     ] {
         assert!(table.contains(line), "no `{line}` in\n{table}");
     }
