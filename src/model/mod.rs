@@ -1,16 +1,19 @@
 //! Models: configuration, presets, the variational autoencoder and its file.
 
 mod config;
+mod dataset;
 mod file;
 mod generate;
 mod network;
 mod objective;
 mod optimizer;
+mod parse;
 mod preset;
 mod running;
 mod vae;
 
-pub use config::{Config, DataConfig, ModelConfig, TrainConfig};
+pub use config::{Config, ModelConfig, TrainConfig};
+pub use dataset::DataConfig;
 pub use file::{Header, TensorFile};
 pub use network::{Network, Row};
 pub use objective::KlSchedule;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ModelConfig;
-use super::config::{is_amount, require};
+use super::config::{is_amount, require, shown};
 use crate::error::Result;
 use crate::ops::latent::Divergence;
 
@@ -32,7 +32,7 @@ pub enum KlSchedule {
 impl KlSchedule {
     pub(super) fn check(&self) -> Result<()> {
         let amount = |name: &str, value: f64| {
-            let what = format!("kl_schedule: {name} = {value}");
+            let what = format!("kl_schedule: {name} = {}", shown(value));
             require(is_amount(value), &what, "must be a number from 0 up")
         };
         match *self {
@@ -40,7 +40,7 @@ impl KlSchedule {
             Self::Cyclical { cycles, ramp } => {
                 let what = format!("kl_schedule: cycles = {cycles}");
                 require(cycles > 0, &what, "must be at least 1")?;
-                let what = format!("kl_schedule: ramp = {ramp}");
+                let what = format!("kl_schedule: ramp = {}", shown(ramp));
                 require((0.0..=1.0).contains(&ramp), &what, "must be a share from 0 to 1")
             }
             Self::Capacity { nats, epochs } => {

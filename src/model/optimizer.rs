@@ -3,19 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainConfig;
-use super::config::require;
+use super::config::{require, shown};
 use crate::error::Result;
 use crate::ops::optimizer::{Optimizer, Rule};
 use crate::ops::schedule::{Course, Schedule};
 
 /// How the learning rate changes in the course of training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 #[serde(expecting = "a table, as in { name = \"cosine\" }")]
 pub enum ScheduleConfig {
     /// It does not.
-    #[default]
-    Constant,
+    Constant {},
     /// It falls along half a cosine, step by step, to `minimum` after the last of all epochs. A run
     /// that is resumed with more epochs goes on along the longer curve.
     Cosine {
@@ -38,6 +37,12 @@ pub enum ScheduleConfig {
     },
 }
 
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self::Constant {}
+    }
+}
+
 fn tenth() -> f64 {
     0.1
 }
@@ -50,7 +55,7 @@ impl TrainConfig {
                 .unwrap_or(u32::MAX)
         };
         let course = match self.schedule {
-            ScheduleConfig::Constant => Course::Constant,
+            ScheduleConfig::Constant {} => Course::Constant,
             ScheduleConfig::Cosine { minimum } => {
                 Course::Cosine { horizon: steps(self.epochs), minimum }
             }
@@ -75,7 +80,7 @@ impl TrainConfig {
         check("warmup_start", warmup_start, SHARE)?;
         check("clip_norm", clip_norm.unwrap_or(1.0), POSITIVE)?;
         match self.schedule {
-            ScheduleConfig::Constant => {}
+            ScheduleConfig::Constant {} => {}
             ScheduleConfig::Cosine { minimum } => {
                 check("schedule.minimum", minimum, FROM_ZERO)?;
                 let what = format!("schedule.minimum = {minimum}");
@@ -127,13 +132,13 @@ fn check_rule(rule: Rule) -> Result<()> {
 type Range = (&'static str, fn(f32) -> bool);
 
 const FROM_ZERO: Range = ("must be a number from 0 up", |v| v.is_finite() && v >= 0.0);
-const POSITIVE: Range = ("must be a positive number, as in 1e-8", |v| v.is_normal() && v > 0.0);
+const POSITIVE: Range = ("must be a positive number", |v| v.is_normal() && v > 0.0);
 const BELOW_ONE: Range = ("must be from 0 to less than 1", |v| (0.0..1.0).contains(&v));
 const SHARE: Range =
     ("must be more than 0 and at most 1", |v| v.is_normal() && v > 0.0 && v <= 1.0);
 
 fn check(key: &str, value: f64, (message, holds): Range) -> Result<()> {
-    require(holds(value as f32), &format!("{key} = {value}"), message)
+    require(holds(value as f32), &format!("{key} = {}", shown(value)), message)
 }
 
 #[cfg(test)]

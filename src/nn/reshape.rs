@@ -13,19 +13,20 @@ struct Reshape {
 
 pub(super) fn build(spec: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
     super::features(input)?;
-    let Some(Setting::Integers(sizes)) = &spec.size else {
+    let sizes = match &spec.size {
+        Some(Setting::Integers(sizes)) => sizes.iter().map(|size| usize::try_from(*size)).collect(),
+        _ => Ok(Vec::new()),
+    };
+    let (Ok(&[channels, height, width]), Ok(all)) = (sizes.as_deref(), &sizes) else {
         return Err("wants [channels, height, width], as in { reshape = [64, 7, 7] }".into());
     };
-    let &[channels, height, width] = &sizes[..] else {
-        return Err("wants three sizes: [channels, height, width]".into());
-    };
-    let reshape = Reshape { input, channels, extent: Extent { height, width } };
-    let product = sizes.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+    let product = all.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
     match product {
-        Some(product) if product == input.values() => Ok(Box::new(reshape)),
-        _ => Err(format!("wants {} features for that, and is given {input}", {
-            product.map_or("too many".into(), |product| product.to_string())
-        })),
+        Some(product) if product == input.values() => {
+            Ok(Box::new(Reshape { input, channels, extent: Extent { height, width } }))
+        }
+        Some(product) => Err(format!("wants {product} features for that")),
+        None => Err("wants too many features for that".into()),
     }
 }
 

@@ -22,16 +22,16 @@ pub struct LayerSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Setting {
-    /// A size.
-    Integer(usize),
-    /// What no size can be.
-    Negative(i64),
+    /// A size; what it must be is for the layer to say.
+    Integer(i64),
     /// A number.
     Number(f64),
     /// `"image"`, for the image's own size.
     Text(String),
+    /// What no layer takes.
+    Boolean(bool),
     /// Several sizes.
-    Integers(Vec<usize>),
+    Integers(Vec<i64>),
     /// Layers within a layer.
     Layers(Vec<LayerSpec>),
 }
@@ -48,9 +48,11 @@ impl LayerSpec {
 
     /// The number that stands behind the name; its word stands for `image`, if there is one.
     pub(super) fn size(&self, image: Option<usize>) -> Result<usize, String> {
+        let or = if image.is_some() { ", or \"image\"" } else { "" };
         match (&self.size, image) {
             (Some(Setting::Text(word)), Some(image)) if word == "image" => Ok(image),
-            (setting, _) => positive(&self.name, setting.as_ref(), None),
+            (Some(size), _) => whole(&self.name, size, 1, or),
+            (None, _) => Err(format!("wants a size: write {{ {} = 2 }}", self.name)),
         }
     }
 
@@ -61,9 +63,10 @@ impl LayerSpec {
         least: usize,
         default: Option<usize>,
     ) -> Result<usize, String> {
-        match self.setting(option) {
-            Some(Setting::Integer(0)) if least == 0 => Ok(0),
-            setting => positive(option, setting, default),
+        match (self.setting(option), default) {
+            (Some(setting), _) => whole(option, setting, least, ""),
+            (None, Some(default)) => Ok(default),
+            (None, None) => Err(format!("`{option}` is missing: write {option} = 3")),
         }
     }
 }
@@ -71,32 +74,24 @@ impl LayerSpec {
 /// Sizes that no adapter holds are not worth a thought.
 const LARGEST: usize = 1 << 24;
 
-fn positive(
-    name: &str,
-    setting: Option<&Setting>,
-    default: Option<usize>,
-) -> Result<usize, String> {
-    match (setting, default) {
-        (Some(Setting::Integer(size)), _) if (1..=LARGEST).contains(size) => Ok(*size),
-        (None, Some(default)) => Ok(default),
-        (None, None) => Err(format!("`{name}` is missing: give it a whole number")),
-        (Some(other), _) => {
-            Err(format!("{name} = {other}: must be a whole number from 1 to {LARGEST}"))
-        }
-    }
+fn whole(name: &str, setting: &Setting, least: usize, or: &str) -> Result<usize, String> {
+    let size = match setting {
+        Setting::Integer(size) => usize::try_from(*size).ok(),
+        _ => None,
+    };
+    size.filter(|size| (least..=LARGEST).contains(size)).ok_or_else(|| {
+        format!("{name} = {setting}: must be a whole number from {least} to {LARGEST}{or}")
+    })
 }
 
 impl Display for Setting {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Integer(value) => write!(f, "{value}"),
-            Self::Negative(value) => write!(f, "{value}"),
             Self::Number(value) => write!(f, "{value:?}"),
-            Self::Text(value) => write!(f, "\"{value}\""),
-            Self::Integers(values) => {
-                let values: Vec<_> = values.iter().map(usize::to_string).collect();
-                write!(f, "{}", values.join("x"))
-            }
+            Self::Text(value) => write!(f, "{value:?}"),
+            Self::Boolean(value) => write!(f, "{value}"),
+            Self::Integers(values) => write!(f, "{values:?}"),
             Self::Layers(layers) => write!(f, "of {} layers", layers.len()),
         }
     }
@@ -146,8 +141,7 @@ impl<'de> Visitor<'de> for Words {
         let mut entries = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
             let setting = map.next_value().map_err(|_| {
-                let wanted =
-                    "a number, a word, a list of sizes, or a list of layers each of which is so";
+                let wanted = "a number, \"image\", a list of sizes or a list of layers, as fits it";
                 A::Error::custom(format!("{name}: must be {wanted}"))
             })?;
             entries.push((name, setting));

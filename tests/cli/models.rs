@@ -48,7 +48,7 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
             "encoder: ends in maps of 4x6x6, and the latent variables are computed from features; put \"flatten\" at its end",
         ),
         (vec!["{ conv2d = 4, kernel = 9 }"], &IMAGE, "a kernel of 9 does not fit maps of 8x8"),
-        (vec!["{ conv2d = 4 }"], &IMAGE, "`kernel` is missing: give it a whole number"),
+        (vec!["{ conv2d = 4 }"], &IMAGE, "`kernel` is missing: write kernel = 3"),
         (
             vec!["{ conv2d = 64, kernel = 16777215, padding = 8388607 }"],
             &IMAGE,
@@ -72,7 +72,11 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
             &IMAGE,
             "kernel = 0: must be a whole number from 1 to",
         ),
-        (vec!["{ conv2d = 4, kernel = 3, padding = -1 }"], &IMAGE, "padding = -1: must be a whole"),
+        (
+            vec!["{ conv2d = 4, kernel = 3, padding = -1 }"],
+            &IMAGE,
+            "padding = -1: must be a whole number from 0",
+        ),
         (vec!["{ max_pool2d = 9 }"], &IMAGE, "is given maps of 1x8x8, smaller than a window"),
         (vec!["{ dropout = 1.5 }"], &IMAGE, "wants a probability from 0 up and below 1"),
         (
@@ -88,7 +92,7 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
         (
             vec!["{ linear = 4 }"],
             &["{ linear = 60 }", "{ reshape = [4, 4, 4] }"],
-            "decoder.1 (reshape 4x4x4), layer 2 of 2, given 60 features: wants 64 features for that",
+            "decoder.1 (reshape [4, 4, 4]), layer 2 of 2, given 60 features: wants 64 features for that",
         ),
         (
             vec!["{ linear = 4 }"],
@@ -110,11 +114,11 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
             &IMAGE,
             "encoder.0 (width 3), layer 1 of 1: there is no such layer",
         ),
-        (vec!["{ conv2d = [4], kernel = 3 }"], &IMAGE, "conv2d = 4: must be a whole number"),
+        (vec!["{ conv2d = [4], kernel = 3 }"], &IMAGE, "conv2d = [4]: must be a whole number"),
         (
             vec!["{ conv2d = true, kernel = 3 }"],
             &IMAGE,
-            "conv2d: must be a number, a word, a list of sizes, or a list of layers each of which is so",
+            "encoder.0 (conv2d true kernel=3), layer 1 of 1, given maps of 1x8x8: conv2d = true: must be a whole number from 1 to 16777216, or \"image\"",
         ),
         (vec!["3"], &IMAGE, "expected a layer, as in \"relu\" or { linear = 400 }"),
     ] {

@@ -101,7 +101,7 @@ impl Trace {
             let Layers { encoder, decoder } = toml::from_str(layers).unwrap();
             return [encoder, decoder];
         }
-        let linear = |size| LayerSpec::new("linear", Setting::Integer(size));
+        let linear = |size| LayerSpec::new("linear", Setting::Integer(size as i64));
         let hidden = |widths: &[usize]| -> Vec<LayerSpec> {
             let activation = || LayerSpec::new(&config.activation, None);
             widths.iter().flat_map(|width| [linear(*width), activation()]).collect()

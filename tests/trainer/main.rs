@@ -35,7 +35,7 @@ fn data() -> Dataset {
 fn config(epochs: u32) -> Config {
     let mut config = Config::default();
     let linear = |size| LayerSpec::new("linear", size);
-    let hidden = |size| vec![linear(Setting::Integer(size)), LayerSpec::new("relu", None)];
+    let hidden = |size| vec![linear(Setting::Integer(size as i64)), LayerSpec::new("relu", None)];
     config.model.encoder = hidden(24);
     config.model.decoder = [hidden(17), vec![linear(Setting::Text("image".into()))]].concat();
     config.model.latent = 3;

@@ -1,0 +1,95 @@
+//! Configurations as TOML.
+
+use serde::Deserialize;
+use serde_path_to_error::{Path, Segment};
+
+use super::Config;
+use crate::error::{Error, Result};
+
+/// What a key takes, where serde's words would name neither it nor the choice.
+const TAKES: &[(&str, &str)] = &[
+    (
+        "model.kl_schedule",
+        "must be one of { warmup = 3 }, { cyclical = { cycles = 4, ramp = 0.5 } }, \
+         { capacity = { nats = 25, epochs = 10 } }",
+    ),
+    ("model.corruption", "must be { gaussian = 0.4 } or { masking = 0.5 }"),
+    ("data.size", "must be [width, height], as in [32, 32]"),
+];
+
+/// Rust's types, in serde's words and in ours.
+const TYPES: &[(&str, &str)] = &[
+    ("expected usize", "expected a whole number from 0 up"),
+    ("expected u32", "expected a whole number from 0 to 4294967295"),
+    ("expected u64", "expected a whole number from 0 up"),
+    ("expected f64", "expected a number"),
+    ("expected a sequence", "expected a list, as in [\"relu\"]"),
+];
+
+/// Names and numbers on the way to a value, as in `model.encoder.13`.
+fn key(path: &Path) -> String {
+    let words = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } | Segment::Enum { variant: key } => Some(key.clone()),
+        Segment::Unknown => None,
+    });
+    words.collect::<Vec<_>>().join(".")
+}
+
+/// What is wrong at `key`, in a line.
+fn worded(key: &str, message: &str) -> String {
+    let within =
+        |whole: &str| key.strip_prefix(whole).is_some_and(|k| k.is_empty() || k.starts_with('.'));
+    if let Some((whole, takes)) = TAKES.iter().find(|(whole, _)| within(whole)) {
+        return format!("{whole}: {takes}");
+    }
+    let ours = |message: String, (serdes, ours): &(&str, &str)| message.replace(serdes, ours);
+    let message = TYPES.iter().fold(message.replace('\n', " "), ours);
+    // Some messages begin with the name, and one that is not known is no key.
+    let (above, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let named =
+        message.starts_with(name) || message.starts_with(&format!("unknown field `{name}`"));
+    match if named { above } else { key } {
+        "" => message,
+        key => format!("{key}: {message}"),
+    }
+}
+
+impl Config {
+    /// Reads and checks a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it cannot be read, [`Error::Usage`] naming file, line and key when it
+    /// is not a configuration.
+    pub fn read(path: impl AsRef<std::path::Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Parses and checks TOML; `name` stands for its file in messages.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming file, line and key.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        let mut track = serde_path_to_error::Track::new();
+        let config = toml::Deserializer::parse(text).and_then(|toml| {
+            let toml = serde_path_to_error::Deserializer::new(toml, &mut track);
+            Self::deserialize(toml)
+        });
+        let config = config.map_err(|e| {
+            let line = e.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+            let message = worded(&key(&track.path()), e.message());
+            Error::Usage(format!("{name}:{line}: {message}"))
+        })?;
+        config.check().map_err(|e| Error::Usage(format!("{name}: {e}")))?;
+        Ok(config)
+    }
+
+    /// The same as TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a configuration can be written as TOML")
+    }
+}
