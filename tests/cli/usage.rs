@@ -141,7 +141,7 @@ fn a_configuration_that_cannot_be_names_file_and_key() {
         ),
         (
             "[train]\noptimizer = { name = \"sgd\", momentum = \"much\" }",
-            "bad.toml:2: train.optimizer.momentum: invalid type: ",
+            "bad.toml:2: train.optimizer: invalid type: string \"much\", expected a number",
         ),
         (
             "[train]\noptimizer = { name = \"sgd\", momentum = 1 }",
