@@ -86,7 +86,7 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let split = args.split.read()?;
     let model = Vae::load(&adapter.open()?, &args.split.run)?;
     let train = &split.config.train;
-    let noise = if args.mean { Noise::Mean } else { Noise::Seeded(train.seed) };
+    let noise = if args.mean { Noise::Mean } else { Noise::Seeded }(train.seed);
     let losses = Evaluator::new(&model, &split.images, train.batch_size, noise)?.run()?;
     let count = split.images.len();
     if args.json {

@@ -194,9 +194,8 @@ fn train(
     say!("\nlosses in nats per image");
     say!("epoch    train     test    recon       kl active   seconds   images/s");
     loop {
-        let bar = bar(epochs, trainer.steps_per_epoch());
+        let bar = bar(trainer.state().epoch + 1, epochs, trainer.steps_per_epoch());
         let report = trainer.epoch(|progress: Progress| {
-            bar.set_message(progress.epoch.to_string());
             bar.set_position(progress.step as u64);
             match interrupted.load(Relaxed) {
                 true => ControlFlow::Break(()),
@@ -296,13 +295,11 @@ fn quoted(path: &Path) -> String {
 }
 
 /// A bar on standard error; none where that is no terminal.
-fn bar(epochs: u32, steps: usize) -> ProgressBar {
+fn bar(epoch: u32, epochs: u32, steps: usize) -> ProgressBar {
     let template =
-        format!("epoch {{msg:>3}}/{epochs} {{bar:30}} {{pos}}/{{len}} steps, {{eta}} left");
+        format!("epoch {epoch:>3}/{epochs} {{bar:30}} {{pos}}/{{len}} steps, {{eta}} left");
     let style = ProgressStyle::with_template(&template).expect("the template is valid");
-    let bar = ProgressBar::new(steps as u64).with_style(style);
-    bar.set_message("");
-    bar
+    ProgressBar::new(steps as u64).with_style(style)
 }
 
 /// A flag that Ctrl-C raises; a second Ctrl-C ends the program at once.

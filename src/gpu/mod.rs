@@ -201,14 +201,14 @@ impl Gpu {
     pub fn check_fits(&self, what: &str, bytes: u64, bound: u64, remedy: &str) -> Result<()> {
         let report = &self.0.report;
         let limits = [
-            (bytes, report.max_buffer_bytes, "takes", "in a buffer"),
-            (bound, report.max_binding_bytes, "has tensors of", "in a tensor"),
+            (bytes, report.max_buffer_bytes, "a buffer"),
+            (bound, report.max_binding_bytes, "a tensor"),
         ];
-        let Some((bytes, limit, verb, place)) = limits.into_iter().find(|l| l.0 > l.1) else {
+        let Some((bytes, limit, place)) = limits.into_iter().find(|l| l.0 > l.1) else {
             return Ok(());
         };
         Err(Error::Gpu(format!(
-            "{what} {verb} {} MiB, and the adapter {} holds at most {} MiB {place}: {remedy}",
+            "{what}: {} MiB in {place}, where the adapter {} holds at most {}; {remedy}",
             bytes.div_ceil(1 << 20),
             report.name,
             limit >> 20,

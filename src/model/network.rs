@@ -141,12 +141,9 @@ impl Network {
         !self.likelihood_scale && self.layers().all(|(_, layer)| layer.is_fusible())
     }
 
-    /// A fully connected layer with sums longer than [`LONGEST_SUM`].
+    /// A layer whose products have sums longer than [`LONGEST_SUM`].
     pub(super) fn too_deep(&self) -> Option<&str> {
-        let deep = |problem: &Problem| match problem {
-            Problem::Dense { inputs, outputs } => *inputs.max(outputs) > LONGEST_SUM,
-            Problem::Conv { .. } => false,
-        };
+        let deep = |problem: &Problem| problem.longest_sum() > LONGEST_SUM;
         let mut layers = self.layers();
         layers.find(|(_, layer)| layer.problems().iter().any(deep)).map(|(label, _)| label)
     }

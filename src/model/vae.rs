@@ -92,7 +92,12 @@ impl Vae {
             )));
         }
         let zeros = |label: &str, layout: Layout| {
-            gpu.check_fits("the model", layout.bytes(), layout.bytes(), "use smaller layers")?;
+            gpu.check_fits(
+                "all parameters of the model",
+                layout.bytes(),
+                layout.bytes(),
+                "use smaller layers",
+            )?;
             Ok(Parameters::zeros(gpu, label, &Arc::new(layout)))
         };
         Ok(Self {

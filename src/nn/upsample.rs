@@ -12,9 +12,16 @@ struct Upsample {
     factor: usize,
 }
 
+/// An invocation makes all copies of a pixel, and llvmpipe runs a loop 65,535 times at most.
+const LARGEST: usize = 128;
+
 pub(super) fn build(spec: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
     let (channels, input) = super::map(input)?;
-    Ok(Box::new(Upsample { channels, input, factor: spec.size(None)? }))
+    let factor = spec.size(None)?;
+    if factor > LARGEST {
+        return Err(format!("wants a factor of at most {LARGEST}"));
+    }
+    Ok(Box::new(Upsample { channels, input, factor }))
 }
 
 impl Layer for Upsample {

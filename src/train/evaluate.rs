@@ -16,8 +16,8 @@ const SUBMISSION: usize = 16;
 pub enum Noise {
     /// One draw for each image, the same for the same seed and batch size.
     Seeded(u64),
-    /// z at the posterior's mean.
-    Mean,
+    /// z at the posterior's mean; the seed is that of a denoising model's corruption.
+    Mean(u64),
 }
 
 /// A split on the adapter and the plans that compute its losses.
@@ -45,14 +45,15 @@ impl Evaluator {
         let gpu = vae.gpu();
         let split = Split::upload(gpu, images)?;
         let running = Running::new(vae);
-        let noise = match noise {
-            Noise::Seeded(seed) => Some((seed, Stream::Evaluate)),
-            Noise::Mean => None,
+        let (seed, draws) = match noise {
+            Noise::Seeded(seed) => (seed, true),
+            Noise::Mean(seed) => (seed, false),
         };
         let record = |rows: usize| {
             let mut plan = vae.plan();
             let state = &running.state;
-            let batch = split.record_batch(&mut plan, vae, rows, state, noise);
+            let batch =
+                split.record_batch(&mut plan, vae, rows, state, (seed, Stream::Evaluate), draws);
             let forward = vae.forward(&mut plan, &batch, &running, None);
             report::accumulate(&mut plan, "step", rows, &forward.recon, &forward.kl, state);
             plan.prepare("a batch", "use a smaller --batch-size")?;

@@ -33,15 +33,16 @@ impl Split {
         Ok(split)
     }
 
-    /// Records the next batch, by the row in `state`, with its noise from a seed and streams; without
-    /// one z is the posterior's mean.
+    /// Records the next batch, by the row in `state`, with its noise; if z is not to be drawn, without
+    /// epsilon, which stays zero.
     pub fn record_batch(
         &self,
         plan: &mut Plan,
         vae: &Vae,
         rows: usize,
         state: &Tensor,
-        noise: Option<Noise>,
+        noise: Noise,
+        draws: bool,
     ) -> Batch {
         let batch = vae.batch(plan, rows);
         let shape = vae.shape();
@@ -52,8 +53,8 @@ impl Split {
         let Batch { x, target, epsilon, .. } = &batch;
         let corruption = vae.config().corruption.map(|corruption| (corruption, corrupting(noise)));
         let maps = is_map(vae.network().input);
-        let variational = noise.filter(|_| vae.config().variational);
-        gather::batch(plan, "input", state, &source, x, maps, corruption, variational, epsilon);
+        let epsilon_noise = (draws && vae.config().variational).then_some(noise);
+        gather::batch(plan, "input", state, &source, x, maps, corruption, epsilon_noise, epsilon);
         if !batch.is_own_target() {
             let maps = is_map(vae.network().decoder.output());
             gather::batch(plan, "output", state, &source, target, maps, None, None, epsilon);
@@ -80,12 +81,9 @@ pub(super) fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> R
 }
 
 /// What corrupts the pixels of a batch whose other noise is `noise`.
-fn corrupting(noise: Option<Noise>) -> Noise {
-    let stream = match noise {
-        Some((_, Stream::Train)) => Stream::Corrupt,
-        _ => Stream::CorruptEvaluate,
-    };
-    (noise.map_or(0, |(seed, _)| seed), stream)
+fn corrupting((seed, stream): Noise) -> Noise {
+    let train = stream == Stream::Train;
+    (seed, if train { Stream::Corrupt } else { Stream::CorruptEvaluate })
 }
 
 /// Plans for `count` images: one for a full batch and one for what is left, each from `record` by

@@ -96,9 +96,9 @@ impl Trainer {
         shuffle::permutation(&mut shuffle, "epoch", seed, &step.running.state, &split.order);
         let steps = batches(images, batch_size, |rows| {
             let mut plan = vae.plan();
-            let noise = Some((seed, Stream::Train));
+            let noise = (seed, Stream::Train);
             let state = &step.running.state;
-            let batch = split.record_batch(&mut plan, &vae, rows, state, noise);
+            let batch = split.record_batch(&mut plan, &vae, rows, state, noise, true);
             step.record(&mut plan, &vae, &batch);
             plan.prepare("a training step", "use a smaller --batch-size")?;
             Ok(plan)

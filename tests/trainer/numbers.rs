@@ -15,9 +15,9 @@ fn an_evaluation_repeats_itself_and_without_noise_does_not_depend_on_the_batch()
     };
     assert_eq!(run(20, Noise::Seeded(1)), run(20, Noise::Seeded(1)));
     assert_ne!(run(20, Noise::Seeded(1)), run(20, Noise::Seeded(2)));
-    let mean = run(20, Noise::Mean);
+    let mean = run(20, Noise::Mean(1));
     for batch in [1, 7, 203, 1000] {
-        let other = run(batch, Noise::Mean);
+        let other = run(batch, Noise::Mean(1));
         assert!((other.loss / mean.loss - 1.0).abs() < 1e-6, "{batch}: {other:?} {mean:?}");
     }
 }
@@ -100,7 +100,7 @@ fn weights_that_are_not_numbers_show_in_the_loss() {
         let mut values = vae.parameters().read(&gpu).unwrap();
         values[0].fill(f32::NAN);
         vae.parameters().write(&gpu, &values);
-        let evaluator = Evaluator::new(&vae, &images(9), 4, Noise::Mean).unwrap();
+        let evaluator = Evaluator::new(&vae, &images(9), 4, Noise::Mean(1)).unwrap();
         assert!(evaluator.run().unwrap().loss.is_nan(), "{activation} hides it");
     }
 }

@@ -116,7 +116,7 @@ fn evaluation_of_every_layer_does_not_depend_on_the_batch() {
     let mut trainer = trainer(&gpu, &all_layers(), TrainOptions::default());
     trainer.epochs().for_each(|report| drop(report.unwrap()));
     let run = |batch| {
-        let evaluator = Evaluator::new(trainer.model(), &images(37), batch, Noise::Mean);
+        let evaluator = Evaluator::new(trainer.model(), &images(37), batch, Noise::Mean(1));
         evaluator.unwrap().run().unwrap().loss
     };
     for batch in [1, 5, 37] {

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Formatter};
 
 use super::{Product, Variant, chosen};
-use crate::gpu::{Choices, Gpu};
+use crate::gpu::{Choices, Gpu, padded};
 use crate::ops::Extent;
 use crate::ops::conv::Geometry;
 
@@ -76,6 +76,23 @@ impl Problem {
     /// The variant that one of its products takes for a batch: see [`Product::variant`].
     pub fn variant(&self, gpu: &Gpu, choices: &Choices, product: Product, batch: usize) -> Variant {
         chosen(gpu, choices, &self.key(product), self.size(product, batch))
+    }
+
+    /// Terms of the longest sums of its products but those over the batch, which are cut.
+    pub fn longest_sum(&self) -> usize {
+        match *self {
+            Self::Dense { inputs, outputs } => inputs.max(outputs),
+            Self::Conv {
+                geometry: Geometry { kernel, stride, .. },
+                inputs,
+                outputs,
+                transposed,
+            } => {
+                let [small, large] =
+                    if transposed { [inputs, outputs] } else { [outputs, inputs] }.map(padded);
+                (kernel * kernel * large).max(kernel.div_ceil(stride).pow(2) * small)
+            }
+        }
     }
 
     /// Additions and multiplications of each of its products, those with padding included.
