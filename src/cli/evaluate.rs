@@ -92,11 +92,17 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if args.json {
         let mut json = serde_json::to_value(&losses).expect("losses are JSON");
         json["images"] = count.into();
+        if let Some(scale) = model.scale()? {
+            json["scale"] = scale.into();
+        }
         say!("{json}");
     } else {
         say!("images  {count:>10}  {}", split.name);
         say!("loss    {:>10.4}  nats per image{}", losses.loss, objective(model.config()));
         say!("recon   {:>10.4}", losses.recon);
+        if let Some(scale) = model.scale()? {
+            say!("scale   {scale:>10.4}  of the pixels, learnt");
+        }
         if !model.config().variational {
             return Ok(ExitCode::SUCCESS);
         }

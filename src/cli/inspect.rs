@@ -1,10 +1,10 @@
 //! `vae-gpu inspect`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use vae_gpu::model::{Network, Row, TensorFile};
+use vae_gpu::model::{Header, Network, Row, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::{Config, Error, ImageShape, Preset, Result};
 
@@ -13,7 +13,7 @@ use super::source::{images, named};
 
 #[derive(Args)]
 pub struct InspectArgs {
-    /// A TOML file, a run folder, or a preset's name
+    /// A TOML file, a run folder, a model.safetensors, or a preset's name
     what: PathBuf,
     /// For images such as these: digits, an IDX folder or a folder of PNG/JPEG
     /// images [default: what the configuration names]
@@ -45,7 +45,13 @@ impl InspectArgs {
     /// The configuration, and of a run the shape of its images.
     fn read(&self) -> Result<(Config, Option<ImageShape>)> {
         if self.what.is_dir() {
-            return Ok((RunFolder::config(&self.what)?, Some(model_shape(&self.what)?)));
+            let config = RunFolder::config(&self.what)?;
+            let model = TensorFile::read(self.what.join("model.safetensors"))?;
+            return Ok((config, Some(model.header.image)));
+        }
+        if self.what.extension().is_some_and(|extension| extension == "safetensors") {
+            let Header { model, train, image, .. } = TensorFile::read(&self.what)?.header;
+            return Ok((Config { model, train, ..Config::default() }, Some(image)));
         }
         if self.what.exists() {
             return Ok((Config::read(&self.what)?, None));
@@ -77,12 +83,6 @@ impl InspectArgs {
         shape.check()?;
         Ok((shape, None))
     }
-}
-
-/// Shape of the images of the model in a run folder.
-fn model_shape(run: &Path) -> Result<ImageShape> {
-    RunFolder::config(run)?;
-    Ok(TensorFile::read(run.join("model.safetensors"))?.header.image)
 }
 
 fn print_layers(rows: &[Row], image: ImageShape) {

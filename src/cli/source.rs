@@ -25,6 +25,23 @@ impl SourceArgs {
         }
     }
 
+    /// Says that the model does not fit images of `shape`, and of a preset which do.
+    pub fn misfit(&self, shape: ImageShape) -> impl FnOnce(Error) -> Error {
+        let preset = self.preset.as_ref().and_then(|name| name.parse::<Preset>().ok());
+        let name = self.name();
+        move |error| match preset.map(|preset| preset.shape()) {
+            Some(made_for) if made_for != shape => {
+                let ImageShape { width, height, channels } = made_for;
+                let message = format!(
+                    "takes images of {made_for} (width x height x channels), and these are of \
+                     {shape}; --size {width}x{height} --channels {channels} makes a folder's so"
+                );
+                named(name)(Error::Usage(message))
+            }
+            _ => named(name)(error),
+        }
+    }
+
     /// What describes the model.
     pub fn name(&self) -> PathBuf {
         let preset = || format!("preset {}", self.preset.as_deref().unwrap_or("mlp")).into();

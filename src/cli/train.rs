@@ -150,7 +150,11 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if let Some(fraction) = config.data.validation {
         data = data.hold_out(fraction, config.train.seed)?;
     }
-    Network::new(&config.model, data.shape()).map_err(named(args.name()))?;
+    let network = Network::new(&config.model, data.shape());
+    match &args.resume {
+        Some(_) => network.map_err(named(args.name()))?,
+        None => network.map_err(args.source.misfit(data.shape()))?,
+    };
     let gpu = adapter.open()?;
     let options =
         TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };
@@ -270,17 +274,16 @@ fn check_finite(run: &Path, report: &EpochReport) -> Result<()> {
 }
 
 fn conclude(path: &Path, variational: bool) {
-    say!("");
+    say!("\nin {}", path.display());
     for (file, what) in [
         ("samples.png", "new images, drawn from the prior"),
         ("reconstructions.png", "each row of images above its reconstruction"),
         ("loss.svg", "the loss curves"),
         ("model.safetensors", "the weights, as PyTorch lays them out"),
     ] {
-        if file == "samples.png" && !variational {
-            continue;
+        if variational || file != "samples.png" {
+            say!("  {file:<21} {what}");
         }
-        say!("{:<36} {what}", path.join(file).display());
     }
     if variational {
         say!("\nmore images: vae-gpu sample {} --count 64 --seed 7", quoted(path));

@@ -9,7 +9,7 @@ use vae_gpu::model::Network;
 use vae_gpu::{Error, Result, Tune, Vae};
 
 use super::AdapterArgs;
-use super::source::{SourceArgs, images, named};
+use super::source::{SourceArgs, images};
 
 #[derive(Args)]
 pub struct TuneArgs {
@@ -35,7 +35,7 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
     config.check()?;
     let (shape, _) = images(&config, args.data.as_deref())?;
-    Network::new(&config.model, shape).map_err(named(args.source.name()))?;
+    Network::new(&config.model, shape).map_err(args.source.misfit(shape))?;
     let gpu = adapter.open()?;
     let batch = config.train.batch_size;
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;

@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 
 /// Pixels between two images of a grid.
 const GAP: usize = 2;
+/// Grey behind the images.
+pub(crate) const BACKGROUND: u8 = 96;
 
 impl Images {
     /// Writes all images as one PNG, in a grid as square as possible.
@@ -34,7 +36,8 @@ impl Images {
         let (width, height) = (self.shape.width, self.shape.height);
         let side = |count: usize, size: usize| (count * (size + GAP) + GAP) as u32;
         let rows = self.len().div_ceil(columns);
-        let mut grid = RgbImage::from_pixel(side(columns, width), side(rows, height), Rgb([96; 3]));
+        let mut grid =
+            RgbImage::from_pixel(side(columns, width), side(rows, height), Rgb([BACKGROUND; 3]));
         for index in 0..self.len() {
             let (left, top) = (side(index % columns, width), side(index / columns, height));
             for (at, pixel) in self.rgb(index).enumerate() {

@@ -2,7 +2,7 @@
 
 mod digits;
 mod folder;
-mod grid;
+pub(crate) mod grid;
 mod idx;
 
 use std::path::Path;

@@ -163,8 +163,16 @@ impl Network {
     /// what is theirs of its parameters and operations.
     pub fn rows(&self) -> Vec<Row> {
         let halves = if self.variational { " (means, log-variances)" } else { "" };
+        let scale = Row {
+            label: LIKELIHOOD.into(),
+            words: "learnt scale".into(),
+            output: self.decoder.output(),
+            parameters: 1,
+            flop: 0,
+        };
+        let scale = if self.likelihood_scale { vec![scale] } else { Vec::new() };
         let head = Row::new(HEAD, &format!("linear {}{halves}", self.head.outputs), &self.head);
-        [Row::chain(&self.encoder), vec![head], Row::chain(&self.decoder)].concat()
+        [Row::chain(&self.encoder), vec![head], Row::chain(&self.decoder), scale].concat()
     }
 
     /// Bytes of the largest value between two layers, for an image.

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::nn::{self, Draws, Layer, Layout, Parameters, Value};
 use crate::ops::latent::{self, Divergence};
+use crate::ops::likelihood::SCALES;
 use crate::ops::matmul::{self, Problem, Product, Tune, Tuned};
 use crate::ops::{conv, loss};
 
@@ -304,6 +305,17 @@ impl Vae {
         let encoder = self.network.encoder.forward(pass, Value::input(x.clone()));
         let head = self.network.head.forward(pass, HEAD, &encoder[encoder.len() - 1]);
         (encoder, head)
+    }
+
+    /// The likelihood's scale as learnt so far; nothing where it is not learnt.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`] if the adapter fails.
+    pub fn scale(&self) -> Result<Option<f64>> {
+        let Some(log_scale) = self.log_scale() else { return Ok(None) };
+        let [log_scale] = log_scale.read::<f32>(&self.gpu)?[..] else { unreachable!("it is one") };
+        Ok(Some(f64::from(log_scale).exp().clamp(*SCALES.start(), *SCALES.end())))
     }
 
     fn log_scale(&self) -> Option<Tensor> {

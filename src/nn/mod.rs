@@ -38,8 +38,10 @@ struct LayerKind {
     sized: bool,
     options: &'static [&'static str],
     /// Makes it of its specification for inputs of a shape, or says what it wants.
-    build: fn(&LayerSpec, Shape, &Build) -> Result<Box<dyn Layer>, String>,
+    build: BuildLayer,
 }
+
+type BuildLayer = fn(&LayerSpec, Shape, &Build) -> Result<Box<dyn Layer>, String>;
 
 const WINDOW: &[&str] = &["stride", "padding"];
 const CONVOLUTION: &[&str] = &["kernel", "stride", "padding"];

@@ -28,6 +28,13 @@ impl Divergence {
     pub fn weighted(weight: f64) -> Self {
         Self { weight, capacity: None, free_bits: 0.0, ramp: 0, period: 0 }
     }
+
+    /// β in step `step`, counted from 0.
+    pub fn weight_at(&self, step: u32) -> f64 {
+        let at = step.checked_rem(self.period).unwrap_or(step);
+        let climbs = self.capacity.is_none() && at < self.ramp;
+        if climbs { self.weight * f64::from(at) / f64::from(self.ramp) } else { self.weight }
+    }
 }
 
 #[repr(C)]

@@ -74,6 +74,11 @@ pub struct EpochReport {
     pub unit_kl: Vec<f64>,
     /// Latent variables that depend on the image: see [`Losses::active_units`].
     pub active_units: usize,
+    /// β, in the last step.
+    pub kl_weight: f64,
+    /// The likelihood's scale, if it is learnt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
     /// The optimizer's, in the last step.
     pub learning_rate: f64,
     /// Images trained on, by `seconds`.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{EpochReport, Trainer, plot, split};
+use crate::data::grid::BACKGROUND;
 use crate::data::{Dataset, Images};
 use crate::error::{Error, Result};
 use crate::model::{Config, Vae};
@@ -243,8 +244,8 @@ pub fn reconstructions(model: &Vae, images: &Images, count: usize) -> Result<Ima
     for first in (0..shown[0].pixels.len()).step_by(row) {
         for kind in &shown {
             pixels.extend_from_slice(&kind.pixels[first..kind.pixels.len().min(first + row)]);
-            // A last row that is not full is filled up with black, to keep the pairs in line.
-            pixels.resize(pixels.len().next_multiple_of(row), 0);
+            // A last row that is not full is filled up, to keep the pairs in line.
+            pixels.resize(pixels.len().next_multiple_of(row), BACKGROUND);
         }
     }
     Ok(Images { shape: images.shape, pixels })

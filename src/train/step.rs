@@ -13,7 +13,7 @@ pub struct TrainStep {
     pub optimizer: Optimizer,
     clip_norm: Option<f64>,
     /// What the objective makes of the KL divergence.
-    divergence: Divergence,
+    pub divergence: Divergence,
     /// Of what layers draw.
     seed: u64,
     /// Of the last step and before any clipping, laid out as the model's parameters; only where they

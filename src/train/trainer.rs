@@ -227,6 +227,8 @@ impl Trainer {
             val_kl: validation.as_ref().map(|v| v.kl),
             unit_kl,
             active_units,
+            kl_weight: self.step.divergence.weight_at(step.saturating_sub(1)),
+            scale: self.vae.scale()?,
             learning_rate: self.step.optimizer.learning_rate.at(step.saturating_sub(1)),
             images_per_second: f64::from(row - first_row) / seconds,
             complete,

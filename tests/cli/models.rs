@@ -1,6 +1,7 @@
 //! Models layer by layer: what is wrong with one, and what `inspect` says of it.
 
 use super::*;
+use crate::train::metrics;
 
 /// A configuration of these layers.
 fn model(encoder: &[&str], decoder: &[&str]) -> String {
@@ -135,7 +136,8 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
 #[test]
 fn a_preset_that_the_images_do_not_fit_is_named() {
     let Some(place) = place_with_adapter() else { return };
-    let message = "preset conv: decoder: ends in 1x28x28, and the images are 1x8x8";
+    let message =
+        "preset conv: takes images of 28x28x1 (width x height x channels), and these are of 8x8x1";
     place.fails(&["train", "--preset", "conv", "--data", "idx", "--out", "run"], 2, &[message]);
     let message = "preset conv-rgb: takes images of 32x32x3; name a folder of them with --data";
     place.fails(&["train", "--preset", "conv-rgb", "--out", "run"], 2, &[message]);
@@ -193,6 +195,22 @@ fn inspect_knows_a_run() {
     let run = place.ok(&["inspect", "run"]);
     assert!(run.contains("decoder.2 linear \"image\""), "{run}");
     assert!(run.contains("   2244 "), "{run}");
+    assert_eq!(place.ok(&["inspect", "run/model.safetensors"]), run);
+}
+
+/// A learnt scale is a parameter as others are, and the user may see it.
+#[test]
+fn a_learnt_scale_is_told() {
+    let Some(place) = place_with_adapter() else { return };
+    let learnt = "[model]\nlikelihood = { gaussian = \"learnt\" }";
+    place.edit("tiny.toml", "[model]", learnt);
+    assert!(place.ok(&["inspect", "tiny.toml"]).contains("likelihood learnt scale"));
+    let said = place.train("run", &[]);
+    assert!(said.contains("model    2245 parameters"), "{said}");
+    let scale = metrics(&place, "run")[1]["scale"].as_f64().unwrap();
+    assert!(scale > 0.0 && scale < 1.0, "{scale}");
+    let losses = place.ok(&["evaluate", "run"]);
+    assert!(losses.contains(&format!("scale   {scale:>10.4}")), "{losses}");
 }
 
 #[test]

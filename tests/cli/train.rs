@@ -25,15 +25,16 @@ fn a_run_leaves_what_is_documented() {
     assert_eq!(names(place.path("deep/er/run")), RUN_FILES);
     assert!(printed.contains("idx: 64 images to train on, 32 to test, 8x8x1"), "{printed}");
     for file in ["samples.png", "reconstructions.png", "loss.svg", "model.safetensors"] {
-        assert!(printed.contains(&format!("deep/er/run/{file}")), "{printed}");
+        assert!(printed.contains(&format!("\n  {file} ")), "{printed}");
     }
+    assert!(printed.contains("\nin deep/er/run\n"), "{printed}");
 
     let lines = metrics(&place, "deep/er/run");
     assert_eq!(lines.len(), 2);
     for (line, epoch) in lines.iter().zip(1u32..) {
         let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
-        let expected = "active_units epoch images_per_second learning_rate seconds step train_kl \
-                        train_loss train_recon unit_kl val_kl val_loss val_recon";
+        let expected = "active_units epoch images_per_second kl_weight learning_rate seconds step \
+                        train_kl train_loss train_recon unit_kl val_kl val_loss val_recon";
         assert_eq!(keys.join(" "), expected);
         let unit_kl = line["unit_kl"].as_array().unwrap();
         assert_eq!(unit_kl.len(), 2);
