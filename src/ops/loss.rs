@@ -12,7 +12,8 @@ use super::{Stream, activation, halves, shader};
 use crate::gpu::{Kernel, Plan, Shader, Tensor};
 
 /// `shaders/loss.wgsl`.
-pub const SHADER: Shader = shader!("loss", "index", "state", "math", "activation", "reduce", "rng");
+pub const SHADER: Shader =
+    shader!("loss", "index", "state", "math", "activation", "reduce", "rng", "likelihood");
 
 /// The distributions that the kernels tell apart, as their constant `LIKELIHOOD` counts.
 pub const KINDS: [&str; 4] = ["bernoulli", "continuous_bernoulli", "gaussian", "laplace"];
