@@ -15,7 +15,7 @@ pub const SHADER: Shader = shader!("gather", "index", "state", "rng");
 pub enum Corruption {
     /// Normal noise of this standard deviation is added; what leaves [0, 1] is cut off.
     Gaussian(f64),
-    /// This share of the pixels is set to 0.
+    /// This share of the values is set to 0, each channel's by itself.
     Masking(f64),
 }
 
