@@ -1,6 +1,8 @@
 //! What several test programs need.
 #![allow(dead_code, reason = "each program takes what it needs")]
 
+pub mod golden;
+
 use std::io::Write;
 use std::path::PathBuf;
 

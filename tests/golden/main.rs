@@ -5,11 +5,7 @@ mod common;
 mod norms;
 mod optimizers;
 
-use std::path::Path;
-
-use safetensors::SafeTensors;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use vae_gpu::gpu::Choices;
 use vae_gpu::model::{Batch, ModelConfig, Running, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Parameters, Setting, Shape};
@@ -17,6 +13,8 @@ use vae_gpu::ops::matmul::{PRODUCTS, Variant};
 use vae_gpu::ops::{State, report};
 use vae_gpu::train::TrainStep;
 use vae_gpu::{Gpu, ImageShape, Vae};
+
+use common::golden::File;
 
 /// Its layers are named by widths, or as a configuration names them.
 #[derive(Default, Deserialize)]
@@ -37,40 +35,6 @@ struct TraceConfig {
     steps: usize,
 }
 
-/// A file of this folder.
-struct File(Vec<u8>);
-
-impl File {
-    fn read(name: &str) -> Self {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-        Self(std::fs::read(file).unwrap())
-    }
-
-    /// What its metadata say of it.
-    fn config<T: DeserializeOwned>(&self) -> T {
-        let (_, metadata) = SafeTensors::read_metadata(&self.0).unwrap();
-        serde_json::from_str(&metadata.metadata().as_ref().unwrap()["config"]).unwrap()
-    }
-
-    fn raw(&self, name: &str) -> Vec<u8> {
-        SafeTensors::deserialize(&self.0).unwrap().tensor(name).unwrap().data().to_vec()
-    }
-
-    /// Tensors are of 32-bit floats, but for some, which are of 64.
-    fn floats(&self, name: &str) -> Vec<f64> {
-        let file = SafeTensors::deserialize(&self.0).unwrap();
-        let tensor = file.tensor(name).unwrap();
-        match tensor.dtype() {
-            safetensors::Dtype::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(tensor.data())
-                .into_iter()
-                .map(f64::from)
-                .collect(),
-            safetensors::Dtype::F64 => bytemuck::pod_collect_to_vec(tensor.data()),
-            other => panic!("{name} is {other:?}"),
-        }
-    }
-}
-
 /// A file of ten steps.
 struct Trace {
     file: File,
@@ -85,8 +49,8 @@ impl Trace {
 
     /// The tensors called `prefix` and a parameter's name, in the layout's order.
     fn parameters(&self, prefix: &str, like: &Parameters) -> Vec<Vec<f32>> {
-        let floats = |name: String| self.file.floats(&name).into_iter().map(|v| v as f32).collect();
-        like.layout().specs().map(|spec| floats(format!("{prefix}.{}", spec.name))).collect()
+        let values = |name: &str| self.file.singles(&format!("{prefix}.{name}"));
+        like.layout().specs().map(|spec| values(&spec.name)).collect()
     }
 
     /// Encoder and decoder.
@@ -205,7 +169,7 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
     let given = vae.batch(&plan, batch);
     step.record(&mut plan, &vae, &given);
 
-    let (batches, noise) = (trace.file.raw("batches"), trace.file.floats("noise"));
+    let (batches, noise) = (trace.file.raw("batches"), trace.file.singles("noise"));
     let expected = ["loss", "recon", "kl"].map(|name| trace.file.floats(name));
     let mut state = State { images: batch as u32, ..State::default() };
     for i in 0..steps {
@@ -217,8 +181,7 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
         {
             tensor.write(gpu, &laid_out(&floats, shape));
         }
-        let floats = noise[i * batch * latent..][..batch * latent].iter().map(|v| *v as f32);
-        given.epsilon.write(gpu, &floats.collect::<Vec<f32>>());
+        given.epsilon.write(gpu, &noise[i * batch * latent..][..batch * latent]);
         (state.recon, state.kl) = (0.0, 0.0);
         state.write(gpu, &step.running.state);
         plan.run();

@@ -1,32 +1,34 @@
 //! Normalizations against PyTorch's: see README.md beside this file.
 
-use safetensors::SafeTensors;
+use serde::Deserialize;
 use vae_gpu::Gpu;
 use vae_gpu::gpu::{Plan, Tensor};
 use vae_gpu::ops::{Extent, batch_norm, layer_norm};
 
-use crate::common;
-
-const STEPS: usize = 3;
+use super::{File, common};
 
 /// The tensors of one layer.
 struct Trace {
-    bytes: Vec<u8>,
+    file: File,
     layer: &'static str,
+    steps: usize,
 }
 
 impl Trace {
     fn new(layer: &'static str) -> Self {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/norms.safetensors");
-        Self { bytes: std::fs::read(file).unwrap(), layer }
+        #[derive(Deserialize)]
+        struct Config {
+            steps: usize,
+        }
+        let file = File::read("norms.safetensors");
+        let Config { steps } = file.config();
+        Self { file, layer, steps }
     }
 
     /// Shape, and values with the channels last.
     fn get(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
-        let file = SafeTensors::deserialize(&self.bytes).unwrap();
-        let tensor = file.tensor(&format!("{}.{name}", self.layer)).unwrap();
-        let values: Vec<f32> = bytemuck::pod_collect_to_vec(tensor.data());
-        let shape = tensor.shape().to_vec();
+        let name = format!("{}.{name}", self.layer);
+        let (shape, values) = (self.file.shape(&name), self.file.singles(&name));
         let [channels, positions] = match shape[..] {
             [.., channels, height, width] => [channels, height * width],
             _ => [1, 1],
@@ -91,7 +93,7 @@ fn follow_batch_norm(layer: &'static str) {
     let mean = Tensor::zeros(&gpu, "mean", weight.shape());
     let variance = Tensor::new(&gpu, "variance", weight.shape(), &vec![1.0f32; weight.len()]);
     let (parameters, running) = ([&weight, &bias], [&mean, &variance]);
-    for step in 0..STEPS {
+    for step in 0..trace.steps {
         let [x, dy] = ["x", "dy"].map(|name| trace.tensor(&gpu, &format!("{step}.{name}")));
         let ([pre, y, dx], [dweight, dbias]) = results(&gpu, &x, &weight);
         let mut plan = Plan::new(&gpu);
@@ -113,7 +115,7 @@ fn follow_batch_norm(layer: &'static str) {
             trace.assert(&gpu, &format!("{step}.{name}"), got);
         }
     }
-    let x = trace.tensor(&gpu, &format!("{}.x", STEPS - 1));
+    let x = trace.tensor(&gpu, &format!("{}.x", trace.steps - 1));
     let ([pre, y, _], _) = results(&gpu, &x, &weight);
     let mut plan = Plan::new(&gpu);
     batch_norm::evaluate(&mut plan, layer, &x, parameters, running, None, &pre, &y);
@@ -127,7 +129,7 @@ fn follow_layer_norm(layer: &'static str) {
     let extent = trace.extent();
     let [weight, bias] = ["weight", "bias"].map(|name| trace.tensor(&gpu, name));
     let parameters = [&weight, &bias];
-    for step in 0..STEPS {
+    for step in 0..trace.steps {
         let [x, dy] = ["x", "dy"].map(|name| trace.tensor(&gpu, &format!("{step}.{name}")));
         let ([pre, y, dx], [dweight, dbias]) = results(&gpu, &x, &weight);
         let mut plan = Plan::new(&gpu);
@@ -141,7 +143,7 @@ fn follow_layer_norm(layer: &'static str) {
         for (name, got) in [("y", &y), ("dx", &dx), ("dweight", &dweight), ("dbias", &dbias)] {
             trace.assert(&gpu, &format!("{step}.{name}"), got);
         }
-        if step == STEPS - 1 {
+        if step == trace.steps - 1 {
             trace.assert(&gpu, "evaluated", &y);
         }
     }

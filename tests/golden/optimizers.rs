@@ -17,10 +17,6 @@ struct Cases {
     clips: Vec<f64>,
 }
 
-fn floats(file: &File, name: &str) -> Vec<f32> {
-    file.floats(name).into_iter().map(|v| v as f32).collect()
-}
-
 /// Parameters, their gradient and moments on the adapter, and one step of `optimizer` on them.
 struct Stepper<'a> {
     gpu: &'a Gpu,
@@ -66,7 +62,7 @@ impl<'a> Stepper<'a> {
 fn rules_are_pytorchs() {
     let Some(gpu) = common::gpu() else { return };
     let file = File::read("optimizers.safetensors");
-    let (initial, gradients) = (floats(&file, "initial"), floats(&file, "gradients"));
+    let (initial, gradients) = (file.singles("initial"), file.singles("gradients"));
     let len = initial.len();
     let cases: Cases = file.config();
     for (i, (learning_rate, rule)) in cases.rules.into_iter().enumerate() {
@@ -116,7 +112,7 @@ fn clipping_is_pytorchs() {
     let Some(gpu) = common::gpu() else { return };
     let file = File::read("optimizers.safetensors");
     let cases: Cases = file.config();
-    let clips = floats(&file, "clips");
+    let clips = file.singles("clips");
     let rule = Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
     let optimizer = Optimizer { rule, learning_rate: Schedule::constant(1.0) };
     let same = |a: f32, b: f32| (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-6 * b.abs();
@@ -124,11 +120,11 @@ fn clipping_is_pytorchs() {
         for (row, gradient) in clips.chunks(clips.len() / 3).enumerate() {
             let zeros = vec![0.0; gradient.len()];
             let stepper = Stepper::new(&gpu, &zeros, &optimizer, Some(max_norm));
-            let expected = floats(&file, &format!("clip.{i}.{row}.gradient"));
+            let expected = file.singles(&format!("clip.{i}.{row}.gradient"));
             let got = stepper.step(0, gradient);
             let all = got.iter().zip(&expected).all(|(&got, &want)| same(-got, want));
             assert!(all, "row {row} clipped to {max_norm}: {got:?}, not {expected:?}");
-            let norm = floats(&file, &format!("clip.{i}.{row}.norm"))[0];
+            let norm = file.singles(&format!("clip.{i}.{row}.norm"))[0];
             let got = stepper.factor.as_ref().unwrap().read::<f32>(&gpu).unwrap()[1];
             assert!(same(got, norm) || got == norm, "row {row}: a norm of {got}, not {norm}");
         }

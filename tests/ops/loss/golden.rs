@@ -1,8 +1,5 @@
 //! Against PyTorch's distributions: see tests/golden/README.md.
 
-use std::path::Path;
-
-use safetensors::{Dtype, SafeTensors};
 use vae_gpu::gpu::{Gpu, Plan, Tensor};
 use vae_gpu::ops::likelihood::{
     Likelihood::{self, *},
@@ -12,13 +9,12 @@ use vae_gpu::ops::loss;
 
 use super::one_by_one;
 use crate::check;
+use crate::common::golden::File;
 
 #[test]
 fn losses_gradients_and_means_are_pytorchs() {
     let Some(gpu) = check::gpu() else { return };
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/likelihoods.safetensors");
-    let bytes = std::fs::read(file).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let file = File::read("likelihoods.safetensors");
     let likelihoods = [
         ("bernoulli", Bernoulli),
         ("continuous_bernoulli", ContinuousBernoulli),
@@ -27,16 +23,8 @@ fn losses_gradients_and_means_are_pytorchs() {
         ("laplace", Laplace(Learnt)),
     ];
     for (name, likelihood) in likelihoods {
-        let single = |what: &str| -> Vec<f32> {
-            let tensor = file.tensor(&format!("{name}.{what}")).unwrap();
-            assert_eq!(tensor.dtype(), Dtype::F32);
-            bytemuck::pod_collect_to_vec(tensor.data())
-        };
-        let double = |what: &str| -> Vec<f64> {
-            let tensor = file.tensor(&format!("{name}.{what}")).unwrap();
-            assert_eq!(tensor.dtype(), Dtype::F64);
-            bytemuck::pod_collect_to_vec(tensor.data())
-        };
+        let single = |what: &str| file.singles(&format!("{name}.{what}"));
+        let double = |what: &str| file.floats(&format!("{name}.{what}"));
         let (output, x) = (single("output"), single("x"));
         let log_scale = if likelihood.is_learnt() { single("log_scale")[0] } else { 0.0 };
         let [losses, dy] = one_by_one(gpu, (likelihood, log_scale.into()), &output, &x);
