@@ -3,7 +3,7 @@
 use vae_gpu::gpu::{Gpu, Plan, Tensor};
 use vae_gpu::ops::likelihood::{
     Likelihood::{self, *},
-    Scale::Learnt,
+    Scale::{Fixed, Learnt},
 };
 use vae_gpu::ops::loss;
 
@@ -15,12 +15,16 @@ use crate::common::golden::File;
 fn losses_gradients_and_means_are_pytorchs() {
     let Some(gpu) = check::gpu() else { return };
     let file = File::read("likelihoods.safetensors");
+    // A scale is the same number, learnt or given.
+    let given = |name: &str| Fixed(file.floats(&format!("{name}.log_scale"))[0].exp());
     let likelihoods = [
         ("bernoulli", Bernoulli),
         ("continuous_bernoulli", ContinuousBernoulli),
         ("squared_error", SquaredError),
         ("gaussian", Gaussian(Learnt)),
+        ("gaussian", Gaussian(given("gaussian"))),
         ("laplace", Laplace(Learnt)),
+        ("laplace", Laplace(given("laplace"))),
     ];
     for (name, likelihood) in likelihoods {
         let single = |what: &str| file.singles(&format!("{name}.{what}"));
@@ -29,8 +33,14 @@ fn losses_gradients_and_means_are_pytorchs() {
         let log_scale = if likelihood.is_learnt() { single("log_scale")[0] } else { 0.0 };
         let [losses, dy] = one_by_one(gpu, (likelihood, log_scale.into()), &output, &x);
         // Logits reach 12, differences 20 and 1300 in units of the variance.
-        check::assert_each(&format!("{name}.loss"), &losses, &double("loss"), 2e-6, 1.5e-6);
-        check::assert_each(&format!("{name}.doutput"), &dy, &double("doutput"), 2e-6, 1.2e-7);
+        check::assert_each(&format!("{likelihood:?}.loss"), &losses, &double("loss"), 2e-6, 1.5e-6);
+        check::assert_each(
+            &format!("{likelihood:?}.doutput"),
+            &dy,
+            &double("doutput"),
+            2e-6,
+            1.2e-7,
+        );
         if likelihood.takes_logits() {
             let shape = [output.len(), 1];
             let tensor = check::input(gpu, &shape, &output);
