@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod norms;
+mod objectives;
 mod optimizers;
 
 use serde::Deserialize;
