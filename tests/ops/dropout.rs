@@ -3,6 +3,7 @@ use vae_gpu::ops::dropout::{self, Mask};
 use vae_gpu::ops::{State, Stream};
 
 use crate::check::{self, Guarded};
+use crate::common::golden::File;
 use crate::maps::{self, ACTIVATIONS, SHAPES, activated, dot, times_slope};
 use crate::noise::SEED;
 use crate::threefry::threefry;
@@ -10,19 +11,26 @@ use crate::threefry::threefry;
 const MASK: Mask = Mask { probability: 0.3, seed: SEED, layer: 7 };
 const STEP: u32 = 5;
 
-/// What elements of `shape` are multiplied by: those are dropped whose 32 bits, as a fraction, are
-/// below the probability. A draw serves four neighbours in a row.
+/// What elements are multiplied by.
+fn scaled(probability: f64, dropped: impl IntoIterator<Item = bool>) -> Vec<f64> {
+    let factor = |dropped| if dropped { 0.0 } else { 1.0 / (1.0 - probability) };
+    dropped.into_iter().map(factor).collect()
+}
+
+/// The same for those of `shape`: those are dropped whose 32 bits, as a fraction, are below the
+/// probability. A draw serves four neighbours in a row.
 fn factors(mask: &Mask, step: u32, [rows, columns]: [usize; 2]) -> Vec<f64> {
     let key = [mask.seed as u32, (mask.seed >> 32) as u32, 0, Stream::Dropout as u32];
     let quads = columns.div_ceil(4);
-    let factor = |row: usize, column: usize| {
+    let dropped = |row: usize, column: usize| {
         let words = threefry([(row * quads + column / 4) as u32, step, mask.layer, 0], key);
         let fraction = f64::from(words[column % 4]) / 2f64.powi(32);
         // The threshold is a whole number of 2⁻³².
         let threshold = (mask.probability * 2f64.powi(32)).floor() / 2f64.powi(32);
-        if fraction < threshold { 0.0 } else { 1.0 / (1.0 - mask.probability) }
+        fraction < threshold
     };
-    (0..rows).flat_map(|row| (0..columns).map(move |column| factor(row, column))).collect()
+    let all = (0..rows).flat_map(|row| (0..columns).map(move |column| dropped(row, column)));
+    scaled(mask.probability, all)
 }
 
 fn products(a: &[f64], b: &[f64]) -> Vec<f64> {
@@ -77,6 +85,22 @@ fn oracle_is_the_gradient() {
         let loss = |pre: &[f64]| dot(&dy, &products(&activated(activation, pre), &factors));
         let gradient = times_slope(products(&dy, &factors), activation, &pre);
         check::assert_gradient(&format!("{activation:?}"), loss, &pre, &gradient);
+    }
+}
+
+/// With PyTorch's draws, which its zeros show.
+#[test]
+fn oracle_is_pytorchs() {
+    let file = File::read("dropout.safetensors");
+    let cases = file.names().iter().filter(|name| name.ends_with(".probability")).count();
+    assert!(cases > 0);
+    for i in 0..cases {
+        let get = |name: &str| file.floats(&format!("{i}.{name}"));
+        let (probability, y) = (get("probability")[0], get("y"));
+        let factors = scaled(probability, y.iter().map(|y| *y == 0.0));
+        maps::assert_close(&format!("{probability}: y"), &products(&get("x"), &factors), &y);
+        let dx = products(&get("dy"), &factors);
+        maps::assert_close(&format!("{probability}: dx"), &dx, &get("dx"));
     }
 }
 
