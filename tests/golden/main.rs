@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod initial;
 mod norms;
 mod objectives;
 mod optimizers;

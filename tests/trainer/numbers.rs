@@ -106,28 +106,6 @@ fn weights_that_are_not_numbers_show_in_the_loss() {
 }
 
 #[test]
-fn initial_weights_are_uniform_as_pytorchs() {
-    let Some(gpu) = common::gpu() else { return };
-    let shape = ImageShape { width: 28, height: 28, channels: 1 };
-    let vae = Vae::new(&gpu, &Config::default().model, shape, 1).unwrap();
-    let values = vae.parameters().read(&gpu).unwrap();
-    let mut inputs = 0;
-    for (spec, values) in vae.parameters().layout().specs().zip(&values) {
-        // A bias follows its weight, and has the same bound.
-        inputs = if spec.shape.len() == 2 { spec.shape[1] } else { inputs };
-        let bound = 1.0 / (inputs as f64).sqrt();
-        let largest = values.iter().map(|v| f64::from(v.abs())).fold(0.0, f64::max);
-        assert!(largest <= bound * (1.0 + 1e-6), "{}: {largest} is beyond {bound}", spec.name);
-        let n = values.len() as f64;
-        let square: f64 = values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / n;
-        // The variance of u² is 4/45 of bound⁴.
-        let deviation = bound.powi(2) * (4.0 / 45.0 / n).sqrt();
-        let error = (square - bound.powi(2) / 3.0) / deviation;
-        assert!(error.abs() < 4.0, "{}: {error} deviations", spec.name);
-    }
-}
-
-#[test]
 fn the_state_on_the_adapter_is_the_structs() {
     let Some(gpu) = common::gpu() else { return };
     let tensor = State::tensor(&gpu, "state");
