@@ -7,6 +7,7 @@ use vae_gpu::ops::{Extent, State, Stream};
 
 use crate::check::{self, Guarded};
 use crate::noise;
+use crate::threefry::threefry;
 
 struct Dataset {
     pixels: usize,
@@ -105,7 +106,15 @@ fn without_a_seed_there_is_no_noise() {
     assert_eq!(epsilon.words(gpu), [check::POISON; 70]);
 }
 
-/// Channels come last in maps.
+/// Pixels (image, channel, place) with the channels last, as maps have them.
+fn channels_last(pixels: &[f64], channels: usize, places: usize) -> Vec<f64> {
+    let at = |i: usize| {
+        let (image, place, channel) = (i / channels / places, i / channels % places, i % channels);
+        pixels[(image * channels + channel) * places + place]
+    };
+    (0..pixels.len()).map(at).collect()
+}
+
 #[test]
 fn maps_have_their_channels_last() {
     let Some(gpu) = check::gpu() else { return };
@@ -123,33 +132,81 @@ fn maps_have_their_channels_last() {
             let x = x.view_matrix(0, &[rows * places, channels]);
             gather::batch(plan, "test", &state, &source, &x, true, None, None, epsilon);
         });
-        let flat = dataset.batch(3, rows);
-        let at = |i: usize| {
-            let (image, place, channel) =
-                (i / channels / places, i / channels % places, i % channels);
-            flat[(image * channels + channel) * places + place]
-        };
-        let want: Vec<f64> = (0..flat.len()).map(at).collect();
+        let want = channels_last(&dataset.batch(3, rows), channels, places);
         check::assert_each("maps", &x.floats(gpu), &want, 3e-7, 0.0);
     }
 }
 
-/// A batch of 40 images of 63 pixels at `step` and as it is after it was corrupted.
-fn corrupted(gpu: &Gpu, corruption: Corruption, stream: Stream, step: u32) -> [Vec<f32>; 2] {
-    let dataset = Dataset::new(40, 63);
-    let [state, images, order] = dataset.upload(gpu, 0);
-    State { step, ..State::default() }.write(gpu, &state);
-    let run = |corruption| {
-        let x = Guarded::new(gpu, &[40, 63]);
-        let epsilon = Guarded::new(gpu, &[1]);
+/// A corrupted batch: images, channels, height, width, and whether they are maps.
+#[derive(Clone, Copy, Debug)]
+struct Batch([usize; 4], bool);
+
+/// Images whose rows end within a quad, or whose places are fewer than one.
+const CORRUPTED: [Batch; 8] = [
+    Batch([1, 1, 1, 1], false),
+    Batch([40, 1, 7, 9], false),
+    Batch([5, 1, 1, 257], false),
+    Batch([7, 3, 5, 7], false),
+    Batch([1, 1, 1, 1], true),
+    Batch([40, 1, 7, 9], true),
+    Batch([7, 3, 5, 7], true),
+    Batch([3, 3, 1, 257], true),
+];
+
+impl Batch {
+    /// Of x.
+    fn shape(self) -> [usize; 2] {
+        let Self([images, channels, height, width], maps) = self;
+        let places = height * width;
+        if maps { [images * places, channels] } else { [images, channels * places] }
+    }
+
+    /// One for each element of x, of four for each of its quads.
+    fn draws<T: Copy>(self, four: impl Fn(u32) -> [T; 4]) -> Vec<T> {
+        let [rows, columns] = self.shape();
+        let quads = columns.div_ceil(4);
+        let row = |row: usize| {
+            let all = (row * quads..(row + 1) * quads).flat_map(|i| four(i as u32));
+            all.take(columns).collect::<Vec<_>>()
+        };
+        (0..rows).flat_map(row).collect()
+    }
+
+    /// Before it is corrupted, and after, at `step`.
+    fn run(
+        self,
+        gpu: &Gpu,
+        corruption: Corruption,
+        stream: Stream,
+        step: u32,
+    ) -> (Vec<f64>, Vec<f32>) {
+        let Self([images, channels, height, width], maps) = self;
+        let dataset = Dataset::new(images + 5, channels * height * width);
+        let [state, bytes, order] = dataset.upload(gpu, 3);
+        State { row: 3, step, ..State::default() }.write(gpu, &state);
+        let extent = Extent { height, width };
+        let source = Source { images: &bytes, order: &order, channels, extent };
+        let x = Guarded::new(gpu, &self.shape());
+        let epsilon = Guarded::new(gpu, &[63]);
         check::run(gpu, |plan| {
-            let source = source(&dataset, &images, &order);
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
-            gather::batch(plan, "test", &state, &source, x, false, corruption, None, epsilon);
+            let noise = Some((noise::SEED, Stream::Train));
+            let corruption = Some((corruption, (noise::SEED, stream)));
+            gather::batch(plan, "test", &state, &source, x, maps, corruption, noise, epsilon);
         });
-        x.floats(gpu)
-    };
-    [run(None), run(Some((corruption, (noise::SEED, stream))))]
+        // Whatever is done to the pixels.
+        let want = noise::oracle(noise::SEED, Stream::Train, step, 63);
+        check::assert_norm("epsilon", &epsilon.floats(gpu), &want, 1e-5);
+        let clean = dataset.batch(3, images);
+        let clean = if maps { channels_last(&clean, channels, height * width) } else { clean };
+        (clean, x.floats(gpu))
+    }
+}
+
+/// What a quad draws at `step`.
+fn words(stream: Stream, step: u32) -> impl Fn(u32) -> [u32; 4] {
+    let key = [noise::SEED as u32, (noise::SEED >> 32) as u32, 0, stream as u32];
+    move |quad| threefry([quad, step, 0, 0], key)
 }
 
 #[test]
@@ -157,37 +214,41 @@ fn gaussian_corruption_is_noise_cut_off_at_black_and_white() {
     let Some(gpu) = check::gpu() else { return };
     let spread = 0.3;
     let corruption = Corruption::Gaussian(spread);
-    let [clean, got] = corrupted(gpu, corruption, Stream::Corrupt, 3);
-    // Four draws for each quad of a row, whose last one has one too many.
-    let draws = noise::oracle(noise::SEED, Stream::Corrupt, 3, 40 * 64);
-    let noise = draws.chunks(64).flat_map(|row| &row[..63]);
-    let want: Vec<f64> = clean
-        .iter()
-        .zip(noise)
-        .map(|(pixel, draw)| (f64::from(*pixel) + spread * draw).clamp(0.0, 1.0))
-        .collect();
-    check::assert_each("gaussian", &got, &want, 0.0, 1e-3);
-    let others = [(Stream::CorruptEvaluate, 3), (Stream::Corrupt, 4)];
-    for (stream, step) in others {
-        assert_ne!(corrupted(gpu, corruption, stream, step)[1], got, "{stream:?} {step}");
+    for batch in CORRUPTED {
+        let (clean, got) = batch.run(gpu, corruption, Stream::Corrupt, 3);
+        let words = words(Stream::Corrupt, 3);
+        let noise = batch.draws(|quad| noise::normals(words(quad)));
+        let noisy = clean.iter().zip(noise).map(|(pixel, draw)| pixel + spread * draw);
+        let want: Vec<f64> = noisy.map(|pixel| pixel.clamp(0.0, 1.0)).collect();
+        check::assert_each(&format!("{batch:?}"), &got, &want, 0.0, 1e-3);
+        check::assert_norm(&format!("{batch:?}"), &got, &want, 1e-5);
+    }
+    let run = |stream, step| CORRUPTED[1].run(gpu, corruption, stream, step).1;
+    let got = run(Stream::Corrupt, 3);
+    for (stream, step) in [(Stream::CorruptEvaluate, 3), (Stream::Corrupt, 4)] {
+        assert_ne!(run(stream, step), got, "{stream:?} {step}");
     }
 }
 
+/// Those whose upper 24 bits, as a fraction, are below it.
 #[test]
 fn masking_sets_its_share_of_the_pixels_to_zero() {
     let Some(gpu) = check::gpu() else { return };
-    for share in [0.0, 0.25, 1.0] {
-        let corruption = Corruption::Masking(share);
-        let [clean, got] = corrupted(gpu, corruption, Stream::Corrupt, 3);
-        let pairs = || clean.iter().zip(&got).filter(|(clean, _)| **clean > 0.0);
-        assert!(pairs().all(|(clean, got)| *got == 0.0 || got == clean));
-        let masked = pairs().filter(|(_, got)| **got == 0.0).count() as f64;
-        let (of, wrong) = (pairs().count() as f64, masked - share * pairs().count() as f64);
-        // Four standard deviations.
-        assert!(
-            wrong.abs() <= 4.0 * (of * share * (1.0 - share)).sqrt(),
-            "{share}: {masked} of {of}"
-        );
+    for batch in CORRUPTED {
+        for share in [0.0, 0.25, 1.0] {
+            let (clean, got) = batch.run(gpu, Corruption::Masking(share), Stream::Corrupt, 3);
+            let fractions =
+                batch.draws(words(Stream::Corrupt, 3)).into_iter().map(|word| word >> 8);
+            let masked: Vec<_> =
+                fractions.map(|bits| f64::from(bits) / 2f64.powi(24) < share).collect();
+            let pairs = clean.iter().zip(&masked);
+            let want: Vec<f64> = pairs.map(|(p, masked)| if *masked { 0.0 } else { *p }).collect();
+            check::assert_each(&format!("{share} of {batch:?}"), &got, &want, 3e-7, 0.0);
+            let (count, n) = (masked.iter().filter(|m| **m).count() as f64, got.len() as f64);
+            // Four standard deviations.
+            let deviation = (n * share * (1.0 - share)).sqrt();
+            assert!((count - n * share).abs() <= 4.0 * deviation, "{share}: {count} of {n}");
+        }
     }
 }
 
