@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod numbers;
+mod objective;
 mod presets;
 
 use std::ops::ControlFlow;

@@ -1,0 +1,82 @@
+//! From a configuration to what training makes of the KL divergence, and to what is reported.
+
+use vae_gpu::model::{KlSchedule, ModelConfig};
+use vae_gpu::ops::latent::Divergence;
+use vae_gpu::train::{ACTIVE, Losses};
+
+fn scheduled(schedule: KlSchedule) -> ModelConfig {
+    ModelConfig { kl_weight: 0.5, kl_schedule: Some(schedule), ..ModelConfig::default() }
+}
+
+#[test]
+fn epochs_of_a_kl_schedule_become_steps() {
+    let plain = Divergence::weighted(0.5);
+    let weighted = ModelConfig { kl_weight: 0.5, ..ModelConfig::default() };
+    assert_eq!(weighted.divergence(7, 10), plain);
+    let free = ModelConfig { free_bits: 0.25, ..weighted };
+    assert_eq!(free.divergence(7, 10), Divergence { free_bits: 0.25, ..plain });
+
+    // To the nearest step; more than 32 bits count is no overflow.
+    for (epochs, ramp) in [(0.0, 0), (0.05, 0), (0.1, 1), (2.5, 18), (10.0, 70), (1e30, u32::MAX)] {
+        let config = scheduled(KlSchedule::Warmup(epochs));
+        assert_eq!(config.divergence(7, 10), Divergence { ramp, ..plain }, "{epochs}");
+        let config = scheduled(KlSchedule::Capacity { nats: 25.0, epochs });
+        let capacity = Some(25.0);
+        assert_eq!(config.divergence(7, 10), Divergence { capacity, ramp, ..plain }, "{epochs}");
+    }
+    let config = ModelConfig { free_bits: 0.25, ..scheduled(KlSchedule::Warmup(1.0)) };
+    assert_eq!(config.divergence(7, 10), Divergence { free_bits: 0.25, ramp: 7, ..plain });
+
+    // The last has more cycles than steps.
+    for (cycles, share, ramp, period) in
+        [(1, 0.0, 0, 70), (1, 1.0, 70, 70), (2, 0.5, 18, 35), (5, 0.25, 4, 14), (1000, 1.0, 0, 1)]
+    {
+        let config = scheduled(KlSchedule::Cyclical { cycles, ramp: share });
+        let want = Divergence { ramp, period, ..plain };
+        assert_eq!(config.divergence(7, 10), want, "{cycles}, {share}");
+    }
+}
+
+/// Two variables with divergences of 0.1 and 2 nats, of which one hardly moves.
+const UNITS: [f64; 6] = [0.1, 2.0, 3.0, -1.0, 9.0 + 0.99 * ACTIVE, 1.0 + 1.01 * ACTIVE];
+
+fn losses(config: ModelConfig) -> Losses {
+    Losses::new(&ModelConfig { latent: 2, ..config }, 50.0, &UNITS)
+}
+
+#[test]
+fn the_loss_is_what_the_objective_comes_to() {
+    let config =
+        |kl_schedule| ModelConfig { kl_weight: 0.5, kl_schedule, ..ModelConfig::default() };
+    let capacity = |nats| config(Some(KlSchedule::Capacity { nats, epochs: 3.0 }));
+    let free = |free_bits| ModelConfig { free_bits, ..config(None) };
+    let cases = [
+        (config(None), 51.05),
+        // As if they had run.
+        (config(Some(KlSchedule::Warmup(3.0))), 51.05),
+        (config(Some(KlSchedule::Cyclical { cycles: 3, ramp: 0.5 })), 51.05),
+        (capacity(0.0), 51.05),
+        (capacity(1.1), 50.5),
+        (capacity(5.1), 51.5),
+        // They count for a variable that is below them, not for both together.
+        (free(0.5), 51.25),
+        (free(3.0), 53.0),
+        (ModelConfig { variational: false, ..config(None) }, 50.0),
+    ];
+    for (config, loss) in cases {
+        let what = format!("{config:?}");
+        let got = losses(config);
+        assert!((got.loss - loss).abs() < 1e-12, "{what}: {got:?}");
+        // These are not weighted.
+        assert_eq!((got.recon, &got.unit_kl[..]), (50.0, &UNITS[..2]), "{what}");
+        assert!((got.kl - 2.1).abs() < 1e-12, "{what}: {got:?}");
+    }
+}
+
+#[test]
+fn a_variable_is_active_whose_mean_varies() {
+    assert_eq!(losses(ModelConfig::default()).active_units, 1);
+    // Without a posterior there are no statistics.
+    let plain = ModelConfig { variational: false, latent: 2, ..ModelConfig::default() };
+    assert_eq!(Losses::new(&plain, 50.0, &[0.0; 6]).active_units, 0);
+}
