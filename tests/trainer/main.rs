@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod learning;
 mod numbers;
 mod objective;
 mod presets;
@@ -235,38 +236,6 @@ fn models_without_hidden_layers_train() {
     assert!(losses[2] < losses[0], "{losses:?}");
     for (before, after) in before.iter().zip(weights(&gpu, &trainer)) {
         assert_ne!(*before, after);
-    }
-}
-
-#[test]
-fn every_optimizer_learns_and_follows_its_schedule() {
-    let Some(gpu) = common::gpu() else { return };
-    for (name, learning_rate) in
-        [("sgd", 3e-2), ("rmsprop", 3e-3), ("adagrad", 3e-2), ("adam", 1e-2), ("adamw", 1e-2)]
-    {
-        let rule = format!("optimizer = {{ name = \"{name}\" }}\nclip_norm = 1e3");
-        let rest = "warmup_epochs = 1\nschedule = { name = \"step\", every = 2, factor = 0.5 }";
-        let text = format!("[train]\nlearning_rate = {learning_rate}\n{rule}\n{rest}");
-        let mut config = config(6);
-        let TrainConfig { epochs, batch_size, .. } = config.train;
-        config.train = Config::parse(&text, name).unwrap().train;
-        config.train = TrainConfig { epochs, batch_size, ..config.train };
-        let mut trainer = trainer(&gpu, &config, TrainOptions::default());
-        let clipped = ["step.clip.squares", "step.clip.factor", "step.optimizer.step"];
-        let labels: Vec<_> = trainer.dispatches().collect();
-        assert!(labels.windows(3).any(|three| three == clipped), "{labels:?}");
-
-        let mut rates = vec![trainer.learning_rate()];
-        let mut losses = Vec::new();
-        while let Some(report) = trainer.epoch(|_| ControlFlow::Continue(())).unwrap() {
-            rates.push(trainer.learning_rate());
-            losses.push(report.train_loss);
-        }
-        let shares = [0.01, 1.0, 0.5, 0.5, 0.25, 0.25, 0.125];
-        for (rate, share) in rates.iter().zip(shares) {
-            assert!((rate / learning_rate / share - 1.0).abs() < 1e-12, "{name}: {rates:?}");
-        }
-        assert!(losses[5] < 0.9 * losses[0], "{name}: {losses:?}");
     }
 }
 
