@@ -53,6 +53,39 @@ fn stopping_within_an_epoch_makes_no_difference() {
     same_runs(&place, "whole", "parts");
 }
 
+/// What an optimizer keeps, and what depends on the step, goes on as well.
+#[test]
+fn whatever_a_configuration_sets_goes_on() {
+    let Some(place) = place_with_adapter() else { return };
+    place.edit(
+        "tiny.toml",
+        "latent = 2\n",
+        "latent = 2\nkl_schedule = { cyclical = { cycles = 2, ramp = 0.5 } }\n",
+    );
+    place.edit(
+        "tiny.toml",
+        "epochs = 2\n",
+        "epochs = 4\nlearning_rate = 0.01\nwarmup_epochs = 1.5\nclip_norm = 5.0\n\
+         optimizer = { name = \"rmsprop\", momentum = 0.5, weight_decay = 0.01 }\n\
+         schedule = { name = \"exponential\", factor = 0.5 }\n",
+    );
+    place.train("whole", &[]);
+    place.train("parts", &["--max-steps", "6"]);
+    let config = place.text("parts/config.toml");
+    for set in ["cyclical", "warmup_epochs", "clip_norm", "rmsprop", "exponential"] {
+        assert!(config.contains(set), "{set} is not in {config}");
+    }
+    let printed = place.ok(&["train", "--resume", "parts"]);
+    assert!(printed.contains("resumed  after step 6"), "{printed}");
+    same_runs(&place, "whole", "parts");
+    let lines = metrics(&place, "parts");
+    // The warm-up ends in the second of four steps of the second epoch.
+    let rates: Vec<_> = lines.iter().map(|line| line["learning_rate"].as_f64().unwrap()).collect();
+    assert!((rates[2] / 0.0025 - 1.0).abs() < 1e-9 && rates[3] == rates[2] / 2.0, "{rates:?}");
+    let [first, last] = [0, 3].map(|i| lines[i]["train_recon"].as_f64().unwrap());
+    assert!(last < first, "from {first} to {last}");
+}
+
 #[test]
 fn a_finished_run_is_left_alone() {
     let Some(place) = place_with_adapter() else { return };
