@@ -11,66 +11,13 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from torch import nn
 
 sys.dont_write_bytecode = True
 
-from conv import CONV, RESIDUAL, ConvVAE
 from layers import ACTIVATIONS
+from networks import CONV, GAUSSIAN, MLP, RESIDUAL, VAE
 
 HERE = Path(__file__).parent
-
-MLP = {
-    "pixels": 63,
-    "hidden": [33],
-    "decoder_hidden": [33],
-    "latent": 5,
-    "activation": "relu",
-    "output_activation": None,
-    "likelihood": "bernoulli",
-    "kl_weight": 1.0,
-    "learning_rate": 1e-3,
-    "batch": 29,
-    "steps": 10,
-}
-
-GAUSSIAN = {
-    "pixels": 64,
-    "hidden": [40, 24],
-    "decoder_hidden": [24, 40],
-    "latent": 2,
-    "activation": "tanh",
-    "output_activation": "sigmoid",
-    "likelihood": "gaussian",
-    "kl_weight": 0.5,
-    "learning_rate": 3e-3,
-    "batch": 32,
-    "steps": 10,
-}
-
-
-class VAE(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        activation = ACTIVATIONS[config["activation"]]
-
-        def hidden_layers(sizes):
-            pairs = zip(sizes, sizes[1:])
-            return [layer for i, o in pairs for layer in (nn.Linear(i, o), activation())]
-
-        encoder_sizes = [config["pixels"], *config["hidden"]]
-        decoder_sizes = [config["latent"], *config["decoder_hidden"]]
-        self.encoder = nn.Sequential(*hidden_layers(encoder_sizes))
-        self.latent = nn.Linear(encoder_sizes[-1], 2 * config["latent"])
-        self.decoder = nn.Sequential(*hidden_layers(decoder_sizes))
-        self.decoder.append(nn.Linear(decoder_sizes[-1], config["pixels"]))
-        if config["output_activation"]:
-            self.decoder.append(ACTIVATIONS[config["output_activation"]]())
-
-    def forward(self, x, noise):
-        mean, log_variance = self.latent(self.encoder(x)).chunk(2, dim=1)
-        z = mean + torch.exp(0.5 * log_variance) * noise
-        return self.decoder(z), mean, log_variance
 
 
 def losses(config, x, output, mean, log_variance):
@@ -100,12 +47,12 @@ def state(model):
     return [(n, t) for n, t in tensors if not n.endswith("num_batches_tracked")]
 
 
-def training_trace(kind, config, image, seed):
+def training_trace(config, seed):
     torch.manual_seed(seed)
     steps, batch = config["steps"], config["batch"]
-    batches = smooth_images(steps * batch, *image).reshape(steps, batch, -1)
+    batches = smooth_images(steps * batch, *config["image"]).reshape(steps, batch, -1)
     noise = torch.randn(steps, batch, config["latent"])
-    model = kind(config)
+    model = VAE(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=config["learning_rate"])
 
     trace = {"batches": batches, "noise": noise, **copies("initial", state(model))}
@@ -123,11 +70,10 @@ def training_trace(kind, config, image, seed):
     trace |= copies("final", state(model))
     for name, values in zip(("loss", "recon", "kl"), torch.stack(history, dim=1)):
         trace[name] = values.clone()
-    if isinstance(model, ConvVAE):
-        model.eval()
-        with torch.no_grad():
-            recon, kl = losses(config, x, *model(x, noise[-1]))
-        trace["evaluation"] = torch.stack([recon + config["kl_weight"] * kl, recon, kl])
+    model.eval()
+    with torch.no_grad():
+        recon, kl = losses(config, x, *model(x, noise[-1]))
+    trace["evaluation"] = torch.stack([recon + config["kl_weight"] * kl, recon, kl])
     return trace
 
 
@@ -156,10 +102,10 @@ def save(name, config, tensors):
 
 def main():
     torch.set_num_threads(1)
-    save("mlp", MLP, training_trace(VAE, MLP, [1, 7, 9], seed=1))
-    save("gaussian", GAUSSIAN, training_trace(VAE, GAUSSIAN, [1, 8, 8], seed=2))
-    save("conv", CONV, training_trace(ConvVAE, CONV, CONV["image"], seed=3))
-    save("residual", RESIDUAL, training_trace(ConvVAE, RESIDUAL, RESIDUAL["image"], seed=5))
+    save("mlp", MLP, training_trace(MLP, seed=1))
+    save("gaussian", GAUSSIAN, training_trace(GAUSSIAN, seed=2))
+    save("conv", CONV, training_trace(CONV, seed=3))
+    save("residual", RESIDUAL, training_trace(RESIDUAL, seed=5))
     save("activations", {"activations": list(ACTIVATIONS)}, activation_table())
 
 

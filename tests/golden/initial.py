@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 sys.dont_write_bytecode = True
 
-from conv import ConvVAE
+from networks import VAE
 
 # Inputs, outputs and kernels differ, so that no fan is like another.
 CONFIG = {
@@ -51,7 +51,7 @@ def main():
         return draw(tensor, low, high, **arguments)
 
     torch.Tensor.uniform_ = recorded
-    model = ConvVAE(CONFIG)
+    model = VAE(CONFIG)
     tensors = {}
     for name, values in model.state_dict().items():
         if name.endswith("num_batches_tracked"):

@@ -10,7 +10,8 @@ mod optimizers;
 use serde::Deserialize;
 use vae_gpu::gpu::Choices;
 use vae_gpu::model::{Batch, ModelConfig, Running, TrainConfig};
-use vae_gpu::nn::{LayerSpec, Parameters, Setting, Shape};
+use vae_gpu::nn::{Parameters, Shape};
+use vae_gpu::ops::likelihood::Likelihood;
 use vae_gpu::ops::matmul::{PRODUCTS, Variant};
 use vae_gpu::ops::{State, report};
 use vae_gpu::train::TrainStep;
@@ -18,19 +19,14 @@ use vae_gpu::{Gpu, ImageShape, Vae};
 
 use common::golden::File;
 
-/// Its layers are named by widths, or as a configuration names them.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Deserialize)]
 struct TraceConfig {
-    image: Option<[usize; 3]>,
-    layers: Option<String>,
-    pixels: usize,
-    hidden: Vec<usize>,
-    decoder_hidden: Vec<usize>,
+    /// Channels, height and width.
+    image: [usize; 3],
+    /// Encoder and decoder as TOML.
+    layers: String,
     latent: usize,
-    activation: String,
-    output_activation: Option<String>,
-    likelihood: String,
+    likelihood: Likelihood,
     kl_weight: f64,
     learning_rate: f64,
     batch: usize,
@@ -55,46 +51,15 @@ impl Trace {
         like.layout().specs().map(|spec| values(&spec.name)).collect()
     }
 
-    /// Encoder and decoder.
-    fn layers(&self) -> [Vec<LayerSpec>; 2] {
-        #[derive(Deserialize)]
-        struct Layers {
-            encoder: Vec<LayerSpec>,
-            decoder: Vec<LayerSpec>,
-        }
-        let config = &self.config;
-        if let Some(layers) = &config.layers {
-            let Layers { encoder, decoder } = toml::from_str(layers).unwrap();
-            return [encoder, decoder];
-        }
-        let linear = |size| LayerSpec::new("linear", Setting::Integer(size as i64));
-        let hidden = |widths: &[usize]| -> Vec<LayerSpec> {
-            let activation = || LayerSpec::new(&config.activation, None);
-            widths.iter().flat_map(|width| [linear(*width), activation()]).collect()
-        };
-        let mut decoder = hidden(&config.decoder_hidden);
-        decoder.push(linear(config.pixels));
-        decoder.extend(config.output_activation.iter().map(|name| LayerSpec::new(name, None)));
-        [hidden(&config.hidden), decoder]
-    }
-
-    /// Channels, height and width.
-    fn image(&self) -> [usize; 3] {
-        self.config.image.unwrap_or([1, 1, self.config.pixels])
-    }
-
     fn model(&self, gpu: &Gpu) -> Vae {
         let config = &self.config;
-        let [encoder, decoder] = self.layers();
         let model = ModelConfig {
             latent: config.latent,
-            encoder,
-            decoder,
-            likelihood: serde_json::from_value(config.likelihood.clone().into()).unwrap(),
+            likelihood: config.likelihood,
             kl_weight: config.kl_weight,
-            ..ModelConfig::default()
+            ..toml::from_str(&config.layers).unwrap()
         };
-        let [channels, height, width] = self.image();
+        let [channels, height, width] = config.image;
         let shape = ImageShape { width, height, channels };
         Vae::new(gpu, &model, shape, 0).unwrap()
     }
@@ -155,7 +120,7 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
     let name = format!("{file}, {:?}, gradients stored: {}", way.variant, way.gradients);
     let trace = Trace::read(file);
     let TraceConfig { batch, latent, steps, .. } = trace.config;
-    let pixels = trace.image().into_iter().product::<usize>();
+    let pixels = trace.config.image.into_iter().product::<usize>();
     let mut vae = trace.model(gpu);
     if let Some(words) = way.variant {
         vae.set_choices(all(&vae, words));
@@ -217,9 +182,7 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
             assert!(error < 1e-4, "{name}: {} after {steps} steps: off by {error:e}", spec.name);
         }
     }
-    if trace.config.layers.is_some() {
-        evaluate(gpu, &name, &trace, &vae, &given);
-    }
+    evaluate(gpu, &name, &trace, &vae, &given);
 }
 
 /// The last batch once more, by the running statistics.

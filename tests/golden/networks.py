@@ -1,14 +1,43 @@
-"""The traces of convolutional networks, whose layers are written as in a configuration.
+"""The networks of the traces, whose layers are written as in a configuration.
 
 Run by generate.py. README.md describes what the files hold.
 """
 
+import math
 import tomllib
 
 import torch
 from torch import nn
 
 from layers import chain
+
+MLP = {
+    "image": [1, 7, 9],
+    "latent": 5,
+    "layers": """\
+encoder = [{ linear = 33 }, "relu"]
+decoder = [{ linear = 33 }, "relu", { linear = "image" }]
+""",
+    "likelihood": "bernoulli",
+    "kl_weight": 1.0,
+    "learning_rate": 1e-3,
+    "batch": 29,
+    "steps": 10,
+}
+
+GAUSSIAN = {
+    "image": [1, 8, 8],
+    "latent": 2,
+    "layers": """\
+encoder = [{ linear = 40 }, "tanh", { linear = 24 }, "tanh"]
+decoder = [{ linear = 24 }, "tanh", { linear = 40 }, "tanh", { linear = "image" }, "sigmoid"]
+""",
+    "likelihood": "gaussian",
+    "kl_weight": 0.5,
+    "learning_rate": 3e-3,
+    "batch": 32,
+    "steps": 10,
+}
 
 CONV = {
     "image": [3, 12, 8],
@@ -91,18 +120,19 @@ decoder = [
 }
 
 
-class ConvVAE(nn.Module):
+class VAE(nn.Module):
     def __init__(self, config):
         super().__init__()
         image = config["image"]
         layers = tomllib.loads(config["layers"])
-        self.image = image
-        self.encoder, (features,) = chain(layers["encoder"], image, image)
+        # Linear layers take an image as features.
+        self.input = [math.prod(image)] if "linear" in layers["encoder"][0] else image
+        self.encoder, (features,) = chain(layers["encoder"], self.input, image)
         self.latent = nn.Linear(features, 2 * config["latent"])
         self.decoder, _ = chain(layers["decoder"], [config["latent"]], image)
 
     def forward(self, x, noise):
-        x = x.unflatten(1, self.image)
+        x = x.unflatten(1, self.input)
         mean, log_variance = self.latent(self.encoder(x)).chunk(2, dim=1)
         z = mean + torch.exp(0.5 * log_variance) * noise
         return self.decoder(z).flatten(1), mean, log_variance
