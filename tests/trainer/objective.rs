@@ -80,3 +80,15 @@ fn a_variable_is_active_whose_mean_varies() {
     let plain = ModelConfig { variational: false, latent: 2, ..ModelConfig::default() };
     assert_eq!(Losses::new(&plain, 50.0, &[0.0; 6]).active_units, 0);
 }
+
+/// Where steps do not divide by cycles, the last is cut short; none begins anew after it.
+#[test]
+fn all_cycles_fit_in_the_training() {
+    for (steps, epochs, cycles) in [(7, 10, 3), (6, 4, 5), (1, 10, 4), (469, 30, 7), (3, 1, 2)] {
+        let config = scheduled(KlSchedule::Cyclical { cycles, ramp: 0.5 });
+        let period = u64::from(config.divergence(steps, epochs).period);
+        let all = steps as u64 * u64::from(epochs);
+        assert!(period * u64::from(cycles) >= all, "{cycles} of {period} steps in {all}");
+        assert!((period - 1) * u64::from(cycles) < all, "{cycles} of {period} steps in {all}");
+    }
+}
