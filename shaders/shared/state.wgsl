@@ -5,5 +5,4 @@ struct State {
     row: u32,           // images of this epoch already used
     images: u32,        // images in an epoch
     recon: f32,         // sum over this epoch's images so far, over `images`, in nats
-    kl: f32,            // likewise
 }

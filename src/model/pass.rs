@@ -42,7 +42,7 @@ pub struct Forward {
     /// Reconstruction loss in nats, in parts that add up to the batch's sum.
     pub recon: Tensor,
     /// KL divergence of each latent variable in nats, unweighted, summed over the batch.
-    pub kl: Tensor,
+    kl: Tensor,
 }
 
 impl Vae {

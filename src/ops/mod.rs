@@ -100,8 +100,6 @@ pub struct State {
     pub images: u32,
     /// Reconstruction loss summed over this epoch's images so far, over `images`, in nats.
     pub recon: f32,
-    /// KL divergence, likewise.
-    pub kl: f32,
 }
 
 impl State {

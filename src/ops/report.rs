@@ -1,4 +1,4 @@
-//! Running means of the losses and the step counters.
+//! Running mean of the reconstruction loss and the step counters.
 
 use super::shader;
 use crate::gpu::{Plan, Shader, Tensor};
@@ -6,18 +6,11 @@ use crate::gpu::{Plan, Shader, Tensor};
 /// `shaders/report.wgsl`.
 pub const SHADER: Shader = shader!("report", "state", "reduce");
 
-/// Ends a step of `rows` images: adds the sums of `recon` and of `kl`, in nats, to those in `state`
-/// and advances its counters.
-pub fn accumulate(
-    plan: &mut Plan,
-    label: &str,
-    rows: usize,
-    recon: &Tensor,
-    kl: &Tensor,
-    state: &Tensor,
-) {
+/// Ends a step of `rows` images: adds the sum of `recon`, in nats, to that in `state`, over the images
+/// of an epoch, and advances its counters.
+pub fn accumulate(plan: &mut Plan, label: &str, rows: usize, recon: &Tensor, state: &Tensor) {
     let kernel = plan.gpu().kernel(&SHADER, "accumulate", &[]);
-    let params = [rows as u32, recon.len() as u32, kl.len() as u32, 0];
-    let tensors = [("recon", recon), ("kl", kl), ("state", state)];
+    let params = [rows as u32, recon.len() as u32, 0, 0];
+    let tensors = [("recon", recon), ("state", state)];
     plan.record_flat(kernel, label, &params, &tensors, 1);
 }

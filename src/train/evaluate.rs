@@ -55,7 +55,7 @@ impl Evaluator {
             let batch =
                 split.record_batch(&mut plan, vae, rows, state, (seed, Stream::Evaluate), draws);
             let forward = vae.forward(&mut plan, &batch, &running, None);
-            report::accumulate(&mut plan, "step", rows, &forward.recon, &forward.kl, state);
+            report::accumulate(&mut plan, "step", rows, &forward.recon, state);
             plan.prepare("a batch", "use a smaller --batch-size")?;
             Ok(plan)
         };

@@ -104,6 +104,6 @@ impl TrainStep {
                 moments,
             );
         }
-        report::accumulate(plan, "step", batch.rows, &forward.recon, &forward.kl, state);
+        report::accumulate(plan, "step", batch.rows, &forward.recon, state);
     }
 }

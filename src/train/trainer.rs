@@ -207,7 +207,7 @@ impl Trainer {
         let train = Losses::new(&self.config.model, f64::from(recon) * used, &units);
         let complete = row == images;
         if complete {
-            self.host = State { epoch: epoch + 1, row: 0, recon: 0.0, kl: 0.0, ..self.host };
+            self.host = State { epoch: epoch + 1, row: 0, recon: 0.0, ..self.host };
             self.units.fill(0.0);
         }
         // Who interrupts wants to go.

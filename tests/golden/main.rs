@@ -11,6 +11,7 @@ use serde::Deserialize;
 use vae_gpu::gpu::Choices;
 use vae_gpu::model::{Batch, ModelConfig, Running, TrainConfig};
 use vae_gpu::nn::{Parameters, Shape};
+use vae_gpu::ops::latent::STATISTICS;
 use vae_gpu::ops::likelihood::Likelihood;
 use vae_gpu::ops::matmul::{PRODUCTS, Variant};
 use vae_gpu::ops::{State, report};
@@ -149,13 +150,11 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
             tensor.write(gpu, &laid_out(&floats, shape));
         }
         given.epsilon.write(gpu, &noise[i * batch * latent..][..batch * latent]);
-        (state.recon, state.kl) = (0.0, 0.0);
-        state.write(gpu, &step.running.state);
+        state.recon = 0.0;
+        step.running.write(gpu, &state, &vec![0.0; STATISTICS * latent]);
         plan.run();
-        state = State::read(gpu, &step.running.state).unwrap();
-
-        let (recon, kl) = (f64::from(state.recon), f64::from(state.kl));
-        let losses = [recon + trace.config.kl_weight * kl, recon, kl];
+        let losses;
+        (state, losses) = read(gpu, &trace, &step.running);
         for (what, (loss, expected)) in
             ["loss", "recon", "kl"].iter().zip(losses.iter().zip(&expected))
         {
@@ -185,14 +184,21 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
     evaluate(gpu, &name, &trace, &vae, &given);
 }
 
+/// The state, and the loss, recon and kl that add up beside it.
+fn read(gpu: &Gpu, trace: &Trace, running: &Running) -> (State, [f64; 3]) {
+    let (state, units) = running.read(gpu).unwrap();
+    let recon = f64::from(state.recon);
+    let kl = units[..trace.config.latent].iter().map(|kl| f64::from(*kl)).sum::<f64>();
+    (state, [recon + trace.config.kl_weight * kl, recon, kl])
+}
+
 /// The last batch once more, by the running statistics.
 fn evaluate(gpu: &Gpu, name: &str, trace: &Trace, vae: &Vae, last: &Batch) {
     let mut plan = vae.plan();
     let batch = vae.batch(&plan, last.rows);
     let running = Running::new(vae);
     let forward = vae.forward(&mut plan, &batch, &running, None);
-    let (recon, kl) = (&forward.recon, &forward.kl);
-    report::accumulate(&mut plan, "test", batch.rows, recon, kl, &running.state);
+    report::accumulate(&mut plan, "test", batch.rows, &forward.recon, &running.state);
     let pairs =
         [(&batch.x, &last.x), (&batch.target, &last.target), (&batch.epsilon, &last.epsilon)];
     for (to, from) in pairs {
@@ -201,9 +207,7 @@ fn evaluate(gpu: &Gpu, name: &str, trace: &Trace, vae: &Vae, last: &Batch) {
     let state = State { images: batch.rows as u32, ..State::default() };
     state.write(gpu, &running.state);
     plan.run();
-    let state = State::read(gpu, &running.state).unwrap();
-    let (recon, kl) = (f64::from(state.recon), f64::from(state.kl));
-    let losses = [recon + trace.config.kl_weight * kl, recon, kl];
+    let (_, losses) = read(gpu, trace, &running);
     for (loss, expected) in losses.iter().zip(trace.file.floats("evaluation")) {
         assert!((loss / expected - 1.0).abs() < 1e-4, "{name}: evaluated {loss}, not {expected}");
     }
