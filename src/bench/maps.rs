@@ -4,6 +4,7 @@ use super::Suite;
 use super::ops::{state, time};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
+use crate::ops::activation::Origin;
 use crate::ops::dropout::Mask;
 use crate::ops::pool::Window;
 use crate::ops::{self, Extent};
@@ -17,6 +18,10 @@ const MASK: Mask = Mask { probability: 0.1, seed: 1, layer: 0 };
 const FACTOR: usize = 2;
 const WINDOWS: [Window; 2] =
     [Window { kernel: 2, stride: 2, padding: 0 }, Window { kernel: 3, stride: 2, padding: 1 }];
+
+fn came_from(pre: &Tensor) -> Origin {
+    Origin { name: ACTIVATION, pre: pre.clone() }
+}
 
 fn map([side, channels]: [usize; 2]) -> [usize; 2] {
     [BATCH * side * side, channels]
@@ -64,7 +69,7 @@ pub(super) fn elements(suite: &mut Suite, operation: &str) -> Result<()> {
                 vec![a, y]
             }
             "activate.backward" => {
-                ops::activate::backward(p, "bench", a, ACTIVATION, pre, y);
+                ops::activate::backward(p, "bench", a, &came_from(pre), y);
                 vec![a, pre, y]
             }
             "add.forward" => {
@@ -72,7 +77,7 @@ pub(super) fn elements(suite: &mut Suite, operation: &str) -> Result<()> {
                 vec![a, b, pre, y]
             }
             "add.backward" => {
-                ops::add::backward(p, "bench", a, b, ACTIVATION, pre, y);
+                ops::add::backward(p, "bench", a, b, &came_from(pre), y);
                 vec![a, b, pre, y]
             }
             "dropout.forward" => {
@@ -80,7 +85,7 @@ pub(super) fn elements(suite: &mut Suite, operation: &str) -> Result<()> {
                 vec![a, y]
             }
             "dropout.backward" => {
-                ops::dropout::backward(p, "bench", &MASK, &state, a, ACTIVATION, pre, y);
+                ops::dropout::backward(p, "bench", &MASK, &state, a, &came_from(pre), y);
                 vec![a, pre, y]
             }
             _ => unreachable!("{operation}"),
@@ -109,7 +114,14 @@ pub(super) fn pool(suite: &mut Suite, operation: &str) -> Result<()> {
             }
             "pool.max_backward" => {
                 ops::pool::max_backward(
-                    p, "bench", window, y, &winners, ACTIVATION, pre, extent, x,
+                    p,
+                    "bench",
+                    window,
+                    y,
+                    &winners,
+                    &came_from(pre),
+                    extent,
+                    x,
                 );
                 (vec![y, &winners, pre, x], x)
             }
@@ -118,7 +130,7 @@ pub(super) fn pool(suite: &mut Suite, operation: &str) -> Result<()> {
                 (vec![x, y], y)
             }
             "pool.average_backward" => {
-                ops::pool::average_backward(p, "bench", window, y, ACTIVATION, pre, extent, x);
+                ops::pool::average_backward(p, "bench", window, y, &came_from(pre), extent, x);
                 (vec![y, pre, x], x)
             }
             _ => unreachable!("{operation}"),
@@ -142,7 +154,7 @@ pub(super) fn upsample(suite: &mut Suite, operation: &str) -> Result<()> {
             ops::upsample::forward(&mut plan, "bench", FACTOR, x, extent, y);
             (vec![x, y], y)
         } else {
-            ops::upsample::backward(&mut plan, "bench", FACTOR, y, ACTIVATION, pre, extent, x);
+            ops::upsample::backward(&mut plan, "bench", FACTOR, y, &came_from(pre), extent, x);
             (vec![y, pre, x], x)
         };
         measure(suite, operation, sizes, "", &moved, output, &plan)?;
@@ -165,7 +177,7 @@ pub(super) fn reshape(suite: &mut Suite, operation: &str) -> Result<()> {
                 (vec![map, features], features)
             }
             "reshape.flatten_backward" => {
-                ops::reshape::flatten_backward(p, "bench", features, ACTIVATION, map_pre, map);
+                ops::reshape::flatten_backward(p, "bench", features, &came_from(map_pre), map);
                 (vec![features, map_pre, map], map)
             }
             "reshape.unflatten_forward" => {
@@ -177,8 +189,7 @@ pub(super) fn reshape(suite: &mut Suite, operation: &str) -> Result<()> {
                     p,
                     "bench",
                     map,
-                    ACTIVATION,
-                    features_pre,
+                    &came_from(features_pre),
                     features,
                 );
                 (vec![map, features_pre, features], features)

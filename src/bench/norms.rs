@@ -4,6 +4,8 @@ use super::Suite;
 use super::ops::{tensor, time};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
+use crate::ops::activation::Origin;
+use crate::ops::moments::Normalized;
 use crate::ops::{Extent, batch_norm as batch, layer_norm as layer};
 
 const ACTIVATION: Option<&str> = Some("relu");
@@ -50,7 +52,7 @@ pub(super) fn batch_norm(suite: &mut Suite, operation: &str) -> Result<()> {
         let [weight, bias, dweight, dbias, mean, variance] = &tensors.small;
         let (parameters, running) = ([weight, bias], [mean, variance]);
         let forward = |plan: &mut Plan| {
-            batch::forward(plan, "bench", x, parameters, running, ACTIVATION, pre, y)
+            batch::forward(plan, "bench", x, parameters, running, ACTIVATION, [pre, y])
         };
         let mut plan = Plan::new(&gpu);
         let (moved, outputs) = match operation {
@@ -59,19 +61,20 @@ pub(super) fn batch_norm(suite: &mut Suite, operation: &str) -> Result<()> {
                 (3, vec![y])
             }
             "batch_norm.evaluate" => {
-                batch::evaluate(&mut plan, "bench", x, parameters, running, ACTIVATION, pre, y);
+                batch::evaluate(&mut plan, "bench", x, parameters, running, ACTIVATION, [pre, y]);
                 (3, vec![y])
             }
-            _ => {
+            "batch_norm.backward" => {
                 let mut first = Plan::new(&gpu);
                 let moments = forward(&mut first);
                 first.run();
                 let gradients = [dweight, dbias];
-                batch::backward(
-                    &mut plan, "bench", dy, x, &moments, weight, ACTIVATION, before, gradients, dx,
-                );
+                let forward = Normalized { x, weight, moments: &moments };
+                let origin = Origin { name: ACTIVATION, pre: before.clone() };
+                batch::backward(&mut plan, "bench", dy, forward, &origin, gradients, dx);
                 (4, vec![dx, dweight, dbias])
             }
+            _ => unreachable!("{operation}"),
         };
         let work = [0.0, 4.0 * (moved * x.len()) as f64];
         time(suite, operation, (&[BATCH, side, side, channels], ""), work, &outputs, &plan)?;
@@ -90,7 +93,8 @@ pub(super) fn layer_norm(suite: &mut Suite, operation: &str) -> Result<()> {
         let mut first = Plan::new(&gpu);
         let parameters = [weight, bias];
         let moments =
-            layer::forward(&mut first, "bench", extent, x, parameters, ACTIVATION, pre, y);
+            layer::forward(&mut first, "bench", extent, x, parameters, ACTIVATION, [pre, y]);
+        let forward = Normalized { x, weight, moments: &moments };
         let mut plan = Plan::new(&gpu);
         let (moved, outputs) = match operation {
             "layer_norm.forward" => {
@@ -99,17 +103,17 @@ pub(super) fn layer_norm(suite: &mut Suite, operation: &str) -> Result<()> {
             }
             "layer_norm.backward_input" => {
                 first.run();
-                layer::backward_input(
-                    &mut plan, "bench", extent, dy, x, &moments, weight, ACTIVATION, before, dx,
-                );
+                let origin = Origin { name: ACTIVATION, pre: before.clone() };
+                layer::backward_input(&mut plan, "bench", extent, dy, forward, &origin, dx);
                 (4, vec![dx])
             }
-            _ => {
+            "layer_norm.backward_weight" => {
                 first.run();
                 let gradients = [dweight, dbias];
-                layer::backward_weight(&mut plan, "bench", extent, dy, x, &moments, gradients);
+                layer::backward_weight(&mut plan, "bench", extent, dy, forward, gradients);
                 (2, vec![dweight, dbias])
             }
+            _ => unreachable!("{operation}"),
         };
         let work = [0.0, 4.0 * (moved * x.len()) as f64];
         time(suite, operation, (&[BATCH, side, side, channels], ""), work, &outputs, &plan)?;

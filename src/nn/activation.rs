@@ -33,12 +33,12 @@ impl Layer for Activation {
         [x, _]: [&Value; 2],
         dy: &Tensor,
     ) -> Option<Tensor> {
-        let activation = x.origin.as_ref()?;
-        if activation.name.is_none() {
+        let origin = x.origin.as_ref()?;
+        if origin.name.is_none() {
             return Some(dy.clone());
         }
         let dx = self.shape.tensor(pass.plan, pass.batch);
-        activate::backward(pass.plan, label, dy, activation.name, &activation.pre, &dx);
+        activate::backward(pass.plan, label, dy, origin, &dx);
         Some(dx)
     }
 }

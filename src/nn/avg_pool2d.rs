@@ -49,7 +49,7 @@ impl Layer for AvgPool2d {
         let origin = x.origin.as_ref()?;
         let dx = self.input().tensor(pass.plan, pass.batch);
         let Self { window, input, .. } = *self;
-        pool::average_backward(pass.plan, label, window, dy, origin.name, &origin.pre, input, &dx);
+        pool::average_backward(pass.plan, label, window, dy, origin, input, &dx);
         Some(dx)
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
 use crate::gpu::Tensor;
+use crate::ops::activation::Origin;
 use crate::ops::batch_norm;
+use crate::ops::moments::Normalized;
 
 /// y = f((x − mean) / √(variance + 1e-5) · weight + bias) by feature or channel, as PyTorch's
 /// `BatchNorm1d` and `BatchNorm2d`: over the batch in training, by the running statistics in
@@ -55,10 +57,24 @@ impl Layer for BatchNorm {
         let mut saved = Vec::new();
         if pass.training.is_some() {
             saved.push(batch_norm::forward(
-                pass.plan, label, x, parameters, statistics, activation, &pre, &y,
+                pass.plan,
+                label,
+                x,
+                parameters,
+                statistics,
+                activation,
+                [&pre, &y],
             ));
         } else {
-            batch_norm::evaluate(pass.plan, label, x, parameters, statistics, activation, &pre, &y);
+            batch_norm::evaluate(
+                pass.plan,
+                label,
+                x,
+                parameters,
+                statistics,
+                activation,
+                [&pre, &y],
+            );
         }
         Value { saved, ..Value::activated(activation, pre, y) }
     }
@@ -74,20 +90,10 @@ impl Layer for BatchNorm {
         let gradients = pass.gradients.expect("a place for gradients").expect(label, PARAMETERS);
         let dx = self.input.tensor(pass.plan, pass.batch);
         // The sums behind the gradient by x are the gradients by the parameters: for an input, too.
-        let (name, pre) = x.origin.as_ref().map_or((None, &x.tensor), |o| (o.name, &o.pre));
-        let (moments, x_) = (&y.saved[0], &x.tensor);
-        batch_norm::backward(
-            pass.plan,
-            label,
-            dy,
-            x_,
-            moments,
-            &weight,
-            name,
-            pre,
-            gradients.each_ref(),
-            &dx,
-        );
+        let origin = x.origin.clone().unwrap_or(Origin { name: None, pre: x.tensor.clone() });
+        let forward = Normalized { x: &x.tensor, weight: &weight, moments: &y.saved[0] };
+        let gradients = gradients.each_ref();
+        batch_norm::backward(pass.plan, label, dy, forward, &origin, gradients, &dx);
         x.origin.is_some().then_some(dx)
     }
 }

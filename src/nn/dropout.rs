@@ -63,7 +63,7 @@ impl Layer for Dropout {
         let origin = x.origin.as_ref()?;
         let dx = self.input.tensor(pass.plan, pass.batch);
         let (mask, state) = (self.mask(&pass.training), pass.training.state);
-        dropout::backward(pass.plan, label, &mask, state, dy, origin.name, &origin.pre, &dx);
+        dropout::backward(pass.plan, label, &mask, state, dy, origin, &dx);
         Some(dx)
     }
 }

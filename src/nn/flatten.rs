@@ -50,7 +50,7 @@ impl Layer for Flatten {
             return Some(dy.clone());
         }
         let dx = self.input.tensor(pass.plan, pass.batch);
-        reshape::flatten_backward(pass.plan, label, dy, origin.name, &origin.pre, &dx);
+        reshape::flatten_backward(pass.plan, label, dy, origin, &dx);
         Some(dx)
     }
 }

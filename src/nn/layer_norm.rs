@@ -2,6 +2,7 @@
 
 use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
 use crate::gpu::Tensor;
+use crate::ops::moments::Normalized;
 use crate::ops::{Extent, layer_norm};
 
 /// y = f((x − mean) / √(variance + 1e-5) · weight + bias) over all values of an image, as PyTorch's
@@ -61,7 +62,13 @@ impl Layer for LayerNorm {
         let (extent, activation) = (self.extent(), self.activation);
         let parameters = parameters.each_ref();
         let moments = layer_norm::forward(
-            pass.plan, label, extent, &x.tensor, parameters, activation, &pre, &y,
+            pass.plan,
+            label,
+            extent,
+            &x.tensor,
+            parameters,
+            activation,
+            [&pre, &y],
         );
         Value { saved: vec![moments], ..Value::activated(activation, pre, y) }
     }
@@ -75,15 +82,12 @@ impl Layer for LayerNorm {
     ) -> Option<Tensor> {
         let [weight, _] = &pass.parameters.expect(label, PARAMETERS);
         let gradients = pass.gradients.expect("a place for gradients").expect(label, PARAMETERS);
-        let (extent, moments, x_) = (self.extent(), &y.saved[0], &x.tensor);
-        let gradients = gradients.each_ref();
-        layer_norm::backward_weight(pass.plan, label, extent, dy, x_, moments, gradients);
+        let (extent, gradients) = (self.extent(), gradients.each_ref());
+        let forward = Normalized { x: &x.tensor, weight, moments: &y.saved[0] };
+        layer_norm::backward_weight(pass.plan, label, extent, dy, forward, gradients);
         let origin = x.origin.as_ref()?;
         let dx = self.input.tensor(pass.plan, pass.batch);
-        let (name, pre) = (origin.name, &origin.pre);
-        layer_norm::backward_input(
-            pass.plan, label, extent, dy, x_, moments, weight, name, pre, &dx,
-        );
+        layer_norm::backward_input(pass.plan, label, extent, dy, forward, origin, &dx);
         Some(dx)
     }
 }

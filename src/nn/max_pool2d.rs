@@ -74,17 +74,7 @@ impl Layer for MaxPool2d {
         let origin = x.origin.as_ref()?;
         let dx = self.input().tensor(pass.plan, pass.batch);
         let (Self { window, input, .. }, winners) = (self, &y.saved[0]);
-        pool::max_backward(
-            pass.plan,
-            label,
-            *window,
-            dy,
-            winners,
-            origin.name,
-            &origin.pre,
-            *input,
-            &dx,
-        );
+        pool::max_backward(pass.plan, label, *window, dy, winners, origin, *input, &dx);
         Some(dx)
     }
 }

@@ -54,7 +54,7 @@ impl Layer for Reshape {
     ) -> Option<Tensor> {
         let origin = x.origin.as_ref()?;
         let dx = self.input.tensor(pass.plan, pass.batch);
-        reshape::unflatten_backward(pass.plan, label, dy, origin.name, &origin.pre, &dx);
+        reshape::unflatten_backward(pass.plan, label, dy, origin, &dx);
         Some(dx)
     }
 }

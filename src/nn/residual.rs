@@ -4,7 +4,6 @@ use super::{
     Backward, Build, Chain, Forward, Layer, LayerSpec, ParameterSpec, Setting, Shape, Value,
 };
 use crate::gpu::{Plan, Tensor};
-use crate::ops::activation::Origin;
 use crate::ops::matmul::Problem;
 use crate::ops::{activate, add};
 
@@ -126,9 +125,9 @@ impl Layer for Residual {
         // The sum's gradient is that of either side, taken back through what it came out of.
         let last = &y.inner[y.inner.len() - 1];
         let dlast = match &last.origin {
-            Some(Origin { name: name @ Some(_), pre }) => {
+            Some(origin) if origin.name.is_some() => {
                 let dlast = self.output().tensor(pass.plan, pass.batch);
-                activate::backward(pass.plan, label, dy, *name, pre, &dlast);
+                activate::backward(pass.plan, label, dy, origin, &dlast);
                 dlast
             }
             _ => dy.clone(),
@@ -137,7 +136,7 @@ impl Layer for Residual {
         let origin = x.origin.as_ref()?;
         let sum = self.output().tensor(pass.plan, pass.batch);
         let dx = self.apart(pass.plan, pass.batch, label, &dx?, dy);
-        add::backward(pass.plan, label, &dx, dy, origin.name, &origin.pre, &sum);
+        add::backward(pass.plan, label, &dx, dy, origin, &sum);
         Some(sum)
     }
 }

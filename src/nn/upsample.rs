@@ -50,7 +50,7 @@ impl Layer for Upsample {
         let origin = x.origin.as_ref()?;
         let dx = self.shape().tensor(pass.plan, pass.batch);
         let Self { input, factor, .. } = *self;
-        upsample::backward(pass.plan, label, factor, dy, origin.name, &origin.pre, input, &dx);
+        upsample::backward(pass.plan, label, factor, dy, origin, input, &dx);
         Some(dx)
     }
 }

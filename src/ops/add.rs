@@ -1,6 +1,7 @@
 //! The sum of a residual block's branch and what goes around it (He et al. 2016).
 
-use super::{activation, quads, shader};
+use super::activation::{self, Origin};
+use super::{quads, shader};
 use crate::gpu::{Plan, Shader, Tensor};
 
 /// `shaders/add.wgsl`.
@@ -22,19 +23,18 @@ pub fn forward(
     plan.record_elements(kernel, label, &params, &tensors, count);
 }
 
-/// dx (rows, columns), the gradient by what went into the activation that the block's input x came
-/// out of, whose argument is `pre`: da, which is that by way of the branch, plus dy, the gradient of
-/// the sum, times the activation's slope.
+/// dx (rows, columns), the gradient by the `pre` of `origin`, what the block's input x came out of: da,
+/// which is that by way of the branch, plus dy, the gradient of the sum, times the activation's slope.
 pub fn backward(
     plan: &mut Plan,
     label: &str,
     da: &Tensor,
     dy: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
+    origin: &Origin,
     dx: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "backward", &[activation::constant(activation)]);
+    let Origin { name, pre } = origin;
+    let kernel = plan.gpu().kernel(&SHADER, "backward", &[activation::constant(*name)]);
     let count = quads(label, &[da, dy, pre, dx]);
     let params = [count as u32, dx.columns() as u32, 0, 0];
     let tensors = [("da", da), ("dy", dy), ("pre", pre), ("dx", dx)];

@@ -1,6 +1,7 @@
 //! Batch normalization (Ioffe and Szegedy 2015), as PyTorch's `BatchNorm1d` and `BatchNorm2d`.
 
-use super::moments::{Cut, slope_of};
+use super::activation::{self, Origin};
+use super::moments::{Cut, Normalized};
 use super::shader;
 use crate::gpu::{Gpu, Plan, Shader, Tensor};
 
@@ -15,7 +16,6 @@ const ACROSS: usize = 8;
 /// all positions of all images. The running mean and variance (columns) take a tenth of the batch's,
 /// of its unbiased variance; of a single row that has none, and the running one is left as it is.
 /// Returns what [`backward`] needs, whose rows 0 and 1 are the means and 1 / √(variance + 1e-5).
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
 pub fn forward(
     plan: &mut Plan,
     label: &str,
@@ -23,8 +23,7 @@ pub fn forward(
     [weight, bias]: [&Tensor; 2],
     [running_mean, running_var]: [&Tensor; 2],
     activation: Option<&str>,
-    pre: &Tensor,
-    y: &Tensor,
+    [pre, y]: [&Tensor; 2],
 ) -> Tensor {
     let call = Call::new(plan.gpu(), label, [x, pre, y]);
     assert_all(label, x, &[weight, bias, running_mean, running_var]);
@@ -47,7 +46,6 @@ pub fn forward(
 }
 
 /// As [`forward`], but by the running mean and variance.
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
 pub fn evaluate(
     plan: &mut Plan,
     label: &str,
@@ -55,8 +53,7 @@ pub fn evaluate(
     [weight, bias]: [&Tensor; 2],
     [running_mean, running_var]: [&Tensor; 2],
     activation: Option<&str>,
-    pre: &Tensor,
-    y: &Tensor,
+    [pre, y]: [&Tensor; 2],
 ) {
     let call = Call::new(plan.gpu(), label, [x, pre, y]);
     assert_all(label, x, &[weight, bias, running_mean, running_var]);
@@ -72,24 +69,20 @@ pub fn evaluate(
     call.record(plan, label, "evaluate", activation, &tensors);
 }
 
-/// dx from dy, the gradient by `pre` of [`forward`], which returned `moments`; times the slope of the
-/// activation that x came out of, at `pre` (rows, columns). Fills dweight and dbias (columns).
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+/// dx from dy, the gradient by `pre` of [`forward`], times the slope of the activation that x came out
+/// of. Fills dweight and dbias (columns).
 pub fn backward(
     plan: &mut Plan,
     label: &str,
     dy: &Tensor,
-    x: &Tensor,
-    moments: &Tensor,
-    weight: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
+    Normalized { x, weight, moments }: Normalized,
+    origin: &Origin,
     [dweight, dbias]: [&Tensor; 2],
     dx: &Tensor,
 ) {
     let call = Call::new(plan.gpu(), label, [x, dy, dx]);
     assert_eq!(moments.rows(), 2 + 2 * call.cut.chunks, "{label}: another forward's moments");
-    assert_eq!(pre.stride(), x.stride(), "{label}: layouts differ");
+    assert_eq!(origin.pre.stride(), x.stride(), "{label}: layouts differ");
     assert_all(label, x, &[weight, dweight, dbias]);
     if call.cut.chunks > 1 {
         let tensors = [("x", x), ("moments", moments), ("dy", dy)];
@@ -99,13 +92,13 @@ pub fn backward(
         ("x", x),
         ("weight", weight),
         ("moments", moments),
-        ("pre", &slope_of(plan, activation, pre)),
+        ("pre", &activation::argument(plan, Some(origin))),
         ("dy", dy),
         ("dx", dx),
         ("dweight", dweight),
         ("dbias", dbias),
     ];
-    call.record(plan, label, "backward", activation, &tensors);
+    call.record(plan, label, "backward", origin.name, &tensors);
 }
 
 fn assert_all(label: &str, x: &Tensor, tensors: &[&Tensor]) {

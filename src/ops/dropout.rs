@@ -2,7 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Stream, activation, halves, quads, shader};
+use super::activation::{self, Origin};
+use super::{Stream, halves, quads, shader};
 use crate::gpu::{Plan, Shader, Tensor};
 
 /// `shaders/dropout.wgsl`.
@@ -56,20 +57,19 @@ pub fn forward(plan: &mut Plan, label: &str, mask: &Mask, state: &Tensor, x: &Te
     plan.record_elements(kernel, label, &mask.params(count), &tensors, count);
 }
 
-/// dx (rows, columns) from dy under the mask of [`forward`], times the slope of the activation at
-/// `pre`.
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+/// dx (rows, columns) from dy under the mask of [`forward`], times the slope of the activation that x
+/// came out of.
 pub fn backward(
     plan: &mut Plan,
     label: &str,
     mask: &Mask,
     state: &Tensor,
     dy: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
+    origin: &Origin,
     dx: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "backward", &[activation::constant(activation)]);
+    let Origin { name, pre } = origin;
+    let kernel = plan.gpu().kernel(&SHADER, "backward", &[activation::constant(*name)]);
     let count = quads(label, &[dy, pre, dx]);
     let tensors = [("state", state), ("dy", dy), ("pre", pre), ("dx", dx)];
     plan.record_elements(kernel, label, &mask.params(count), &tensors, count);

@@ -1,6 +1,7 @@
 //! Layer normalization (Ba et al. 2016), as PyTorch's `LayerNorm` over all values of an image.
 
-use super::moments::{Cut, slope_of};
+use super::activation::{self, Origin};
+use super::moments::{Cut, Normalized};
 use super::{Extent, shader};
 use crate::gpu::{Gpu, Plan, Shader, Tensor, padded};
 
@@ -14,7 +15,6 @@ const ACROSS: usize = 8;
 /// of an image's values, and y = activation(pre). x is maps (batch · height · width, channels), and
 /// weight and bias are laid out as the map of one image; features are maps of 1 × 1. Returns what the
 /// ways back need, whose row for each image begins with its mean and 1 / √(variance + 1e-5).
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
 pub fn forward(
     plan: &mut Plan,
     label: &str,
@@ -22,8 +22,7 @@ pub fn forward(
     x: &Tensor,
     [weight, bias]: [&Tensor; 2],
     activation: Option<&str>,
-    pre: &Tensor,
-    y: &Tensor,
+    [pre, y]: [&Tensor; 2],
 ) -> Tensor {
     let call = Call::new(plan.gpu(), label, extent, [x, pre, y]);
     call.assert_all(label, x, &[weight, bias]);
@@ -43,43 +42,37 @@ pub fn forward(
     moments
 }
 
-/// dx from dy, the gradient by `pre` of [`forward`], which returned `moments`; times the slope of the
-/// activation that x came out of, at `pre`, which is laid out as x.
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+/// dx from dy, the gradient by `pre` of [`forward`], times the slope of the activation that x came out
+/// of.
 pub fn backward_input(
     plan: &mut Plan,
     label: &str,
     extent: Extent,
     dy: &Tensor,
-    x: &Tensor,
-    moments: &Tensor,
-    weight: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
+    Normalized { x, weight, moments }: Normalized,
+    origin: &Origin,
     dx: &Tensor,
 ) {
     let call = Call::new(plan.gpu(), label, extent, [x, dy, dx]);
-    assert_eq!(pre.stride(), x.stride(), "{label}: layouts differ");
+    assert_eq!(origin.pre.stride(), x.stride(), "{label}: layouts differ");
     call.assert_all(label, x, &[weight]);
     call.assert_moments(label, moments);
     let tensors = [("x", x), ("weight", weight), ("moments", moments), ("dy", dy)];
     if call.cut.chunks > 1 {
         call.record(plan, label, "backward_sums", None, &tensors);
     }
-    let pre = slope_of(plan, activation, pre);
+    let pre = activation::argument(plan, Some(origin));
     let tensors = [&tensors[..], &[("pre", &pre), ("dx", dx)]].concat();
-    call.record(plan, label, "backward_input", activation, &tensors);
+    call.record(plan, label, "backward_input", origin.name, &tensors);
 }
 
-/// Fills dweight and dbias, laid out as weight and bias, from dy and `moments` as in
-/// [`backward_input`].
+/// Fills dweight and dbias, laid out as weight and bias, from dy as in [`backward_input`].
 pub fn backward_weight(
     plan: &mut Plan,
     label: &str,
     extent: Extent,
     dy: &Tensor,
-    x: &Tensor,
-    moments: &Tensor,
+    Normalized { x, moments, .. }: Normalized,
     [dweight, dbias]: [&Tensor; 2],
 ) {
     let mut call = Call::new(plan.gpu(), label, extent, [x, dy, dy]);

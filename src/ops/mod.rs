@@ -20,7 +20,7 @@ pub mod likelihood;
 pub mod limits;
 pub mod loss;
 pub mod matmul;
-mod moments;
+pub mod moments;
 pub mod noise;
 pub mod optimizer;
 pub mod pool;

@@ -1,8 +1,19 @@
 //! How the normalizations share out their rows: see `shaders/shared/moments.wgsl`.
 
-use crate::gpu::{Gpu, Plan, Tensor};
+use crate::gpu::{Gpu, Tensor};
 
 use super::activation;
+
+/// What the ways back need to know of a forward step.
+#[derive(Clone, Copy)]
+pub struct Normalized<'a> {
+    /// What it normalized.
+    pub x: &'a Tensor,
+    /// What it was given.
+    pub weight: &'a Tensor,
+    /// What it returned.
+    pub moments: &'a Tensor,
+}
 
 /// What a workgroup takes of a matrix.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +54,3 @@ const MOST_CHUNKS: usize = 256;
 const MOST_ROUNDS: usize = 1 << 12;
 /// Rows that a lane should have, lest the chunks' dispatch cost more than it spreads.
 const LEAST_ROUNDS: usize = 8;
-
-/// `pre` where there is an activation to take a gradient back through; without one it may be a
-/// tensor that is bound already, and the kernels do not read it.
-pub(super) fn slope_of(plan: &Plan, activation: Option<&str>, pre: &Tensor) -> Tensor {
-    activation.map_or_else(|| plan.vector(4), |_| pre.clone())
-}

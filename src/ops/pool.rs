@@ -2,7 +2,8 @@
 //!
 //! x is (batch · height · width, channels), y the same with the extent that [`Window::output`] says.
 
-use super::{Extent, activation, quads, shader};
+use super::activation::{self, Origin};
+use super::{Extent, quads, shader};
 use crate::gpu::{Plan, Shader, Tensor};
 
 /// `shaders/pool.wgsl`.
@@ -73,8 +74,8 @@ pub fn max_forward(
     plan.record_elements(kernel, label, &params, &tensors, count);
 }
 
-/// dx from dy and the `winners` of [`max_forward`], times the slope of the activation at `pre`, which
-/// is like x.
+/// dx from dy and the `winners` of [`max_forward`], times the slope of the activation that x came out
+/// of.
 #[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
 pub fn max_backward(
     plan: &mut Plan,
@@ -82,12 +83,12 @@ pub fn max_backward(
     window: Window,
     dy: &Tensor,
     winners: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
+    origin: &Origin,
     extent: Extent,
     dx: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "max_backward", &window.constants(activation));
+    let Origin { name, pre } = origin;
+    let kernel = plan.gpu().kernel(&SHADER, "max_backward", &window.constants(*name));
     let count = quads(label, &[dx, pre]);
     assert_eq!(winners.len(), quads(label, &[dy]), "{label}: winners");
     let params = window.params(label, count, extent, [dx, dy]);
@@ -110,19 +111,18 @@ pub fn average_forward(
     plan.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
 }
 
-/// dx from dy, times the slope of the activation at `pre`, which is like x.
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+/// dx from dy, times the slope of the activation that x came out of.
 pub fn average_backward(
     plan: &mut Plan,
     label: &str,
     window: Window,
     dy: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
+    origin: &Origin,
     extent: Extent,
     dx: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "average_backward", &window.constants(activation));
+    let Origin { name, pre } = origin;
+    let kernel = plan.gpu().kernel(&SHADER, "average_backward", &window.constants(*name));
     let count = quads(label, &[dx, pre]);
     let params = window.params(label, count, extent, [dx, dy]);
     let tensors = [("dy", dy), ("pre", pre), ("dx", dx)];

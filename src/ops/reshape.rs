@@ -1,7 +1,8 @@
 //! Between maps (batch · height · width, channels) and features (batch, channels · height · width) in
 //! PyTorch's order, which is channel, row, column.
 
-use super::{activation, quads, shader};
+use super::activation::{self, Origin};
+use super::{quads, shader};
 use crate::gpu::{Plan, Shader, Tensor};
 
 /// `shaders/reshape.wgsl`.
@@ -12,18 +13,12 @@ pub fn flatten_forward(plan: &mut Plan, label: &str, x: &Tensor, y: &Tensor) {
     record(plan, label, "flatten_forward", None, [x, y], &[("map", x), ("features", y)]);
 }
 
-/// dx, a map, from dy, features, times the slope of the activation at `pre`, which is like x.
-pub fn flatten_backward(
-    plan: &mut Plan,
-    label: &str,
-    dy: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
-    dx: &Tensor,
-) {
+/// dx, a map, from dy, features, times the slope of the activation that x came out of.
+pub fn flatten_backward(plan: &mut Plan, label: &str, dy: &Tensor, origin: &Origin, dx: &Tensor) {
+    let Origin { name, pre } = origin;
     quads(label, &[pre, dx]);
     let tensors = [("features", dy), ("map_pre", pre), ("map", dx)];
-    record(plan, label, "flatten_backward", activation, [dx, dy], &tensors);
+    record(plan, label, "flatten_backward", *name, [dx, dy], &tensors);
 }
 
 /// y, a map = x, features.
@@ -31,18 +26,12 @@ pub fn unflatten_forward(plan: &mut Plan, label: &str, x: &Tensor, y: &Tensor) {
     record(plan, label, "unflatten_forward", None, [y, x], &[("features", x), ("map", y)]);
 }
 
-/// dx, features, from dy, a map, times the slope of the activation at `pre`, which is like x.
-pub fn unflatten_backward(
-    plan: &mut Plan,
-    label: &str,
-    dy: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
-    dx: &Tensor,
-) {
+/// dx, features, from dy, a map, times the slope of the activation that x came out of.
+pub fn unflatten_backward(plan: &mut Plan, label: &str, dy: &Tensor, origin: &Origin, dx: &Tensor) {
+    let Origin { name, pre } = origin;
     quads(label, &[pre, dx]);
     let tensors = [("map", dy), ("features_pre", pre), ("features", dx)];
-    record(plan, label, "unflatten_backward", activation, [dy, dx], &tensors);
+    record(plan, label, "unflatten_backward", *name, [dy, dx], &tensors);
 }
 
 fn record(

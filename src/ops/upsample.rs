@@ -2,7 +2,8 @@
 //!
 //! x is (batch · height · width, channels), y (batch · factor·height · factor·width, channels).
 
-use super::{Extent, activation, quads, shader};
+use super::activation::{self, Origin};
+use super::{Extent, quads, shader};
 use crate::gpu::{Plan, Shader, Tensor};
 
 /// `shaders/upsample.wgsl`.
@@ -23,19 +24,18 @@ pub fn forward(
     plan.record_elements(kernel, label, &params, &[("x", x), ("y", y)], quads(label, &[x]));
 }
 
-/// dx, of `extent`, from dy, times the slope of the activation at `pre`, which is like x.
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+/// dx, of `extent`, from dy, times the slope of the activation that x came out of.
 pub fn backward(
     plan: &mut Plan,
     label: &str,
     factor: usize,
     dy: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
+    origin: &Origin,
     extent: Extent,
     dx: &Tensor,
 ) {
-    let constants = [("FACTOR", factor as u32), activation::constant(activation)];
+    let Origin { name, pre } = origin;
+    let constants = [("FACTOR", factor as u32), activation::constant(*name)];
     let kernel = plan.gpu().kernel(&SHADER, "backward", &constants);
     let params = params(label, factor, extent, [dx, dy]);
     let tensors = [("dy", dy), ("pre", pre), ("dx", dx)];

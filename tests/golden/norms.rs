@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use vae_gpu::Gpu;
 use vae_gpu::gpu::{Plan, Tensor};
+use vae_gpu::ops::activation::Origin;
+use vae_gpu::ops::moments::Normalized;
 use vae_gpu::ops::{Extent, batch_norm, layer_norm};
 
 use super::{File, common};
@@ -98,11 +100,11 @@ fn follow_batch_norm(layer: &'static str) {
         let ([pre, y, dx], [dweight, dbias]) = results(&gpu, &x, &weight);
         let mut plan = Plan::new(&gpu);
         let moments =
-            batch_norm::forward(&mut plan, layer, &x, parameters, running, None, &pre, &y);
+            batch_norm::forward(&mut plan, layer, &x, parameters, running, None, [&pre, &y]);
         let gradients = [&dweight, &dbias];
-        batch_norm::backward(
-            &mut plan, layer, &dy, &x, &moments, &weight, None, &x, gradients, &dx,
-        );
+        let forward = Normalized { x: &x, weight: &weight, moments: &moments };
+        let origin = Origin { name: None, pre: x.clone() };
+        batch_norm::backward(&mut plan, layer, &dy, forward, &origin, gradients, &dx);
         plan.run();
         for (name, got) in [
             ("y", &y),
@@ -118,7 +120,7 @@ fn follow_batch_norm(layer: &'static str) {
     let x = trace.tensor(&gpu, &format!("{}.x", trace.steps - 1));
     let ([pre, y, _], _) = results(&gpu, &x, &weight);
     let mut plan = Plan::new(&gpu);
-    batch_norm::evaluate(&mut plan, layer, &x, parameters, running, None, &pre, &y);
+    batch_norm::evaluate(&mut plan, layer, &x, parameters, running, None, [&pre, &y]);
     plan.run();
     trace.assert(&gpu, "evaluated", &y);
 }
@@ -133,12 +135,13 @@ fn follow_layer_norm(layer: &'static str) {
         let [x, dy] = ["x", "dy"].map(|name| trace.tensor(&gpu, &format!("{step}.{name}")));
         let ([pre, y, dx], [dweight, dbias]) = results(&gpu, &x, &weight);
         let mut plan = Plan::new(&gpu);
-        let moments = layer_norm::forward(&mut plan, layer, extent, &x, parameters, None, &pre, &y);
-        layer_norm::backward_input(
-            &mut plan, layer, extent, &dy, &x, &moments, &weight, None, &x, &dx,
-        );
+        let moments =
+            layer_norm::forward(&mut plan, layer, extent, &x, parameters, None, [&pre, &y]);
+        let forward = Normalized { x: &x, weight: &weight, moments: &moments };
+        let origin = Origin { name: None, pre: x.clone() };
+        layer_norm::backward_input(&mut plan, layer, extent, &dy, forward, &origin, &dx);
         let gradients = [&dweight, &dbias];
-        layer_norm::backward_weight(&mut plan, layer, extent, &dy, &x, &moments, gradients);
+        layer_norm::backward_weight(&mut plan, layer, extent, &dy, forward, gradients);
         plan.run();
         for (name, got) in [("y", &y), ("dx", &dx), ("dweight", &dweight), ("dbias", &dbias)] {
             trace.assert(&gpu, &format!("{step}.{name}"), got);

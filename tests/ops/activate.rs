@@ -13,11 +13,12 @@ fn assert_forward(gpu: &Gpu, shape: [usize; 2], name: Option<&str>) {
     check::assert_norm(&format!("{name:?} of {shape:?}"), &y.floats(gpu), &want, 1e-5);
 }
 
-fn assert_backward(gpu: &Gpu, shape: [usize; 2], name: Option<&str>) {
+fn assert_backward(gpu: &Gpu, shape: [usize; 2], name: Option<&'static str>) {
     let [dy, pre] = [1, 2].map(|seed| check::random(seed, shape[0] * shape[1], -4.0..4.0));
     let [on_dy, on_pre] = [&dy, &pre].map(|values| check::input(gpu, &shape, values));
     let dx = Guarded::new(gpu, &shape);
-    check::run(gpu, |plan| activate::backward(plan, "test", &on_dy, name, &on_pre, &dx.tensor));
+    let origin = maps::origin(name, &on_pre);
+    check::run(gpu, |plan| activate::backward(plan, "test", &on_dy, &origin, &dx.tensor));
     let want = times_slope(check::wide(&dy), name, &check::wide(&pre));
     check::assert_norm(&format!("{name:?} of {shape:?}"), &dx.floats(gpu), &want, 1e-5);
 }

@@ -1,7 +1,9 @@
 use vae_gpu::gpu::{Gpu, Plan};
 use vae_gpu::ops::batch_norm;
+use vae_gpu::ops::moments::Normalized;
 
 use crate::check::{self, Guarded};
+use crate::maps;
 use crate::norms::{ACTIVATIONS, Case, number, rstd};
 
 /// Rows and columns.
@@ -74,8 +76,7 @@ fn assert_forward(gpu: &Gpu, case: &Case) {
             [&weight, &bias],
             [&kept[0].tensor, &kept[1].tensor],
             activation,
-            &pre.tensor,
-            &y.tensor,
+            [&pre.tensor, &y.tensor],
         );
         plan.run();
         assert_moments(&what, case, &moments.read(gpu).unwrap());
@@ -127,8 +128,8 @@ pub fn evaluate() {
         let [pre, y] = [(); 2].map(|()| Guarded::new(gpu, &shape));
         check::run(gpu, |plan| {
             let (parameters, running) = ([&weight, &bias], [&mean, &variance]);
-            let [pre, y] = [&pre.tensor, &y.tensor];
-            batch_norm::evaluate(plan, "test", &x, parameters, running, activation, pre, y);
+            let both = [&pre.tensor, &y.tensor];
+            batch_norm::evaluate(plan, "test", &x, parameters, running, activation, both);
         });
         let moments = running[0].iter().zip(&running[1]).map(|(&m, &v)| [m.into(), v.into()]);
         let want = case.forward(&moments.collect::<Vec<_>>());
@@ -149,22 +150,19 @@ fn assert_backward(gpu: &Gpu, case: &Case) {
         let [weight, bias] = [&case.weight, &case.bias].map(|p| check::input(gpu, &[columns], p));
         let [mean, variance] =
             running(columns).map(|values| check::input(gpu, &[columns], &values));
-        let [unused, y] = [(); 2].map(|()| plan.matrix(&case.shape));
+        let unused = [(); 2].map(|()| plan.matrix(&case.shape));
         let dx = Guarded::new(gpu, &case.shape);
         let [dweight, dbias] = [(); 2].map(|()| Guarded::new(gpu, &[columns]));
         let parameters = [&weight, &bias];
-        let running = [&mean, &variance];
-        let moments =
-            batch_norm::forward(&mut plan, "test", &x, parameters, running, None, &unused, &y);
+        let (running, unused) = ([&mean, &variance], unused.each_ref());
+        let moments = batch_norm::forward(&mut plan, "test", &x, parameters, running, None, unused);
+        let forward = Normalized { x: &x, weight: &weight, moments: &moments };
         batch_norm::backward(
             &mut plan,
             "test",
             &dy,
-            &x,
-            &moments,
-            &weight,
-            activation,
-            pre,
+            forward,
+            &maps::origin(activation, pre),
             [&dweight.tensor, &dbias.tensor],
             &dx.tensor,
         );

@@ -63,13 +63,13 @@ fn assert_forward(gpu: &Gpu, shape: [usize; 2], mask: &Mask, step: u32) {
     check::assert_each(&format!("{shape:?}, {mask:?}"), &got, &want, 2e-7, 0.0);
 }
 
-fn assert_backward(gpu: &Gpu, shape: [usize; 2], activation: Option<&str>) {
+fn assert_backward(gpu: &Gpu, shape: [usize; 2], activation: Option<&'static str>) {
     let [dy, pre] = [1, 2].map(|seed| check::random(seed, shape[0] * shape[1], -2.0..2.0));
     let [on_dy, on_pre] = [&dy, &pre].map(|values| check::input(gpu, &shape, values));
     let (state, dx) = (state(gpu, STEP), Guarded::new(gpu, &shape));
     check::run(gpu, |plan| {
-        let dx = &dx.tensor;
-        dropout::backward(plan, "test", &MASK, &state, &on_dy, activation, &on_pre, dx);
+        let origin = maps::origin(activation, &on_pre);
+        dropout::backward(plan, "test", &MASK, &state, &on_dy, &origin, &dx.tensor);
     });
     let kept = products(&check::wide(&dy), &factors(&MASK, STEP, shape));
     let want = times_slope(kept, activation, &check::wide(&pre));

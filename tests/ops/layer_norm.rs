@@ -1,7 +1,9 @@
 use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::ops::moments::Normalized;
 use vae_gpu::ops::{Extent, layer_norm};
 
 use crate::check::{self, Guarded};
+use crate::maps;
 use crate::norms::{ACTIVATIONS, Case, number, rstd};
 
 /// Batch, height, width and channels; features are maps of 1 × 1.
@@ -64,8 +66,7 @@ fn assert_forward(gpu: &Gpu, size: [usize; 4], case: &Case) {
             &x,
             both,
             activation,
-            &pre.tensor,
-            &y.tensor,
+            [&pre.tensor, &y.tensor],
         );
         plan.run();
         assert_moments(&what, case, &moments.read(gpu).unwrap());
@@ -98,9 +99,9 @@ fn recorded(gpu: &Gpu, size: [usize; 4], case: &Case) -> (Plan, [Tensor; 3]) {
     let x = check::input(gpu, &case.shape, &case.x);
     let parameters = parameters(size);
     let [weight, bias] = [&case.weight, &case.bias].map(|p| check::input(gpu, &parameters, p));
-    let [pre, y] = [(); 2].map(|()| plan.matrix(&case.shape));
-    let both = [&weight, &bias];
-    let moments = layer_norm::forward(&mut plan, "test", extent(size), &x, both, None, &pre, &y);
+    let unused = [(); 2].map(|()| plan.matrix(&case.shape));
+    let (both, unused) = ([&weight, &bias], unused.each_ref());
+    let moments = layer_norm::forward(&mut plan, "test", extent(size), &x, both, None, unused);
     (plan, [x, weight, moments])
 }
 
@@ -111,16 +112,14 @@ fn assert_backward_input(gpu: &Gpu, size: [usize; 4], case: &Case) {
         // Without an activation there is nothing before it but x.
         let pre = if activation.is_some() { &pre } else { &x };
         let dx = Guarded::new(gpu, &case.shape);
+        let forward = Normalized { x: &x, weight: &weight, moments: &moments };
         layer_norm::backward_input(
             &mut plan,
             "test",
             extent(size),
             &dy,
-            &x,
-            &moments,
-            &weight,
-            activation,
-            pre,
+            forward,
+            &maps::origin(activation, pre),
             &dx.tensor,
         );
         plan.run();
@@ -140,12 +139,13 @@ pub fn backward_weight() {
     let Some(gpu) = check::gpu() else { return };
     for size in SIZES {
         let case = case(size, 0.0);
-        let (mut plan, [x, _, moments]) = recorded(gpu, size, &case);
+        let (mut plan, [x, weight, moments]) = recorded(gpu, size, &case);
+        let forward = Normalized { x: &x, weight: &weight, moments: &moments };
         let dy = check::input(gpu, &case.shape, &case.dy);
         let gradients = [(); 2].map(|()| Guarded::new(gpu, &parameters(size)));
         let [dweight, dbias] = gradients.each_ref().map(|guarded| &guarded.tensor);
         let extent = extent(size);
-        layer_norm::backward_weight(&mut plan, "test", extent, &dy, &x, &moments, [dweight, dbias]);
+        layer_norm::backward_weight(&mut plan, "test", extent, &dy, forward, [dweight, dbias]);
         plan.run();
         let [_, dweight, dbias] = case.backward(None);
         dweight.assert(&format!("{size:?}: dweight"), &gradients[0].floats(gpu));

@@ -3,7 +3,7 @@
 use bytemuck::NoUninit;
 use safetensors::SafeTensors;
 use vae_gpu::gpu::{Gpu, Shader, Tensor};
-use vae_gpu::ops::activation;
+use vae_gpu::ops::activation::{self, Origin};
 
 use crate::check::{self, MARGIN};
 use crate::matmul::oracle::{slope, value};
@@ -14,6 +14,11 @@ pub const ACTIVATIONS: [Option<&str>; 3] = [None, Some("relu"), Some("silu")];
 /// Rows and columns for what takes elements one by one.
 pub const SHAPES: [[usize; 2]; 9] =
     [[1, 1], [1, 4], [63, 5], [257, 3], [5, 1757], [1757, 1], [33, 64], [20, 257], [2, 1756]];
+
+/// What an x came out of.
+pub fn origin(name: Option<&'static str>, pre: &Tensor) -> Origin {
+    Origin { name, pre: pre.clone() }
+}
 
 /// f(x)
 pub fn activated(activation: Option<&str>, x: &[f64]) -> Vec<f64> {

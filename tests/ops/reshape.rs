@@ -118,15 +118,16 @@ fn assert_forward(gpu: &Gpu, way: Way, sizes: Sizes) {
     check::assert_each(&format!("{way:?} {sizes:?}"), &y.floats(gpu), &want, 0.0, 0.0);
 }
 
-fn assert_backward(gpu: &Gpu, way: Way, sizes: Sizes, activation: Option<&str>) {
+fn assert_backward(gpu: &Gpu, way: Way, sizes: Sizes, activation: Option<&'static str>) {
     let [x_shape, y_shape] = way.shapes(sizes);
     let [pre, dy] = [1, 2].map(|seed| check::random(seed, sizes.iter().product(), -2.0..2.0));
     let (on_pre, on_dy) = (check::input(gpu, &x_shape, &pre), check::input(gpu, &y_shape, &dy));
+    let origin = maps::origin(activation, &on_pre);
     let guarded = Guarded::new(gpu, &x_shape);
     let dx = &guarded.tensor;
     check::run(gpu, |plan| match way {
-        Flatten => reshape::flatten_backward(plan, "test", &on_dy, activation, &on_pre, dx),
-        Unflatten => reshape::unflatten_backward(plan, "test", &on_dy, activation, &on_pre, dx),
+        Flatten => reshape::flatten_backward(plan, "test", &on_dy, &origin, dx),
+        Unflatten => reshape::unflatten_backward(plan, "test", &on_dy, &origin, dx),
     });
     let want = way.backward(&check::wide(&dy), sizes, activation, &check::wide(&pre));
     let what = format!("{way:?} {sizes:?}, {activation:?}");

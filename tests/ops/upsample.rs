@@ -78,7 +78,7 @@ fn assert_forward(gpu: &Gpu, case: Case) {
     check::assert_each(&what, &y.floats(gpu), &case.forward(&check::wide(&x)), 0.0, 0.0);
 }
 
-fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&str>) {
+fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&'static str>) {
     let dy = check::random(1, case.y_shape().iter().product(), -1.0..1.0);
     let pre = check::random(2, case.x_shape().iter().product(), -2.0..2.0);
     let on_dy = check::input(gpu, &case.y_shape(), &dy);
@@ -86,8 +86,8 @@ fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&str>) {
     let dx = Guarded::new(gpu, &case.x_shape());
     check::run(gpu, |plan| {
         let Case { factor, extent, .. } = case;
-        let dx = &dx.tensor;
-        upsample::backward(plan, "test", factor, &on_dy, activation, &on_pre, extent, dx);
+        let origin = maps::origin(activation, &on_pre);
+        upsample::backward(plan, "test", factor, &on_dy, &origin, extent, &dx.tensor);
     });
     let want = case.backward(&check::wide(&dy), activation, &check::wide(&pre));
     check::assert_norm(&format!("{case:?}, {activation:?}"), &dx.floats(gpu), &want, 1e-5);

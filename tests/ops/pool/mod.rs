@@ -128,11 +128,11 @@ fn maxima_of_what_is_no_number() {
     }
 }
 
-fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&str>, max: bool) {
+fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&'static str>, max: bool) {
     let Case { window, extent, .. } = case;
     let pre = check::random(1, case.x_len(), -2.0..2.0);
     let dy = check::random(2, case.y_len(), -1.0..1.0);
-    let on_pre = check::input(gpu, &case.x_shape(), &pre);
+    let origin = maps::origin(activation, &check::input(gpu, &case.x_shape(), &pre));
     let on_dy = check::input(gpu, &case.y_shape(), &dy);
     let guarded = Guarded::new(gpu, &case.x_shape());
     let dx = &guarded.tensor;
@@ -141,14 +141,12 @@ fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&str>, max: bool) {
         let (_, places) = case.max(&activated(activation, &pre));
         let winners = check::input(gpu, &[case.winners_len()], &case.packed(&places));
         check::run(gpu, |plan| {
-            pool::max_backward(
-                plan, "test", window, &on_dy, &winners, activation, &on_pre, extent, dx,
-            );
+            pool::max_backward(plan, "test", window, &on_dy, &winners, &origin, extent, dx);
         });
         case.max_backward(&dy, &places)
     } else {
         check::run(gpu, |plan| {
-            pool::average_backward(plan, "test", window, &on_dy, activation, &on_pre, extent, dx);
+            pool::average_backward(plan, "test", window, &on_dy, &origin, extent, dx);
         });
         case.average_backward(&dy)
     };
