@@ -10,8 +10,9 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> map: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> features: array<f32>;
-@group(0) @binding(3) var<storage, read_write> map_pre: array<vec4<f32>>; // read only
-@group(0) @binding(4) var<storage, read_write> features_pre: array<f32>;  // read only
+// Read only, and only where there is an activation: what the map, or the features, came out of.
+@group(0) @binding(3) var<storage, read_write> map_pre: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> features_pre: array<f32>;
 
 const FOUR = vec4(0u, 1u, 2u, 3u);
 
@@ -73,76 +74,36 @@ fn load_features(p: Params, b: Block) -> mat4x4<f32> {
 
 fn store_pixel(b: Block, pixel: u32, value: vec4<f32>) {
     if pixel < b.pixels {
-        map[b.map + pixel * b.map_row] = value;
+        let at = b.map + pixel * b.map_row;
+        var result = value;
+        if ACTIVATION < IDENTITY {
+            result *= slope_four(map_pre[at]);
+        }
+        map[at] = result;
     }
-}
-
-fn pixel_slope(b: Block, pixel: u32) -> vec4<f32> {
-    return slope_four(map_pre[b.map + min(pixel, b.pixels - 1u) * b.map_row]);
 }
 
 fn store_channel(p: Params, b: Block, c: u32, value: vec4<f32>) {
     let at = channel(p, b, c);
     let count = select(0u, b.pixels, c < b.channels);
-    if count > 0u { features[at.x] = value.x; }
-    if count > 1u { features[at.y] = value.y; }
-    if count > 2u { features[at.z] = value.z; }
-    if count > 3u { features[at.w] = value.w; }
-}
-
-fn channel_slope(p: Params, b: Block, c: u32) -> vec4<f32> {
-    let at = channel(p, b, c);
-    return slope_four(vec4(
-        features_pre[at.x],
-        features_pre[at.y],
-        features_pre[at.z],
-        features_pre[at.w],
-    ));
-}
-
-// features = map
-@compute @workgroup_size(64)
-fn flatten_forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
-    let p = params;
-    if i >= p.count {
-        return;
+    var result = value;
+    if ACTIVATION < IDENTITY {
+        result *= slope_four(vec4(
+            features_pre[at.x],
+            features_pre[at.y],
+            features_pre[at.z],
+            features_pre[at.w],
+        ));
     }
-    let b = block(p, i);
-    let turned = transpose(load_map(b));
-    store_channel(p, b, 0u, turned[0]);
-    store_channel(p, b, 1u, turned[1]);
-    store_channel(p, b, 2u, turned[2]);
-    store_channel(p, b, 3u, turned[3]);
+    if count > 0u { features[at.x] = result.x; }
+    if count > 1u { features[at.y] = result.y; }
+    if count > 2u { features[at.z] = result.z; }
+    if count > 3u { features[at.w] = result.w; }
 }
 
-// dx, a map, from dy, features, taken back through the activation that x came out of.
+// map = features, with the slopes of the activation that a gradient by maps is taken back through.
 @compute @workgroup_size(64)
-fn flatten_backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
-    let p = params;
-    if i >= p.count {
-        return;
-    }
-    let b = block(p, i);
-    let turned = transpose(load_features(p, b));
-    store_pixel(b, 0u, turned[0] * pixel_slope(b, 0u));
-    store_pixel(b, 1u, turned[1] * pixel_slope(b, 1u));
-    store_pixel(b, 2u, turned[2] * pixel_slope(b, 2u));
-    store_pixel(b, 3u, turned[3] * pixel_slope(b, 3u));
-}
-
-// map = features
-@compute @workgroup_size(64)
-fn unflatten_forward(
+fn unflatten(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -160,9 +121,9 @@ fn unflatten_forward(
     store_pixel(b, 3u, turned[3]);
 }
 
-// dx, features, from dy, a map, likewise.
+// features = map, likewise.
 @compute @workgroup_size(64)
-fn unflatten_backward(
+fn flatten(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -174,8 +135,8 @@ fn unflatten_backward(
     }
     let b = block(p, i);
     let turned = transpose(load_map(b));
-    store_channel(p, b, 0u, turned[0] * channel_slope(p, b, 0u));
-    store_channel(p, b, 1u, turned[1] * channel_slope(p, b, 1u));
-    store_channel(p, b, 2u, turned[2] * channel_slope(p, b, 2u));
-    store_channel(p, b, 3u, turned[3] * channel_slope(p, b, 3u));
+    store_channel(p, b, 0u, turned[0]);
+    store_channel(p, b, 1u, turned[1]);
+    store_channel(p, b, 2u, turned[2]);
+    store_channel(p, b, 3u, turned[3]);
 }

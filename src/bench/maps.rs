@@ -164,39 +164,29 @@ pub(super) fn upsample(suite: &mut Suite, operation: &str) -> Result<()> {
 
 pub(super) fn reshape(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
-    for [side, channels] in MAPS {
+    for ([side, channels], backward) in MAPS.into_iter().flat_map(|m| [(m, false), (m, true)]) {
         let flat = [BATCH, channels * side * side];
         let both = [map([side, channels]), flat];
         let all = tensors(&gpu, &[both, both].concat());
         let [map, features, map_pre, features_pre] = &all[..] else { unreachable!() };
         let mut plan = Plan::new(&gpu);
-        let p = &mut plan;
-        let (moved, output) = match operation {
-            "reshape.flatten_forward" => {
-                ops::reshape::flatten_forward(p, "bench", map, features);
-                (vec![map, features], features)
-            }
-            "reshape.flatten_backward" => {
-                ops::reshape::flatten_backward(p, "bench", features, &came_from(map_pre), map);
-                (vec![features, map_pre, map], map)
-            }
-            "reshape.unflatten_forward" => {
-                ops::reshape::unflatten_forward(p, "bench", features, map);
-                (vec![features, map], map)
-            }
-            "reshape.unflatten_backward" => {
-                ops::reshape::unflatten_backward(
-                    p,
-                    "bench",
-                    map,
-                    &came_from(features_pre),
-                    features,
-                );
-                (vec![map, features_pre, features], features)
-            }
+        let (pre, output) = match operation {
+            "reshape.flatten" => (features_pre, features),
+            "reshape.unflatten" => (map_pre, map),
             _ => unreachable!("{operation}"),
         };
-        measure(suite, operation, [side, channels], "", &moved, output, &plan)?;
+        let origin = backward.then(|| came_from(pre));
+        if operation == "reshape.flatten" {
+            ops::reshape::flatten(&mut plan, "bench", map, origin.as_ref(), features);
+        } else {
+            ops::reshape::unflatten(&mut plan, "bench", features, origin.as_ref(), map);
+        }
+        let (variant, moved) = if backward {
+            ("backward", vec![map, features, pre])
+        } else {
+            ("", vec![map, features])
+        };
+        measure(suite, operation, [side, channels], variant, &moved, output, &plan)?;
     }
     Ok(())
 }

@@ -154,10 +154,8 @@ const KERNELS: &[(&str, Measure)] = &[
     ("pool.average_backward", maps::pool),
     ("upsample.forward", maps::upsample),
     ("upsample.backward", maps::upsample),
-    ("reshape.flatten_forward", maps::reshape),
-    ("reshape.flatten_backward", maps::reshape),
-    ("reshape.unflatten_forward", maps::reshape),
-    ("reshape.unflatten_backward", maps::reshape),
+    ("reshape.flatten", maps::reshape),
+    ("reshape.unflatten", maps::reshape),
 ];
 
 fn table() -> Vec<(String, Measure)> {

@@ -34,7 +34,7 @@ impl Layer for Flatten {
             return x.clone();
         }
         let y = self.output().tensor(pass.plan, pass.batch);
-        reshape::flatten_forward(pass.plan, label, &x.tensor, &y);
+        reshape::flatten(pass.plan, label, &x.tensor, None, &y);
         Value::new(y)
     }
 
@@ -50,7 +50,7 @@ impl Layer for Flatten {
             return Some(dy.clone());
         }
         let dx = self.input.tensor(pass.plan, pass.batch);
-        reshape::flatten_backward(pass.plan, label, dy, origin, &dx);
+        reshape::unflatten(pass.plan, label, dy, Some(origin), &dx);
         Some(dx)
     }
 }

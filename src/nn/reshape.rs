@@ -41,7 +41,7 @@ impl Layer for Reshape {
 
     fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
         let y = self.output().tensor(pass.plan, pass.batch);
-        reshape::unflatten_forward(pass.plan, label, &x.tensor, &y);
+        reshape::unflatten(pass.plan, label, &x.tensor, None, &y);
         Value::new(y)
     }
 
@@ -54,7 +54,7 @@ impl Layer for Reshape {
     ) -> Option<Tensor> {
         let origin = x.origin.as_ref()?;
         let dx = self.input.tensor(pass.plan, pass.batch);
-        reshape::unflatten_backward(pass.plan, label, dy, origin, &dx);
+        reshape::flatten(pass.plan, label, dy, Some(origin), &dx);
         Some(dx)
     }
 }

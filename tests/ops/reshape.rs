@@ -60,7 +60,7 @@ fn order_is_pytorchs() {
     }
 }
 
-/// Both ways, and the wrappers' pairs: flattening and unflattening.
+/// Where something goes, forward or as a gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     Flatten,
@@ -69,6 +69,7 @@ enum Way {
 use Way::*;
 
 impl Way {
+    /// Of what is given and what results.
     fn shapes(self, sizes: Sizes) -> [[usize; 2]; 2] {
         match self {
             Flatten => [map_shape(sizes), features_shape(sizes)],
@@ -76,7 +77,7 @@ impl Way {
         }
     }
 
-    fn forward(self, x: &[f64], sizes: Sizes) -> Vec<f64> {
+    fn turned(self, x: &[f64], sizes: Sizes) -> Vec<f64> {
         match self {
             Flatten => flattened(x, sizes),
             Unflatten => unflattened(x, sizes),
@@ -84,12 +85,11 @@ impl Way {
     }
 
     /// The transpose of a permutation is its inverse.
-    fn backward(self, dy: &[f64], sizes: Sizes, activation: Option<&str>, pre: &[f64]) -> Vec<f64> {
-        let dx = match self {
-            Flatten => unflattened(dy, sizes),
-            Unflatten => flattened(dy, sizes),
-        };
-        times_slope(dx, activation, pre)
+    fn back(self) -> Self {
+        match self {
+            Flatten => Unflatten,
+            Unflatten => Flatten,
+        }
     }
 }
 
@@ -100,64 +100,47 @@ fn oracle_is_the_gradient() {
     for ((sizes, way), activation) in cases.flat_map(|case| ACTIVATIONS.map(|a| (case, a))) {
         let count = sizes.iter().product();
         let [pre, dy] = [1, 2].map(|seed| check::wide(&check::random(seed, count, -2.0..2.0)));
-        let loss = |pre: &[f64]| dot(&dy, &way.forward(&activated(activation, pre), sizes));
-        let gradient = way.backward(&dy, sizes, activation, &pre);
+        let loss = |pre: &[f64]| dot(&dy, &way.turned(&activated(activation, pre), sizes));
+        let gradient = times_slope(way.back().turned(&dy, sizes), activation, &pre);
         check::assert_gradient(&format!("{way:?} {sizes:?}"), loss, &pre, &gradient);
     }
 }
 
-fn assert_forward(gpu: &Gpu, way: Way, sizes: Sizes) {
-    let [x_shape, y_shape] = way.shapes(sizes);
-    let x = check::random(1, sizes.iter().product(), -1.0..1.0);
-    let (on_x, y) = (check::input(gpu, &x_shape, &x), Guarded::new(gpu, &y_shape));
+/// As a layer's forward step, or as gradients are taken back through an activation or none.
+fn assert_way(gpu: &Gpu, way: Way, sizes: Sizes, activation: Option<Option<&'static str>>) {
+    let [from, to] = way.shapes(sizes);
+    let [x, pre] = [1, 2].map(|seed| check::random(seed, sizes.iter().product(), -2.0..2.0));
+    let (on_x, result) = (check::input(gpu, &from, &x), Guarded::new(gpu, &to));
+    let origin = activation.map(|name| maps::origin(name, &check::input(gpu, &to, &pre)));
     check::run(gpu, |plan| match way {
-        Flatten => reshape::flatten_forward(plan, "test", &on_x, &y.tensor),
-        Unflatten => reshape::unflatten_forward(plan, "test", &on_x, &y.tensor),
+        Flatten => reshape::flatten(plan, "test", &on_x, origin.as_ref(), &result.tensor),
+        Unflatten => reshape::unflatten(plan, "test", &on_x, origin.as_ref(), &result.tensor),
     });
-    let want = way.forward(&check::wide(&x), sizes);
-    check::assert_each(&format!("{way:?} {sizes:?}"), &y.floats(gpu), &want, 0.0, 0.0);
-}
-
-fn assert_backward(gpu: &Gpu, way: Way, sizes: Sizes, activation: Option<&'static str>) {
-    let [x_shape, y_shape] = way.shapes(sizes);
-    let [pre, dy] = [1, 2].map(|seed| check::random(seed, sizes.iter().product(), -2.0..2.0));
-    let (on_pre, on_dy) = (check::input(gpu, &x_shape, &pre), check::input(gpu, &y_shape, &dy));
-    let origin = maps::origin(activation, &on_pre);
-    let guarded = Guarded::new(gpu, &x_shape);
-    let dx = &guarded.tensor;
-    check::run(gpu, |plan| match way {
-        Flatten => reshape::flatten_backward(plan, "test", &on_dy, &origin, dx),
-        Unflatten => reshape::unflatten_backward(plan, "test", &on_dy, &origin, dx),
-    });
-    let want = way.backward(&check::wide(&dy), sizes, activation, &check::wide(&pre));
+    let turned = way.turned(&check::wide(&x), sizes);
     let what = format!("{way:?} {sizes:?}, {activation:?}");
-    check::assert_norm(&what, &guarded.floats(gpu), &want, 1e-5);
+    match activation.flatten() {
+        None => check::assert_each(&what, &result.floats(gpu), &turned, 0.0, 0.0),
+        name => {
+            let want = times_slope(turned, name, &check::wide(&pre));
+            check::assert_norm(&what, &result.floats(gpu), &want, 1e-5);
+        }
+    }
+}
+
+fn assert_all(way: Way) {
+    let Some(gpu) = check::gpu() else { return };
+    let activations = || ACTIVATIONS.into_iter().map(Some).chain([None]);
+    SIZES.iter().for_each(|&sizes| activations().for_each(|a| assert_way(gpu, way, sizes, a)));
 }
 
 #[test]
-pub fn flatten_forward() {
-    let Some(gpu) = check::gpu() else { return };
-    SIZES.iter().for_each(|&sizes| assert_forward(gpu, Flatten, sizes));
+pub fn flatten() {
+    assert_all(Flatten);
 }
 
 #[test]
-pub fn unflatten_forward() {
-    let Some(gpu) = check::gpu() else { return };
-    SIZES.iter().for_each(|&sizes| assert_forward(gpu, Unflatten, sizes));
-}
-
-#[test]
-pub fn flatten_backward() {
-    let Some(gpu) = check::gpu() else { return };
-    let cases = SIZES.into_iter().flat_map(|sizes| ACTIVATIONS.map(|a| (sizes, a)));
-    cases.for_each(|(sizes, activation)| assert_backward(gpu, Flatten, sizes, activation));
-}
-
-#[test]
-pub fn unflatten_backward() {
-    let Some(gpu) = check::gpu() else { return };
-    let cases = SIZES.into_iter().flat_map(|sizes| ACTIVATIONS.map(|a| (sizes, a)));
-    cases.for_each(|(sizes, activation)| assert_backward(gpu, Unflatten, sizes, activation));
+pub fn unflatten() {
+    assert_all(Unflatten);
 }
 
 /// The count, not the bindings or the grid, ends the work; and grids wrap into y.
@@ -167,23 +150,17 @@ fn surplus_invocations_do_nothing() {
     let sizes = [3, 63, 21];
     let x = check::random(1, sizes.iter().product(), -1.0..1.0);
     let params = [288u32, 63, 21, 1324];
-    for (way, backward, entry) in [
-        (Flatten, false, "flatten_forward"),
-        (Unflatten, false, "unflatten_forward"),
-        (Unflatten, true, "flatten_backward"),
-        (Flatten, true, "unflatten_backward"),
+    for (way, entry, [from, to, pre]) in [
+        (Flatten, "flatten", ["map", "features", "features_pre"]),
+        (Unflatten, "unflatten", ["features", "map", "map_pre"]),
     ] {
-        let [from, to] = way.shapes(sizes);
-        let (source, result) = (maps::ample_input(gpu, from, &x), Guarded::roomy(gpu, &to));
-        let pre = maps::ample_input(gpu, to, &x);
-        let names = ["map", "features", "map_pre", "features_pre"];
-        let turned = usize::from(way == Unflatten);
-        let mut tensors = vec![(names[turned], &source), (names[1 - turned], &result.tensor)];
-        if backward {
-            tensors.push((names[3 - turned], &pre));
-        }
+        let [x_shape, y_shape] = way.shapes(sizes);
+        let on_x = maps::ample_input(gpu, x_shape, &x);
+        let on_pre = maps::ample_input(gpu, y_shape, &x);
+        let result = Guarded::roomy(gpu, &y_shape);
+        let tensors = [(from, &on_x), (to, &result.tensor), (pre, &on_pre)];
         maps::run_kernel(gpu, (&reshape::SHADER, entry), &[], &params, &tensors, 288);
-        let want = way.forward(&check::wide(&x), sizes);
+        let want = way.turned(&check::wide(&x), sizes);
         check::assert_each(entry, &result.floats(gpu), &want, 0.0, 0.0);
     }
 }
