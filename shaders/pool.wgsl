@@ -14,7 +14,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>;   // read only
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> winners: array<u32>;   // place in the window, a byte a channel
+@group(0) @binding(3) var<storage, read_write> indices: array<u32>;   // place in the window, a byte a channel
 @group(0) @binding(4) var<storage, read_write> dy: array<vec4<f32>>;  // read only
 @group(0) @binding(5) var<storage, read_write> pre: array<vec4<f32>>; // read only
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
@@ -28,14 +28,13 @@ fn corner(place: vec4<u32>) -> vec2<i32> {
     return vec2<i32>(place.yz * STRIDE) - vec2(i32(PADDING));
 }
 
-// The pixel nearest to `at` that exists.
-fn nearest(p: Params, at: vec2<i32>) -> vec2<i32> {
-    return clamp(at, vec2(0), vec2(i32(p.height), i32(p.width)) - 1);
-}
+// The pixel nearest to `at` that exists, and where it lies in x.
+struct Pixel { at: vec2<i32>, i: u32 }
 
-// Where the pixel `at` of the image of `place` lies in x.
-fn input(p: Params, place: vec4<u32>, at: vec2<i32>) -> u32 {
-    return ((place.x * p.height + u32(at.x)) * p.width + u32(at.y)) * p.quads + place.w;
+fn nearest(p: Params, place: vec4<u32>, at: vec2<i32>) -> Pixel {
+    let near = clamp(at, vec2(0), vec2(i32(p.height), i32(p.width)) - 1);
+    let row = place.x * p.height + u32(near.x);
+    return Pixel(near, (row * p.width + u32(near.y)) * p.quads + place.w);
 }
 
 // By its bits: compilers take value != value for false.
@@ -59,25 +58,25 @@ fn max_forward(
     let place = map_place(i, p.out_height, p.out_width, p.quads);
     let first = corner(place);
     var best = vec4(0.0);
-    var winner = vec4(0u);
+    var index = vec4(0u);
     for (var row = 0; row < i32(KERNEL); row++) {
         for (var column = 0; column < i32(KERNEL); column++) {
-            let at = nearest(p, first + vec2(row, column));
-            let value = x[input(p, place, at)];
+            let seen = nearest(p, place, first + vec2(row, column));
+            let value = x[seen.i];
             let better = vec4(row + column == 0) | (value > best) | is_nan(value);
-            let offset = vec2<u32>(at - first);
+            let offset = vec2<u32>(seen.at - first);
             best = select(best, value, better);
-            winner = select(winner, vec4(offset.x * KERNEL + offset.y), better);
+            index = select(index, vec4(offset.x * KERNEL + offset.y), better);
         }
     }
     y[i] = best;
-    let bytes = winner << BYTES;
-    winners[i] = bytes.x | bytes.y | bytes.z | bytes.w;
+    let bytes = index << BYTES;
+    indices[i] = bytes.x | bytes.y | bytes.z | bytes.w;
 }
 
 // The mean of each window, the padding's zeros included.
 @compute @workgroup_size(64)
-fn average_forward(
+fn avg_forward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -93,8 +92,8 @@ fn average_forward(
     for (var row = 0; row < i32(KERNEL); row++) {
         for (var column = 0; column < i32(KERNEL); column++) {
             let wanted = first + vec2(row, column);
-            let at = nearest(p, wanted);
-            sum += select(vec4(0.0), x[input(p, place, at)], all(at == wanted));
+            let seen = nearest(p, place, wanted);
+            sum += select(vec4(0.0), x[seen.i], all(seen.at == wanted));
         }
     }
     y[i] = sum / f32(KERNEL * KERNEL);
@@ -120,7 +119,7 @@ fn window(p: Params, place: vec4<u32>, back: vec2<i32>) -> Window {
     );
 }
 
-// dx, the sum of dy over the windows that a pixel has won, taken back through the activation that x
+// dx, the sum of dy over the windows whose maximum a pixel is, taken back through the activation that x
 // came out of.
 @compute @workgroup_size(64)
 fn max_backward(
@@ -138,8 +137,8 @@ fn max_backward(
     for (var row = WINDOWS - 1; row >= 0; row--) {
         for (var column = WINDOWS - 1; column >= 0; column--) {
             let w = window(p, place, vec2(row, column));
-            let winner = (vec4(winners[w.at]) >> BYTES) & vec4(255u);
-            sum += select(vec4(0.0), dy[w.at], vec4(w.has) & (winner == vec4(w.offset)));
+            let index = (vec4(indices[w.at]) >> BYTES) & vec4(255u);
+            sum += select(vec4(0.0), dy[w.at], vec4(w.has) & (index == vec4(w.offset)));
         }
     }
     dx[i] = sum * slope_four(pre[i]);
@@ -147,7 +146,7 @@ fn max_backward(
 
 // As max_backward, a share of dy from every window.
 @compute @workgroup_size(64)
-fn average_backward(
+fn avg_backward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,

@@ -16,8 +16,8 @@ const MAPS: [[usize; 2]; 3] = [[7, 64], [28, 32], [32, 3]];
 const ACTIVATION: Option<&str> = Some("relu");
 const MASK: Mask = Mask { probability: 0.1, seed: 1, layer: 0 };
 const FACTOR: usize = 2;
-const WINDOWS: [Window; 2] =
-    [Window { kernel: 2, stride: 2, padding: 0 }, Window { kernel: 3, stride: 2, padding: 1 }];
+/// Kernel, stride and padding.
+const WINDOWS: [[usize; 3]; 2] = [[2, 2, 0], [3, 2, 1]];
 
 fn came_from(pre: &Tensor) -> Origin {
     Origin { name: ACTIVATION, pre: pre.clone() }
@@ -98,44 +98,36 @@ pub(super) fn elements(suite: &mut Suite, operation: &str) -> Result<()> {
 pub(super) fn pool(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for (sizes, window) in MAPS.into_iter().flat_map(|sizes| WINDOWS.map(|w| (sizes, w))) {
+        let [kernel, stride, padding] = window;
         let extent = Extent { height: sizes[0], width: sizes[0] };
-        let out = window.output(extent).expect("a window that fits");
-        let y_shape = [BATCH * out.height * out.width, sizes[1]];
+        let window = Window::new(extent, kernel, stride, padding).expect("a window that fits");
+        let y_shape = [BATCH * window.output.height * window.output.width, sizes[1]];
         let all = tensors(&gpu, &[map(sizes), map(sizes), y_shape]);
         let [x, pre, y] = &all[..] else { unreachable!() };
         // All in the corner.
-        let winners = Tensor::zeros(&gpu, "bench", &[y.extent() / 4]);
+        let indices = Tensor::zeros(&gpu, "bench", &[y.extent() / 4]);
         let mut plan = Plan::new(&gpu);
         let p = &mut plan;
         let (moved, output) = match operation {
             "pool.max_forward" => {
-                ops::pool::max_forward(p, "bench", window, x, extent, y, &winners);
-                (vec![x, y, &winners], y)
+                ops::pool::max_forward(p, "bench", &window, x, y, &indices);
+                (vec![x, y, &indices], y)
             }
             "pool.max_backward" => {
-                ops::pool::max_backward(
-                    p,
-                    "bench",
-                    window,
-                    y,
-                    &winners,
-                    &came_from(pre),
-                    extent,
-                    x,
-                );
-                (vec![y, &winners, pre, x], x)
+                ops::pool::max_backward(p, "bench", &window, y, &indices, &came_from(pre), x);
+                (vec![y, &indices, pre, x], x)
             }
-            "pool.average_forward" => {
-                ops::pool::average_forward(p, "bench", window, x, extent, y);
+            "pool.avg_forward" => {
+                ops::pool::avg_forward(p, "bench", &window, x, y);
                 (vec![x, y], y)
             }
-            "pool.average_backward" => {
-                ops::pool::average_backward(p, "bench", window, y, &came_from(pre), extent, x);
+            "pool.avg_backward" => {
+                ops::pool::avg_backward(p, "bench", &window, y, &came_from(pre), x);
                 (vec![y, pre, x], x)
             }
             _ => unreachable!("{operation}"),
         };
-        let variant = format!("{0}x{0} by {1}", window.kernel, window.stride);
+        let variant = format!("{kernel}x{kernel} by {stride}");
         measure(suite, operation, sizes, &variant, &moved, output, &plan)?;
     }
     Ok(())

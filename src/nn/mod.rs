@@ -1,7 +1,6 @@
 //! Layers with hand-written backward passes, chains of them, and their parameters.
 
 mod activation;
-mod avg_pool2d;
 mod batch_norm;
 mod chain;
 mod conv2d;
@@ -10,8 +9,8 @@ mod dropout;
 mod flatten;
 mod layer_norm;
 mod linear;
-mod max_pool2d;
 mod parameters;
+mod pool;
 mod reshape;
 mod residual;
 mod shape;
@@ -53,8 +52,8 @@ const LAYERS: &[LayerKind] = &[
     LayerKind { name: "linear", sized: true, options: &[], build: linear::build },
     LayerKind { name: "conv2d", sized: true, options: CONVOLUTION, build: conv2d::build },
     LayerKind { name: "conv_transpose2d", sized: true, options: TRANSPOSED, build: conv_transpose2d::build },
-    LayerKind { name: "max_pool2d", sized: true, options: WINDOW, build: max_pool2d::build },
-    LayerKind { name: "avg_pool2d", sized: true, options: WINDOW, build: avg_pool2d::build },
+    LayerKind { name: "max_pool2d", sized: true, options: WINDOW, build: pool::max },
+    LayerKind { name: "avg_pool2d", sized: true, options: WINDOW, build: pool::avg },
     LayerKind { name: "upsample", sized: true, options: &[], build: upsample::build },
     LayerKind { name: "flatten", sized: false, options: &[], build: flatten::build },
     LayerKind { name: "reshape", sized: true, options: &[], build: reshape::build },

@@ -24,6 +24,9 @@ fn cases() -> impl Iterator<Item = Case> {
         ([2, 5, 9, 63], [1, 2, 0]),
         ([3, 14, 14, 20], [2, 2, 0]),
         ([1, 9, 4, 257], [3, 3, 0]),
+        ([63, 4, 5, 2], [3, 2, 1]),
+        ([1, 1, 1757, 3], [2, 3, 1]),
+        ([2, 57, 31, 1], [4, 3, 2]),
     ]
     .into_iter()
     .map(|(sizes, window)| Case::new(sizes, window))
@@ -53,8 +56,8 @@ fn oracles_are_pytorchs() {
         maps::assert_close(&format!("dx of {case:?}"), &dx, &golden.dx);
     }
     for (case, golden) in golden("avg_pool2d") {
-        maps::assert_close(&format!("y of {case:?}"), &case.average(&golden.x), &golden.y);
-        let dx = case.average_backward(&golden.dy);
+        maps::assert_close(&format!("y of {case:?}"), &case.avg(&golden.x), &golden.y);
+        let dx = case.avg_backward(&golden.dy);
         maps::assert_close(&format!("dx of {case:?}"), &dx, &golden.dx);
     }
 }
@@ -73,12 +76,12 @@ fn maxima_oracle_is_the_gradient() {
 }
 
 #[test]
-fn averages_oracle_is_the_gradient() {
+fn means_oracle_is_the_gradient() {
     for (case, activation) in small() {
         let pre = check::wide(&check::random(1, case.x_len(), -2.0..2.0));
         let dy = check::wide(&check::random(2, case.y_len(), -1.0..1.0));
-        let gradient = times_slope(case.average_backward(&dy), activation, &pre);
-        let loss = |pre: &[f64]| dot(&dy, &case.average(&activated(activation, pre)));
+        let gradient = times_slope(case.avg_backward(&dy), activation, &pre);
+        let loss = |pre: &[f64]| dot(&dy, &case.avg(&activated(activation, pre)));
         check::assert_gradient(&format!("{case:?}, {activation:?}"), loss, &pre, &gradient);
     }
 }
@@ -86,17 +89,16 @@ fn averages_oracle_is_the_gradient() {
 fn assert_max(gpu: &Gpu, case: Case, x: &[f32]) {
     let on_x = check::input(gpu, &case.x_shape(), x);
     let y = Guarded::new(gpu, &case.y_shape());
-    let winners = Guarded::new(gpu, &[case.winners_len()]);
+    let indices = Guarded::new(gpu, &[case.indices_len()]);
     check::run(gpu, |plan| {
-        let Case { window, extent, .. } = case;
-        pool::max_forward(plan, "test", window, &on_x, extent, &y.tensor, &winners.tensor);
+        pool::max_forward(plan, "test", &case.window, &on_x, &y.tensor, &indices.tensor);
     });
     let (want, places) = case.max(&check::wide(x));
     // Bits, so that NaN equals itself.
     let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     let want: Vec<_> = want.iter().map(|&v| v as f32).collect();
     assert_eq!(bits(&y.floats(gpu)), bits(&want), "{case:?}");
-    assert_eq!(case.unpacked(&winners.words(gpu)), places, "{case:?}: winners");
+    assert_eq!(case.unpacked(&indices.words(gpu)), places, "{case:?}: indices");
 }
 
 /// Few different values, hence many ties.
@@ -129,7 +131,6 @@ fn maxima_of_what_is_no_number() {
 }
 
 fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&'static str>, max: bool) {
-    let Case { window, extent, .. } = case;
     let pre = check::random(1, case.x_len(), -2.0..2.0);
     let dy = check::random(2, case.y_len(), -1.0..1.0);
     let origin = maps::origin(activation, &check::input(gpu, &case.x_shape(), &pre));
@@ -139,16 +140,16 @@ fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&'static str>, max:
     let (pre, dy) = (check::wide(&pre), check::wide(&dy));
     let want = if max {
         let (_, places) = case.max(&activated(activation, &pre));
-        let winners = check::input(gpu, &[case.winners_len()], &case.packed(&places));
+        let indices = check::input(gpu, &[case.indices_len()], &case.packed(&places));
         check::run(gpu, |plan| {
-            pool::max_backward(plan, "test", window, &on_dy, &winners, &origin, extent, dx);
+            pool::max_backward(plan, "test", &case.window, &on_dy, &indices, &origin, dx);
         });
         case.max_backward(&dy, &places)
     } else {
         check::run(gpu, |plan| {
-            pool::average_backward(plan, "test", window, &on_dy, &origin, extent, dx);
+            pool::avg_backward(plan, "test", &case.window, &on_dy, &origin, dx);
         });
-        case.average_backward(&dy)
+        case.avg_backward(&dy)
     };
     let want = times_slope(want, activation, &pre);
     check::assert_norm(&format!("{case:?}, {activation:?}"), &guarded.floats(gpu), &want, 1e-5);
@@ -162,36 +163,36 @@ pub fn max_backward() {
 }
 
 #[test]
-pub fn average_backward() {
+pub fn avg_backward() {
     let Some(gpu) = check::gpu() else { return };
     let cases = cases().flat_map(|case| ACTIVATIONS.map(|a| (case, a)));
     cases.for_each(|(case, activation)| assert_backward(gpu, case, activation, false));
 }
 
-fn assert_average(gpu: &Gpu, case: Case) {
+fn assert_avg(gpu: &Gpu, case: Case) {
     let x = check::random(1, case.x_len(), -1.0..1.0);
     let on_x = check::input(gpu, &case.x_shape(), &x);
     let y = Guarded::new(gpu, &case.y_shape());
     check::run(gpu, |plan| {
-        pool::average_forward(plan, "test", case.window, &on_x, case.extent, &y.tensor);
+        pool::avg_forward(plan, "test", &case.window, &on_x, &y.tensor);
     });
-    let want = case.average(&check::wide(&x));
+    let want = case.avg(&check::wide(&x));
     check::assert_norm(&format!("{case:?}"), &y.floats(gpu), &want, 1e-5);
 }
 
 #[test]
-pub fn average_forward() {
+pub fn avg_forward() {
     let Some(gpu) = check::gpu() else { return };
-    cases().for_each(|case| assert_average(gpu, case));
+    cases().for_each(|case| assert_avg(gpu, case));
 }
 
 #[test]
-fn windows_that_fit_nowhere_have_no_output() {
-    let extent = Extent { height: 4, width: 9 };
-    let output = |kernel, stride, padding| Window { kernel, stride, padding }.output(extent);
-    assert_eq!(output(3, 2, 1), Some(Extent { height: 2, width: 5 }));
+fn windows_that_fit_nowhere_are_none() {
+    let input = Extent { height: 4, width: 9 };
+    let window = |kernel, stride, padding| Window::new(input, kernel, stride, padding);
+    assert_eq!(window(3, 2, 1).unwrap().output, Extent { height: 2, width: 5 });
     for [kernel, stride, padding] in [[5, 1, 0], [0, 1, 0], [2, 0, 0], [3, 1, 2], [17, 1, 8]] {
-        assert_eq!(output(kernel, stride, padding), None, "{kernel}, {stride}, {padding}");
+        assert_eq!(window(kernel, stride, padding), None, "{kernel}, {stride}, {padding}");
     }
 }
 
@@ -206,12 +207,12 @@ fn surplus_invocations_do_nothing() {
     let [on_x, pre] = [(); 2].map(|()| maps::ample_input(gpu, shape, &x));
     let constants = [("KERNEL", 1), ("STRIDE", 1), ("PADDING", 0)];
     let params = [len as u32, 9, 11, 9, 11, 2, 0, 0];
-    let winners = Guarded::roomy(gpu, &[len]);
+    let indices = Guarded::roomy(gpu, &[len]);
     for (entry, max) in [
         ("max_forward", true),
-        ("average_forward", false),
+        ("avg_forward", false),
         ("max_backward", true),
-        ("average_backward", false),
+        ("avg_backward", false),
     ] {
         let result = Guarded::roomy(gpu, &shape);
         let mut tensors = if entry.ends_with("forward") {
@@ -220,10 +221,10 @@ fn surplus_invocations_do_nothing() {
             vec![("dy", &on_x), ("pre", &pre), ("dx", &result.tensor)]
         };
         if max {
-            tensors.push(("winners", &winners.tensor));
+            tensors.push(("indices", &indices.tensor));
         }
         maps::run_kernel(gpu, (&pool::SHADER, entry), &constants, &params, &tensors, len);
         assert_eq!(result.floats(gpu), x, "{entry}");
-        assert_eq!(winners.words(gpu), vec![0; len], "{entry}");
+        assert_eq!(indices.words(gpu), vec![0; len], "{entry}");
     }
 }

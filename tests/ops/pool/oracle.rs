@@ -7,7 +7,6 @@ use vae_gpu::ops::pool::Window;
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     batch: usize,
-    pub extent: Extent,
     channels: usize,
     pub window: Window,
 }
@@ -15,12 +14,12 @@ pub struct Case {
 impl Case {
     pub fn new([batch, height, width, channels]: [usize; 4], window: [usize; 3]) -> Self {
         let [kernel, stride, padding] = window;
-        let window = Window { kernel, stride, padding };
-        Self { batch, extent: Extent { height, width }, channels, window }
+        let window = Window::new(Extent { height, width }, kernel, stride, padding).unwrap();
+        Self { batch, channels, window }
     }
 
     pub fn x_shape(&self) -> [usize; 2] {
-        [self.batch * self.extent.height * self.extent.width, self.channels]
+        [self.batch * self.window.input.height * self.window.input.width, self.channels]
     }
 
     pub fn x_len(&self) -> usize {
@@ -29,8 +28,7 @@ impl Case {
 
     /// PyTorch's formula.
     fn out(&self) -> [usize; 2] {
-        let Window { kernel, stride, padding } = self.window;
-        let Extent { height, width } = self.extent;
+        let Window { kernel, stride, padding, input: Extent { height, width }, .. } = self.window;
         [height, width].map(|size| (size + 2 * padding - kernel) / stride + 1)
     }
 
@@ -42,14 +40,14 @@ impl Case {
         self.y_shape().iter().product()
     }
 
-    pub fn winners_len(&self) -> usize {
+    pub fn indices_len(&self) -> usize {
         self.y_shape()[0] * self.channels.div_ceil(4)
     }
 
     /// For every element of y those of x in its window, row by row, with their places there.
     fn windows(&self) -> Vec<Vec<(usize, usize)>> {
-        let Self { batch, extent: Extent { height, width }, channels, window } = *self;
-        let Window { kernel, stride, padding } = window;
+        let Self { batch, channels, window } = *self;
+        let Window { kernel, stride, padding, input: Extent { height, width }, .. } = window;
         let [down, across] = self.out();
         let mut windows = Vec::new();
         for pixel in 0..batch * down * across {
@@ -70,16 +68,16 @@ impl Case {
 
     /// The maxima and their places, by PyTorch's loop.
     pub fn max(&self, x: &[f64]) -> (Vec<f64>, Vec<usize>) {
-        let winner = |window: &Vec<(usize, usize)>| {
-            let mut best = window[0];
+        let best = |window: &Vec<(usize, usize)>| {
+            let mut found = window[0];
             for &(at, place) in window {
-                if x[at] > x[best.0] || x[at].is_nan() {
-                    best = (at, place);
+                if x[at] > x[found.0] || x[at].is_nan() {
+                    found = (at, place);
                 }
             }
-            (x[best.0], best.1)
+            (x[found.0], found.1)
         };
-        self.windows().iter().map(winner).unzip()
+        self.windows().iter().map(best).unzip()
     }
 
     pub fn max_backward(&self, dy: &[f64], places: &[usize]) -> Vec<f64> {
@@ -90,14 +88,14 @@ impl Case {
         dx
     }
 
-    pub fn average(&self, x: &[f64]) -> Vec<f64> {
+    pub fn avg(&self, x: &[f64]) -> Vec<f64> {
         let mean = |window: &Vec<(usize, usize)>| {
             window.iter().map(|(at, _)| x[*at]).sum::<f64>() / self.window.kernel.pow(2) as f64
         };
         self.windows().iter().map(mean).collect()
     }
 
-    pub fn average_backward(&self, dy: &[f64]) -> Vec<f64> {
+    pub fn avg_backward(&self, dy: &[f64]) -> Vec<f64> {
         let mut dx = vec![0.0; self.x_len()];
         for (window, dy) in self.windows().iter().zip(dy) {
             window.iter().for_each(|(at, _)| dx[*at] += dy / self.window.kernel.pow(2) as f64);
