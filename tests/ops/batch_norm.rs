@@ -26,6 +26,11 @@ fn case(shape: [usize; 2], offset: f32) -> Case {
     Case::new(shape, [shape[1]; 2], |_, column| [column; 2], offset)
 }
 
+#[test]
+fn oracle_is_the_gradient() {
+    [[7, 5], [2, 3]].into_iter().for_each(|shape| case(shape, 0.0).assert_gradients());
+}
+
 /// The running mean and variance before, of (columns).
 fn running(columns: usize) -> [Vec<f32>; 2] {
     [check::random(6, columns, -1.0..1.0), check::random(7, columns, 0.5..2.0)]

@@ -4,6 +4,7 @@
 use vae_gpu::ops::activation;
 
 use crate::check;
+use crate::maps::dot;
 use crate::matmul::oracle::{slope, value};
 
 /// Whose gradients pass and stop, and one that makes something of zero.
@@ -39,15 +40,6 @@ pub fn standardize_backward(x: &[f64], gradient: &[f64]) -> Vec<f64> {
     let each =
         |(x, g): (&f64, &f64)| g * rstd + by_variance * 2.0 * (x - mean) / count + by_mean / count;
     x.iter().zip(gradient).map(each).collect()
-}
-
-#[test]
-fn the_way_back_is_the_derivative() {
-    let x = check::wide(&check::random(1, 7, -2.0..2.0));
-    let dy = check::wide(&check::random(2, 7, -2.0..2.0));
-    let chained =
-        |x: &[f64]| standardize(x, moments(x)).iter().zip(&dy).map(|(y, dy)| y * dy).sum::<f64>();
-    check::assert_gradient("dx", chained, &x, &standardize_backward(&x, &dy));
 }
 
 /// A layer's tensors, rows and columns as they lie, and for each element the parameter it takes and
@@ -127,8 +119,33 @@ impl Case {
 
     /// Mean and variance of every set.
     pub fn moments(&self) -> Vec<[f64; 2]> {
-        let x = |i: &usize| f64::from(self.x[*i]);
-        self.members().iter().map(|set| moments(&set.iter().map(x).collect::<Vec<_>>())).collect()
+        self.moments_of(&check::wide(&self.x))
+    }
+
+    fn moments_of(&self, x: &[f64]) -> Vec<[f64; 2]> {
+        let of = |set: &Vec<usize>| moments(&set.iter().map(|&i| x[i]).collect::<Vec<_>>());
+        self.members().iter().map(of).collect()
+    }
+
+    /// x normalized with the given moments of every set.
+    fn normalized(&self, x: &[f64], [weight, bias]: [&[f64]; 2], moments: &[[f64; 2]]) -> Vec<f64> {
+        let each = |(&x, [set, parameter]): (&f64, [usize; 2])| {
+            standardize(&[x], moments[set])[0] * weight[parameter] + bias[parameter]
+        };
+        x.iter().zip(self.places()).map(each).collect()
+    }
+
+    /// Panics unless what [`Case::backward`] has are the derivatives of what [`Case::forward`] has.
+    pub fn assert_gradients(&self) {
+        let [x, weight, bias, dy] =
+            [&self.x, &self.weight, &self.bias, &self.dy].map(|values| check::wide(values));
+        let loss = |x: &[f64], weight: &[f64], bias: &[f64]| {
+            dot(&dy, &self.normalized(x, [weight, bias], &self.moments_of(x)))
+        };
+        let [dx, dweight, dbias] = self.backward(None).map(|want| want.values);
+        check::assert_gradient("dx", |x| loss(x, &weight, &bias), &x, &dx);
+        check::assert_gradient("dweight", |weight| loss(&x, weight, &bias), &weight, &dweight);
+        check::assert_gradient("dbias", |bias| loss(&x, &weight, bias), &bias, &dbias);
     }
 
     /// By how much what is standardized may be wrong: some roundings, and one of a mean.
@@ -138,14 +155,13 @@ impl Case {
 
     /// Before the activation, with the given moments of every set.
     pub fn forward(&self, moments: &[[f64; 2]]) -> Want {
-        let (mut values, mut tolerances) = (Vec::new(), Vec::new());
-        for (&x, [set, parameter]) in self.x.iter().zip(self.places()) {
-            let standard = standardize(&[x.into()], moments[set])[0];
-            let [weight, bias] = [&self.weight, &self.bias].map(|p| f64::from(p[parameter]));
-            values.push(standard * weight + bias);
-            tolerances.push(self.slack(moments[set][1]) * weight * (1.0 + standard.abs()));
-        }
-        Want { values, tolerances }
+        let [x, weight, bias] = [&self.x, &self.weight, &self.bias].map(|v| check::wide(v));
+        let tolerance = |(&x, [set, parameter]): (&f64, [usize; 2])| {
+            let standard = standardize(&[x], moments[set])[0];
+            self.slack(moments[set][1]) * weight[parameter] * (1.0 + standard.abs())
+        };
+        let tolerances = x.iter().zip(self.places()).map(tolerance).collect();
+        Want { values: self.normalized(&x, [&weight, &bias], moments), tolerances }
     }
 
     /// dx with the slope of the activation at `pre`, dweight and dbias.
