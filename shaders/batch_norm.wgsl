@@ -1,18 +1,6 @@
 // Batch normalization (Ioffe and Szegedy 2015) of x (rows, columns), padded: every column by its own
-// mean and variance. A workgroup takes a chunk of the rows and `across` quads of columns; its lanes
-// take turns at the rows, INVOCATIONS / across at a time. Where there are several chunks, a dispatch before
-// brings their moments or sums, which every workgroup then merges for itself.
-
-struct Params {
-    rows: u32,
-    columns: u32,
-    quads: u32,      // in a row
-    across: u32,     // a power of two
-    chunks: u32,
-    chunk_rows: u32,
-    pad0: u32,
-    pad1: u32,
-}
+// mean and variance. A unit is `across` quads of columns; where its rows are several chunks, a dispatch
+// before brings their moments or sums, which every workgroup then merges for itself.
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>; // read only
@@ -36,30 +24,19 @@ struct Params {
 
 const SHARE = 0.1; // of the batch in the running statistics
 
-struct Place {
-    chunk: u32,
-    column: u32, // in quads, as in `quads`
-    first: u32,  // row
-    end: u32,
-    down: u32,    // rows that the lanes take at once
-    leads: bool,  // whether it writes for its columns
+// The place of a lane with its column in the matrix.
+fn place_in_matrix(p: Params, number: u32, lane: u32) -> Place {
+    var at = place(p, number, lane);
+    let column = at.unit * p.across + at.column;
+    at.inside &= column < p.quads;
+    at.end = select(0u, at.end, at.inside);
+    at.column = min(column, p.quads - 1u);
+    return at;
 }
 
-fn place(p: Params, number: u32, lane: u32) -> Place {
-    let block = number / p.chunks;
-    let chunk = number - block * p.chunks;
-    let column = block * p.across + lane % p.across;
-    let inside = column < p.quads;
-    let first = chunk * p.chunk_rows;
-    let end = select(0u, min(first + p.chunk_rows, p.rows), inside);
-    let leads = inside && lane < p.across;
-    // A lane without a column has no rows, but reads what others have.
-    return Place(chunk, min(column, p.quads - 1u), first + lane / p.across, end, INVOCATIONS / p.across, leads);
-}
-
-// Padding is zero whatever the parameters' padding holds.
-fn within(p: Params, column: u32, value: vec4<f32>) -> vec4<f32> {
-    return select(vec4(0.0), value, vec4(4u * column) + FOUR < vec4(p.columns));
+// Whether it writes for its columns.
+fn leads(p: Params, at: Place, lane: u32) -> bool {
+    return at.inside && lane < p.across;
 }
 
 fn moments_of_rows(p: Params, at: Place) -> Moments {
@@ -93,9 +70,9 @@ fn statistics(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let p = params;
-    let at = place(p, flat_group(group, groups), lane);
+    let at = place_in_matrix(p, flat_group(group, groups), lane);
     let all = merge_down(lane, p.across, moments_of_rows(p, at));
-    if at.leads {
+    if leads(p, at, lane) {
         let i = (2u + 2u * at.chunk) * p.quads + at.column;
         moments[i] = all.mean;
         moments[i + p.quads] = all.square;
@@ -117,11 +94,13 @@ fn run_on(p: Params, at: Place, all: Moments) {
 fn normalize(p: Params, at: Place, mean: vec4<f32>, rstd: vec4<f32>) {
     let scale = rstd * weight[at.column];
     let shift = bias[at.column];
+    let inside = unpadded(at.column, p.columns);
     for (var row = at.first; row < at.end; row += at.down) {
         let i = row * p.quads + at.column;
         let value = (x[i] - mean) * scale + shift;
-        pre[i] = within(p, at.column, value);
-        y[i] = within(p, at.column, activate_four(value));
+        // Zero whatever the parameters' padding holds.
+        pre[i] = select(vec4(0.0), value, inside);
+        y[i] = select(vec4(0.0), activate_four(value), inside);
     }
 }
 
@@ -132,7 +111,7 @@ fn forward(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let p = params;
-    let at = place(p, flat_group(group, groups), lane);
+    let at = place_in_matrix(p, flat_group(group, groups), lane);
     var own: Moments;
     if p.chunks == 1u {
         own = moments_of_rows(p, at);
@@ -141,9 +120,9 @@ fn forward(
     }
     let all = merge_down(lane, p.across, own);
     let rstd = inverseSqrt(all.square / f32(p.rows) + EPSILON);
-    if at.leads && at.chunk == 0u {
+    if leads(p, at, lane) && at.chunk == 0u {
         moments[at.column] = all.mean;
-        moments[p.quads + at.column] = within(p, at.column, rstd);
+        moments[p.quads + at.column] = select(vec4(0.0), rstd, unpadded(at.column, p.columns));
         run_on(p, at, all);
     }
     normalize(p, at, all.mean, rstd);
@@ -156,7 +135,7 @@ fn evaluate(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let p = params;
-    let at = place(p, flat_group(group, groups), lane);
+    let at = place_in_matrix(p, flat_group(group, groups), lane);
     normalize(p, at, kept_mean[at.column], inverseSqrt(kept_var[at.column] + EPSILON));
 }
 
@@ -189,9 +168,9 @@ fn backward_sums(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let p = params;
-    let at = place(p, flat_group(group, groups), lane);
+    let at = place_in_matrix(p, flat_group(group, groups), lane);
     let all = sum_down(lane, p.across, sums_of_rows(p, at));
-    if at.leads {
+    if leads(p, at, lane) {
         let i = (2u + 2u * at.chunk) * p.quads + at.column;
         moments[i] = all.dy;
         moments[i + p.quads] = all.product;
@@ -205,7 +184,7 @@ fn backward(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let p = params;
-    let at = place(p, flat_group(group, groups), lane);
+    let at = place_in_matrix(p, flat_group(group, groups), lane);
     var own: Sums;
     if p.chunks == 1u {
         own = sums_of_rows(p, at);
@@ -215,7 +194,7 @@ fn backward(
     let all = sum_down(lane, p.across, own);
     let mean = moments[at.column];
     let rstd = moments[p.quads + at.column];
-    if at.leads && at.chunk == 0u {
+    if leads(p, at, lane) && at.chunk == 0u {
         for (var i = 0u; i < min(4u, p.columns - 4u * at.column); i++) {
             dbias[4u * at.column + i] = all.dy[i];
             dweight[4u * at.column + i] = all.product[i] * rstd[i];
@@ -224,12 +203,13 @@ fn backward(
     let scale = rstd * weight[at.column];
     let by_mean = all.dy / f32(p.rows);
     let by_deviation = all.product / f32(p.rows) * rstd * rstd;
+    let inside = unpadded(at.column, p.columns);
     for (var row = at.first; row < at.end; row += at.down) {
         let i = row * p.quads + at.column;
         var gradient = scale * (dy[i] - by_mean - (x[i] - mean) * by_deviation);
         if ACTIVATION < IDENTITY {
             gradient *= slope_four(pre[i]);
         }
-        dx[i] = within(p, at.column, gradient);
+        dx[i] = select(vec4(0.0), gradient, inside);
     }
 }

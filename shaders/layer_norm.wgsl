@@ -1,19 +1,7 @@
 // Layer normalization (Ba et al. 2016) of x (batch · rows, columns), padded: every image, `rows` rows,
-// by its own mean and variance; each of its values has a weight and a bias. A workgroup takes a chunk
-// of an image's rows; its lanes are `across` columns, in quads, and INVOCATIONS / across rows. Where there
-// are several chunks, a dispatch before brings their moments or sums, which every workgroup then
-// merges for itself.
-
-struct Params {
-    batch: u32,
-    rows: u32,    // of an image
-    columns: u32,
-    quads: u32,   // in a row
-    across: u32,  // a power of two
-    chunks: u32,
-    chunk_rows: u32,
-    pad0: u32,
-}
+// by its own mean and variance; each of its values has a weight and a bias. A unit is an image; where
+// its rows are several chunks, a dispatch before brings their moments or sums, which every workgroup
+// then merges for itself.
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>; // read only
@@ -29,51 +17,26 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> dweight: array<f32>; // (rows, columns), padded
 @group(0) @binding(10) var<storage, read_write> dbias: array<f32>;  // (rows, columns), padded
 
-struct Place {
-    image: u32,  // the quad where it begins
-    own: u32,    // where the image's moments are
-    chunk: u32,
-    column: u32, // the first, in quads
-    first: u32,  // row
-    end: u32,
-    down: u32,   // rows that the lanes take at once
-    leads: bool, // whether it writes for its chunk
+// The quad where the image begins.
+fn image(p: Params, at: Place) -> u32 {
+    return at.unit * p.rows * p.quads;
 }
 
-fn place(p: Params, number: u32, lane: u32) -> Place {
-    let image = number / p.chunks;
-    let chunk = number - image * p.chunks;
-    let inside = image < p.batch;
-    let first = chunk * p.chunk_rows;
-    let end = select(0u, min(first + p.chunk_rows, p.rows), inside);
-    // A workgroup without an image has no rows, but reads what others have.
-    let some = min(image, p.batch - 1u);
-    return Place(
-        some * p.rows * p.quads,
-        some * (1u + p.chunks),
-        chunk,
-        lane % p.across,
-        first + lane / p.across,
-        end,
-        INVOCATIONS / p.across,
-        inside && lane == 0u,
-    );
-}
-
-// What is not padding, of a quad of columns.
-fn unpadded(p: Params, column: u32) -> vec4<bool> {
-    return vec4(4u * column) + FOUR < vec4(p.columns);
+// Where the moments of an image are; behind them are those of its chunks.
+fn moments_at(p: Params, image: u32) -> u32 {
+    return image * (1u + p.chunks);
 }
 
 fn moments_of_rows(p: Params, at: Place) -> Moments {
-    let shift = x[at.image + min(at.first, p.rows - 1u) * p.quads + min(at.column, p.quads - 1u)];
+    let image = image(p, at);
+    let shift = x[image + min(at.first, p.rows - 1u) * p.quads + min(at.column, p.quads - 1u)];
     var count = vec4(0.0);
     var sum = vec4(0.0);
     var squares = vec4(0.0);
     for (var column = at.column; column < p.quads; column += p.across) {
-        let inside = unpadded(p, column);
+        let inside = unpadded(column, p.columns);
         for (var row = at.first; row < at.end; row += at.down) {
-            let apart = select(vec4(0.0), x[at.image + row * p.quads + column] - shift, inside);
+            let apart = select(vec4(0.0), x[image + row * p.quads + column] - shift, inside);
             count += select(vec4(0.0), vec4(1.0), inside);
             sum += apart;
             squares += apart * apart;
@@ -85,7 +48,7 @@ fn moments_of_rows(p: Params, at: Place) -> Moments {
 fn moments_of_chunks(p: Params, at: Place, lane: u32) -> Moments {
     var all = Moments(vec4(0.0), vec4(0.0), vec4(0.0));
     for (var chunk = lane; chunk < p.chunks; chunk += INVOCATIONS) {
-        let one = moments[at.own + 1u + chunk];
+        let one = moments[moments_at(p, at.unit) + 1u + chunk];
         // In one of the four places.
         let here = Moments(vec4(one.x, 0.0, 0.0, 0.0), vec4(one.y), vec4(one.z, 0.0, 0.0, 0.0));
         all = merge(all, here);
@@ -115,8 +78,8 @@ fn statistics(
     let p = params;
     let at = place(p, flat_group(group, groups), lane);
     let all = merge_all(lane, moments_of_rows(p, at));
-    if at.leads {
-        moments[at.own + 1u + at.chunk] = vec4(all.count.x, all.mean.x, all.square.x, 0.0);
+    if at.inside && lane == 0u {
+        moments[moments_at(p, at.unit) + 1u + at.chunk] = vec4(all.count.x, all.mean.x, all.square.x, 0.0);
     }
 }
 
@@ -128,39 +91,41 @@ fn forward(
 ) {
     let p = params;
     let at = place(p, flat_group(group, groups), lane);
-    var own: Moments;
+    var mine: Moments;
     if p.chunks == 1u {
-        own = moments_of_rows(p, at);
+        mine = moments_of_rows(p, at);
     } else {
-        own = moments_of_chunks(p, at, lane);
+        mine = moments_of_chunks(p, at, lane);
     }
-    let all = merge_all(lane, own);
+    let all = merge_all(lane, mine);
     let rstd = inverseSqrt(all.square / all.count + EPSILON);
-    if at.leads && at.chunk == 0u {
-        moments[at.own] = vec4(all.mean.x, rstd.x, 0.0, 0.0);
+    if at.inside && lane == 0u && at.chunk == 0u {
+        moments[moments_at(p, at.unit)] = vec4(all.mean.x, rstd.x, 0.0, 0.0);
     }
+    let image = image(p, at);
     for (var column = at.column; column < p.quads; column += p.across) {
-        let inside = unpadded(p, column);
+        let inside = unpadded(column, p.columns);
         for (var row = at.first; row < at.end; row += at.down) {
             let i = row * p.quads + column;
-            let value = (x[at.image + i] - all.mean) * rstd * weight[i] + bias[i];
-            pre[at.image + i] = select(vec4(0.0), value, inside);
-            y[at.image + i] = select(vec4(0.0), activate_four(value), inside);
+            let value = (x[image + i] - all.mean) * rstd * weight[i] + bias[i];
+            pre[image + i] = select(vec4(0.0), value, inside);
+            y[image + i] = select(vec4(0.0), activate_four(value), inside);
         }
     }
 }
 
 // Of dy · weight, what the normalized values get.
 fn sums_of_rows(p: Params, at: Place) -> Sums {
-    let mean = moments[at.own].x;
+    let mean = moments[moments_at(p, at.unit)].x;
     var all = Sums(vec4(0.0), vec4(0.0));
+    let image = image(p, at);
     for (var column = at.column; column < p.quads; column += p.across) {
-        let inside = unpadded(p, column);
+        let inside = unpadded(column, p.columns);
         for (var row = at.first; row < at.end; row += at.down) {
             let i = row * p.quads + column;
-            let gradient = select(vec4(0.0), dy[at.image + i] * weight[i], inside);
+            let gradient = select(vec4(0.0), dy[image + i] * weight[i], inside);
             all.dy += gradient;
-            all.product += gradient * (x[at.image + i] - mean);
+            all.product += gradient * (x[image + i] - mean);
         }
     }
     return all;
@@ -169,7 +134,7 @@ fn sums_of_rows(p: Params, at: Place) -> Sums {
 fn sums_of_chunks(p: Params, at: Place, lane: u32) -> Sums {
     var all = Sums(vec4(0.0), vec4(0.0));
     for (var chunk = lane; chunk < p.chunks; chunk += INVOCATIONS) {
-        let one = moments[at.own + 1u + chunk];
+        let one = moments[moments_at(p, at.unit) + 1u + chunk];
         all.dy.x += one.x;
         all.product.x += one.y;
     }
@@ -185,9 +150,9 @@ fn backward_sums(
     let p = params;
     let at = place(p, flat_group(group, groups), lane);
     let all = sum_down(lane, 1u, sums_of_rows(p, at));
-    if at.leads {
+    if at.inside && lane == 0u {
         let sums = vec2(dot(all.dy, vec4(1.0)), dot(all.product, vec4(1.0)));
-        moments[at.own + 1u + at.chunk] = vec4(sums, 0.0, 0.0);
+        moments[moments_at(p, at.unit) + 1u + at.chunk] = vec4(sums, 0.0, 0.0);
     }
 }
 
@@ -199,28 +164,29 @@ fn backward_input(
 ) {
     let p = params;
     let at = place(p, flat_group(group, groups), lane);
-    var own: Sums;
+    var mine: Sums;
     if p.chunks == 1u {
-        own = sums_of_rows(p, at);
+        mine = sums_of_rows(p, at);
     } else {
-        own = sums_of_chunks(p, at, lane);
+        mine = sums_of_chunks(p, at, lane);
     }
-    let all = sum_down(lane, 1u, own);
+    let all = sum_down(lane, 1u, mine);
     let count = f32(p.rows * p.columns);
-    let mean = moments[at.own].x;
-    let rstd = moments[at.own].y;
+    let mean = moments[moments_at(p, at.unit)].x;
+    let rstd = moments[moments_at(p, at.unit)].y;
     let by_mean = dot(all.dy, vec4(1.0)) / count;
     let by_deviation = dot(all.product, vec4(1.0)) / count * rstd * rstd;
+    let image = image(p, at);
     for (var column = at.column; column < p.quads; column += p.across) {
-        let inside = unpadded(p, column);
+        let inside = unpadded(column, p.columns);
         for (var row = at.first; row < at.end; row += at.down) {
             let i = row * p.quads + column;
-            let apart = x[at.image + i] - mean;
-            var gradient = rstd * (dy[at.image + i] * weight[i] - by_mean - apart * by_deviation);
+            let apart = x[image + i] - mean;
+            var gradient = rstd * (dy[image + i] * weight[i] - by_mean - apart * by_deviation);
             if ACTIVATION < IDENTITY {
-                gradient *= slope_four(pre[at.image + i]);
+                gradient *= slope_four(pre[image + i]);
             }
-            dx[at.image + i] = select(vec4(0.0), gradient, inside);
+            dx[image + i] = select(vec4(0.0), gradient, inside);
         }
     }
 }
@@ -235,22 +201,22 @@ fn backward_weight(
 ) {
     let p = params;
     let quads = p.rows * p.quads;
-    let own = flat_group(group, groups) * p.across + lane % p.across;
-    let images = select(0u, p.batch, own < quads);
+    let quad = flat_group(group, groups) * p.across + lane % p.across;
+    let images = select(0u, p.units, quad < quads);
     var sums = Sums(vec4(0.0), vec4(0.0));
     for (var image = lane / p.across; image < images; image += INVOCATIONS / p.across) {
-        let i = image * quads + own;
-        let known = moments[image * (1u + p.chunks)];
+        let i = image * quads + quad;
+        let known = moments[moments_at(p, image)];
         let gradient = dy[i];
         sums.dy += gradient;
         sums.product += gradient * (x[i] - known.x) * known.y;
     }
     let all = sum_down(lane, p.across, sums);
-    if lane < p.across && own < quads {
-        let column = own % p.quads;
+    if lane < p.across && quad < quads {
+        let column = quad % p.quads;
         for (var i = 0u; i < min(4u, p.columns - 4u * column); i++) {
-            dbias[4u * own + i] = all.dy[i];
-            dweight[4u * own + i] = all.product[i];
+            dbias[4u * quad + i] = all.dy[i];
+            dweight[4u * quad + i] = all.product[i];
         }
     }
 }

@@ -2,7 +2,48 @@
 // columns at once. The host sets INVOCATIONS, the invocations of a workgroup.
 
 const EPSILON = 1e-5; // added to variances
-const FOUR = vec4(0u, 1u, 2u, 3u);
+
+// A unit is what has its lanes to itself: `across` quads of columns, or an image.
+struct Params {
+    rows: u32,       // of a unit
+    columns: u32,
+    quads: u32,      // in a row
+    across: u32,     // a power of two
+    chunks: u32,     // of a unit's rows
+    chunk_rows: u32,
+    units: u32,
+    pad0: u32,
+}
+
+// What an invocation takes.
+struct Place {
+    unit: u32,
+    chunk: u32,
+    column: u32,  // of the unit, in quads
+    first: u32,   // row
+    end: u32,
+    down: u32,    // rows that the lanes take at once
+    inside: bool, // whether there is such a unit
+}
+
+// A workgroup takes a chunk; its lanes are `across` quads, and take turns at the rows.
+fn place(p: Params, number: u32, lane: u32) -> Place {
+    let unit = number / p.chunks;
+    let chunk = number - unit * p.chunks;
+    let inside = unit < p.units;
+    let first = chunk * p.chunk_rows;
+    // Without a unit there are no rows, but what others have is read.
+    let end = select(0u, min(first + p.chunk_rows, p.rows), inside);
+    return Place(
+        min(unit, p.units - 1u),
+        chunk,
+        lane % p.across,
+        first + lane / p.across,
+        end,
+        INVOCATIONS / p.across,
+        inside,
+    );
+}
 
 struct Moments {
     count: vec4<f32>,

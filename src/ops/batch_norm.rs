@@ -1,12 +1,13 @@
 //! Batch normalization (Ioffe and Szegedy 2015), as PyTorch's `BatchNorm1d` and `BatchNorm2d`.
 
 use super::activation::{self, Origin};
-use super::moments::{Cut, Normalized};
-use super::shader;
+use super::moments::{Call, Normalized};
+use super::{quads, shader};
 use crate::gpu::{Gpu, Plan, Shader, Tensor};
 
 /// `shaders/batch_norm.wgsl`.
-pub const SHADER: Shader = shader!("batch_norm", "index", "math", "activation", "moments");
+pub const SHADER: Shader =
+    shader!("batch_norm", "index", "math", "activation", "padding", "moments");
 
 /// Quads of columns that a workgroup takes: what a GPU reads at once.
 const ACROSS: usize = 8;
@@ -25,11 +26,11 @@ pub fn forward(
     activation: Option<&str>,
     [pre, y]: [&Tensor; 2],
 ) -> Tensor {
-    let call = Call::new(plan.gpu(), label, [x, pre, y]);
+    let call = call(plan.gpu(), label, &[x, pre, y]);
     assert_all(label, x, &[weight, bias, running_mean, running_var]);
-    let moments = plan.matrix(&[2 + 2 * call.cut.chunks, x.columns()]);
-    if call.cut.chunks > 1 {
-        call.record(plan, label, "statistics", None, &[("x", x), ("moments", &moments)]);
+    let moments = plan.matrix(&[2 + 2 * call.params.chunks as usize, x.columns()]);
+    if call.params.chunks > 1 {
+        call.record(plan, label, (&SHADER, "statistics"), None, &[("x", x), ("moments", &moments)]);
     }
     let tensors = [
         ("x", x),
@@ -41,7 +42,7 @@ pub fn forward(
         ("running_mean", running_mean),
         ("running_var", running_var),
     ];
-    call.record(plan, label, "forward", activation, &tensors);
+    call.record(plan, label, (&SHADER, "forward"), activation, &tensors);
     moments
 }
 
@@ -55,7 +56,7 @@ pub fn evaluate(
     activation: Option<&str>,
     [pre, y]: [&Tensor; 2],
 ) {
-    let call = Call::new(plan.gpu(), label, [x, pre, y]);
+    let call = call(plan.gpu(), label, &[x, pre, y]);
     assert_all(label, x, &[weight, bias, running_mean, running_var]);
     let tensors = [
         ("x", x),
@@ -66,7 +67,7 @@ pub fn evaluate(
         ("pre", pre),
         ("y", y),
     ];
-    call.record(plan, label, "evaluate", activation, &tensors);
+    call.record(plan, label, (&SHADER, "evaluate"), activation, &tensors);
 }
 
 /// dx from dy, the gradient by `pre` of [`forward`], times the slope of the activation that x came out
@@ -80,13 +81,16 @@ pub fn backward(
     [dweight, dbias]: [&Tensor; 2],
     dx: &Tensor,
 ) {
-    let call = Call::new(plan.gpu(), label, [x, dy, dx]);
-    assert_eq!(moments.rows(), 2 + 2 * call.cut.chunks, "{label}: another forward's moments");
-    assert_eq!(origin.pre.stride(), x.stride(), "{label}: layouts differ");
+    let call = call(plan.gpu(), label, &[x, dy, dx, &origin.pre]);
+    assert_eq!(
+        moments.rows(),
+        2 + 2 * call.params.chunks as usize,
+        "{label}: another forward's moments"
+    );
     assert_all(label, x, &[weight, dweight, dbias]);
-    if call.cut.chunks > 1 {
+    if call.params.chunks > 1 {
         let tensors = [("x", x), ("moments", moments), ("dy", dy)];
-        call.record(plan, label, "backward_sums", None, &tensors);
+        call.record(plan, label, (&SHADER, "backward_sums"), None, &tensors);
     }
     let tensors = [
         ("x", x),
@@ -98,7 +102,7 @@ pub fn backward(
         ("dweight", dweight),
         ("dbias", dbias),
     ];
-    call.record(plan, label, "backward", origin.name, &tensors);
+    call.record(plan, label, (&SHADER, "backward"), origin.name, &tensors);
 }
 
 fn assert_all(label: &str, x: &Tensor, tensors: &[&Tensor]) {
@@ -107,42 +111,11 @@ fn assert_all(label: &str, x: &Tensor, tensors: &[&Tensor]) {
     }
 }
 
-/// The kernels of a layer, which are all cut alike.
-struct Call {
-    cut: Cut,
-    /// Columns' blocks times chunks.
-    groups: usize,
-    params: [u32; 8],
-}
-
-impl Call {
-    fn new(gpu: &Gpu, label: &str, tensors: [&Tensor; 3]) -> Self {
-        let [x, ..] = tensors;
-        assert!(x.stride().is_multiple_of(4), "{label}: matrices must be padded");
-        for tensor in tensors {
-            assert_eq!(
-                [tensor.rows(), tensor.stride()],
-                [x.rows(), x.stride()],
-                "{label}: layouts differ"
-            );
-        }
-        let quads = x.stride() / 4;
-        let across = quads.next_power_of_two().min(ACROSS);
-        let blocks = quads.div_ceil(across);
-        let cut = Cut::new(gpu, x.rows(), across, blocks);
-        let params = [x.rows(), x.columns(), quads, cut.across, cut.chunks, cut.chunk_rows, 0, 0];
-        Self { cut, groups: blocks * cut.chunks, params: params.map(|n| n as u32) }
-    }
-
-    fn record(
-        &self,
-        plan: &mut Plan,
-        label: &str,
-        entry: &str,
-        activation: Option<&str>,
-        tensors: &[(&str, &Tensor)],
-    ) {
-        let kernel = plan.gpu().kernel(&SHADER, entry, &self.cut.constants(activation));
-        plan.record_flat(kernel, label, &self.params, tensors, self.groups);
-    }
+/// For matrices of one layout.
+fn call(gpu: &Gpu, label: &str, tensors: &[&Tensor]) -> Call {
+    quads(label, tensors);
+    let x = tensors[0];
+    let quads = x.stride() / 4;
+    let across = quads.next_power_of_two().min(ACROSS);
+    Call::new(gpu, x, x.rows(), across, quads.div_ceil(across))
 }

@@ -1,12 +1,13 @@
 //! Layer normalization (Ba et al. 2016), as PyTorch's `LayerNorm` over all values of an image.
 
 use super::activation::{self, Origin};
-use super::moments::{Cut, Normalized};
-use super::{Extent, shader};
+use super::moments::{Call, Normalized};
+use super::{Extent, quads, shader};
 use crate::gpu::{Gpu, Plan, Shader, Tensor, padded};
 
 /// `shaders/layer_norm.wgsl`.
-pub const SHADER: Shader = shader!("layer_norm", "index", "math", "activation", "moments");
+pub const SHADER: Shader =
+    shader!("layer_norm", "index", "math", "activation", "padding", "moments");
 
 /// Quads of parameters that a workgroup of their gradients takes: what a GPU reads at once.
 const ACROSS: usize = 8;
@@ -24,11 +25,11 @@ pub fn forward(
     activation: Option<&str>,
     [pre, y]: [&Tensor; 2],
 ) -> Tensor {
-    let call = Call::new(plan.gpu(), label, extent, [x, pre, y]);
-    call.assert_all(label, x, &[weight, bias]);
-    let moments = plan.matrix(&[call.batch, 4 + 4 * call.cut.chunks]);
-    if call.cut.chunks > 1 {
-        call.record(plan, label, "statistics", None, &[("x", x), ("moments", &moments)]);
+    let call = call(plan.gpu(), label, extent, &[x, pre, y]);
+    assert_all(label, extent, x, &[weight, bias]);
+    let moments = plan.matrix(&moments_shape(&call));
+    if call.params.chunks > 1 {
+        call.record(plan, label, (&SHADER, "statistics"), None, &[("x", x), ("moments", &moments)]);
     }
     let tensors = [
         ("x", x),
@@ -38,7 +39,7 @@ pub fn forward(
         ("pre", pre),
         ("y", y),
     ];
-    call.record(plan, label, "forward", activation, &tensors);
+    call.record(plan, label, (&SHADER, "forward"), activation, &tensors);
     moments
 }
 
@@ -53,17 +54,16 @@ pub fn backward_input(
     origin: &Origin,
     dx: &Tensor,
 ) {
-    let call = Call::new(plan.gpu(), label, extent, [x, dy, dx]);
-    assert_eq!(origin.pre.stride(), x.stride(), "{label}: layouts differ");
-    call.assert_all(label, x, &[weight]);
-    call.assert_moments(label, moments);
+    let call = call(plan.gpu(), label, extent, &[x, dy, dx, &origin.pre]);
+    assert_all(label, extent, x, &[weight]);
+    assert_eq!(moments.shape(), moments_shape(&call), "{label}: another forward's moments");
     let tensors = [("x", x), ("weight", weight), ("moments", moments), ("dy", dy)];
-    if call.cut.chunks > 1 {
-        call.record(plan, label, "backward_sums", None, &tensors);
+    if call.params.chunks > 1 {
+        call.record(plan, label, (&SHADER, "backward_sums"), None, &tensors);
     }
     let pre = activation::argument(plan, Some(origin));
     let tensors = [&tensors[..], &[("pre", &pre), ("dx", dx)]].concat();
-    call.record(plan, label, "backward_input", origin.name, &tensors);
+    call.record(plan, label, (&SHADER, "backward_input"), origin.name, &tensors);
 }
 
 /// Fills dweight and dbias, laid out as weight and bias, from dy as in [`backward_input`].
@@ -75,67 +75,34 @@ pub fn backward_weight(
     Normalized { x, moments, .. }: Normalized,
     [dweight, dbias]: [&Tensor; 2],
 ) {
-    let mut call = Call::new(plan.gpu(), label, extent, [x, dy, dy]);
-    call.assert_all(label, x, &[dweight, dbias]);
-    call.assert_moments(label, moments);
+    let mut call = call(plan.gpu(), label, extent, &[x, dy]);
+    assert_all(label, extent, x, &[dweight, dbias]);
+    assert_eq!(moments.shape(), moments_shape(&call), "{label}: another forward's moments");
     let quads = extent.height * extent.width * x.stride() / 4;
     let across = quads.next_power_of_two().min(ACROSS);
-    call.params[4] = across as u32;
+    call.params.across = across as u32;
     call.groups = quads.div_ceil(across);
     let tensors =
         [("x", x), ("moments", moments), ("dy", dy), ("dweight", dweight), ("dbias", dbias)];
-    call.record(plan, label, "backward_weight", None, &tensors);
+    call.record(plan, label, (&SHADER, "backward_weight"), None, &tensors);
 }
 
-/// The kernels of a layer, which are all cut alike but the parameters' gradients.
-struct Call {
-    batch: usize,
-    cut: Cut,
-    groups: usize,
-    params: [u32; 8],
+/// For maps of one layout.
+fn call(gpu: &Gpu, label: &str, extent: Extent, tensors: &[&Tensor]) -> Call {
+    quads(label, tensors);
+    let (x, rows) = (tensors[0], extent.height * extent.width);
+    let batch = x.rows() / rows;
+    assert_eq!(batch * rows, x.rows(), "{label}: not whole images");
+    Call::new(gpu, x, rows, (x.stride() / 4).next_power_of_two(), batch)
 }
 
-impl Call {
-    fn new(gpu: &Gpu, label: &str, extent: Extent, tensors: [&Tensor; 3]) -> Self {
-        let [x, ..] = tensors;
-        assert!(x.stride().is_multiple_of(4), "{label}: matrices must be padded");
-        for tensor in tensors {
-            assert_eq!(
-                [tensor.rows(), tensor.stride()],
-                [x.rows(), x.stride()],
-                "{label}: layouts differ"
-            );
-        }
-        let rows = extent.height * extent.width;
-        let batch = x.rows() / rows;
-        assert_eq!(batch * rows, x.rows(), "{label}: not whole images");
-        let quads = x.stride() / 4;
-        let cut = Cut::new(gpu, rows, quads.next_power_of_two(), batch);
-        let params = [batch, rows, x.columns(), quads, cut.across, cut.chunks, cut.chunk_rows, 0];
-        Self { batch, cut, groups: batch * cut.chunks, params: params.map(|n| n as u32) }
+fn assert_all(label: &str, extent: Extent, x: &Tensor, tensors: &[&Tensor]) {
+    for tensor in tensors {
+        let image = extent.height * extent.width * x.stride();
+        assert_eq!(padded(tensor.extent()), image, "{label}: one value for each of an image's");
     }
+}
 
-    fn assert_all(&self, label: &str, x: &Tensor, tensors: &[&Tensor]) {
-        for tensor in tensors {
-            let image = x.extent() / self.batch;
-            assert_eq!(padded(tensor.extent()), image, "{label}: one value for each of an image's");
-        }
-    }
-
-    fn assert_moments(&self, label: &str, moments: &Tensor) {
-        let shape = [self.batch, 4 + 4 * self.cut.chunks];
-        assert_eq!(moments.shape(), shape, "{label}: another forward's moments");
-    }
-
-    fn record(
-        &self,
-        plan: &mut Plan,
-        label: &str,
-        entry: &str,
-        activation: Option<&str>,
-        tensors: &[(&str, &Tensor)],
-    ) {
-        let kernel = plan.gpu().kernel(&SHADER, entry, &self.cut.constants(activation));
-        plan.record_flat(kernel, label, &self.params, tensors, self.groups);
-    }
+fn moments_shape(call: &Call) -> [usize; 2] {
+    [call.params.units, 4 + 4 * call.params.chunks].map(|size| size as usize)
 }

@@ -1,8 +1,9 @@
 //! How the normalizations share out their rows: see `shaders/shared/moments.wgsl`.
 
-use crate::gpu::{Gpu, Tensor};
+use bytemuck::{Pod, Zeroable};
 
 use super::activation;
+use crate::gpu::{Gpu, Plan, Shader, Tensor};
 
 /// What the ways back need to know of a forward step.
 #[derive(Clone, Copy)]
@@ -15,35 +16,59 @@ pub struct Normalized<'a> {
     pub moments: &'a Tensor,
 }
 
-/// What a workgroup takes of a matrix.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cut {
-    /// Invocations. As many as a CPU's vector has elements suit a software adapter: they are one
-    /// subgroup, and barriers cost little.
-    pub lanes: usize,
-    /// Quads of columns that they are, side by side.
-    pub across: usize,
-    /// Parts that the rows are cut into.
-    pub chunks: usize,
-    /// Rows in each but the last.
-    pub chunk_rows: usize,
+/// The shaders' own.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub(super) struct Params {
+    rows: u32,
+    columns: u32,
+    quads: u32,
+    /// Quads of columns that a workgroup's invocations are, side by side.
+    pub across: u32,
+    /// Parts that each unit's rows are cut into.
+    pub chunks: u32,
+    chunk_rows: u32,
+    /// What has its invocations to itself: some columns, or an image.
+    pub units: u32,
+    pad: u32,
 }
 
-impl Cut {
-    /// For `units` matrices of `rows` that `across` lanes (a power of two) or fewer are put across.
-    pub fn new(gpu: &Gpu, rows: usize, across: usize, units: usize) -> Self {
+/// The kernels of a layer, which are all cut alike.
+pub(super) struct Call {
+    pub params: Params,
+    /// Workgroups.
+    pub groups: usize,
+    /// Invocations of a workgroup. As many as a CPU's vector has elements suit a software adapter: they
+    /// are one subgroup, and barriers cost little.
+    lanes: usize,
+}
+
+impl Call {
+    /// For `units` of `rows` of x that `across` lanes (a power of two) or fewer are put across.
+    pub fn new(gpu: &Gpu, x: &Tensor, rows: usize, across: usize, units: usize) -> Self {
         let (lanes, groups) = if gpu.report().is_software() { (8, 32) } else { (256, 1024) };
         let across = across.min(lanes);
         let down = lanes / across;
         let chunks = (groups / units.max(1)).clamp(1, MOST_CHUNKS);
         let chunk_rows = rows.div_ceil(chunks).max(LEAST_ROUNDS * down).min(MOST_ROUNDS * down);
         let chunk_rows = chunk_rows.next_multiple_of(down);
-        Self { lanes, across, chunks: rows.div_ceil(chunk_rows), chunk_rows }
+        let chunks = rows.div_ceil(chunk_rows);
+        let sizes = [rows, x.columns(), x.stride() / 4, across, chunks, chunk_rows, units, 0];
+        let params = bytemuck::cast(sizes.map(|size| size as u32));
+        Self { params, groups: units * chunks, lanes }
     }
 
-    /// As the shaders want them.
-    pub fn constants(&self, name: Option<&str>) -> [(&'static str, u32); 2] {
-        [("INVOCATIONS", self.lanes as u32), activation::constant(name)]
+    pub fn record(
+        &self,
+        plan: &mut Plan,
+        label: &str,
+        (shader, entry): (&Shader, &str),
+        activation: Option<&str>,
+        tensors: &[(&str, &Tensor)],
+    ) {
+        let constants = [("INVOCATIONS", self.lanes as u32), activation::constant(activation)];
+        let kernel = plan.gpu().kernel(shader, entry, &constants);
+        plan.record_flat(kernel, label, &self.params, tensors, self.groups);
     }
 }
 

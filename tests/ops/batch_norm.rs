@@ -206,7 +206,8 @@ fn assert_cut(gpu: &Gpu, shape: [usize; 2], invocations: u32, across: usize, chu
         format!("{shape:?} by {invocations} invocations, {across} across, {chunk_rows} rows");
     let (case, [rows, columns]) = (case(shape, 0.0), shape);
     let (quads, chunks) = (columns.div_ceil(4), rows.div_ceil(chunk_rows));
-    let params = [rows, columns, quads, across, chunks, chunk_rows, 0, 0].map(|n| n as u32);
+    let units = quads.div_ceil(across);
+    let params = [rows, columns, quads, across, chunks, chunk_rows, units, 0].map(|n| n as u32);
     let matrix = |values: &Vec<f32>| check::roomy_input(gpu, &shape, values);
     let [x, dy, pre_of_x] = [&case.x, &case.dy, &case.pre].map(matrix);
     let [weight, bias] = [&case.weight, &case.bias].map(|p| check::roomy_input(gpu, &[columns], p));
@@ -215,7 +216,7 @@ fn assert_cut(gpu: &Gpu, shape: [usize; 2], invocations: u32, across: usize, chu
     let [pre, y, dx] = [(); 3].map(|()| Guarded::roomy(gpu, &shape));
     let [dweight, dbias] = [(); 2].map(|()| Guarded::roomy(gpu, &[columns]));
     let constants = [("INVOCATIONS", invocations), ("ACTIVATION", number(activation))];
-    let groups = quads.div_ceil(across) * chunks + 3;
+    let groups = units * chunks + 3;
     let everything = [
         ("x", &x),
         ("dy", &dy),

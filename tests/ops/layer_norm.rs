@@ -177,7 +177,7 @@ fn assert_cut(gpu: &Gpu, size: [usize; 4], invocations: u32, across: usize, chun
     let (case, [batch, height, width, columns]) = (case(size, 0.0), size);
     let rows = height * width;
     let (quads, chunks) = (columns.div_ceil(4), rows.div_ceil(chunk_rows));
-    let params = [batch, rows, columns, quads, across, chunks, chunk_rows, 0].map(|n| n as u32);
+    let params = [rows, columns, quads, across, chunks, chunk_rows, batch, 0].map(|n| n as u32);
     let matrix = |values: &Vec<f32>| check::roomy_input(gpu, &case.shape, values);
     let [x, dy, pre_of_x] = [&case.x, &case.dy, &case.pre].map(matrix);
     let parameters = parameters(size);
