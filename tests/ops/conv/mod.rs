@@ -1,5 +1,6 @@
 //! Convolutions and transposed ones: every form in every variant.
 
+mod golden;
 mod oracle;
 mod run;
 mod weights;
@@ -25,7 +26,7 @@ const FEW: [Arguments; 3] = [
     (1, [3, 5, 9], 2, [2, 3, 0, 2]),
 ];
 
-const MANY: [Arguments; 14] = [
+const MANY: [Arguments; 17] = [
     // a single pixel, and a kernel larger than the map
     (1, [1, 1, 1], 1, [1, 1, 0, 0]),
     (3, [3, 1, 1], 5, [3, 1, 1, 0]),
@@ -40,6 +41,10 @@ const MANY: [Arguments; 14] = [
     // a line and a column
     (3, [1, 1, 57], 33, [3, 1, 1, 0]),
     (1, [63, 29, 1], 1, [3, 2, 1, 0]),
+    // batches, channels and lines beyond a tile
+    (257, [3, 5, 3], 5, [3, 2, 1, 1]),
+    (2, [257, 3, 3], 63, [3, 1, 1, 0]),
+    (1, [1, 1, 1757], 5, [3, 2, 1, 0]),
     // as models have them
     (3, [1, 28, 28], 32, [3, 2, 1, 1]),
     (1, [32, 14, 14], 64, [3, 2, 1, 1]),

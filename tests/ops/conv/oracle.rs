@@ -1,9 +1,8 @@
 //! Convolutions from their definitions, and the gradients of their sum with given weights.
 
-use safetensors::SafeTensors;
 use vae_gpu::ops::Extent;
 
-use crate::{check, maps};
+use crate::check;
 
 /// A layer by PyTorch's arguments, and what it is given.
 #[derive(Clone, Copy, Debug)]
@@ -97,40 +96,6 @@ impl Layer {
             dbias.iter_mut().zip(dy).for_each(|(sum, dy)| *sum += dy);
         }
         [dweight, dbias]
-    }
-}
-
-/// See tests/golden/README.md.
-#[test]
-fn layers_and_gradients_are_those_of_pytorch() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/convolutions.safetensors");
-    let bytes = std::fs::read(path).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let cases = file.names().len() / 9;
-    assert_eq!(cases, 6);
-    for case in 0..cases {
-        let get = |name: &str| file.tensor(&format!("{case}.{name}")).unwrap();
-        let arguments: Vec<i64> = bytemuck::pod_collect_to_vec(get("arguments").data());
-        let numbers: Vec<_> = arguments.iter().map(|&n| n as usize).collect();
-        let &[transposed, batch, i, height, width, outputs, kernel, stride, padding, more] =
-            &numbers[..]
-        else {
-            panic!("{numbers:?}")
-        };
-        let (transposed, input) = (transposed == 1, [i, height, width]);
-        let output_padding = more;
-        let layer =
-            Layer { transposed, batch, input, outputs, kernel, stride, padding, output_padding };
-        let wide = |name: &str| -> Vec<f64> { bytemuck::pod_collect_to_vec(get(name).data()) };
-        let close = |what: &str, got: &[f64]| {
-            maps::assert_close(&format!("{what} of {layer:?}"), got, &wide(what));
-        };
-        let (x, weight, dy) = (wide("x"), wide("weight"), wide("dy"));
-        close("y", &layer.forward(&x, &weight, &wide("bias")));
-        close("dx", &layer.backward_input(&dy, &weight));
-        let [dweight, dbias] = layer.backward_weight(&dy, &x);
-        close("dweight", &dweight);
-        close("dbias", &dbias);
     }
 }
 

@@ -25,6 +25,11 @@ pub fn plan(gpu: &Gpu, form: &str, layers: &[Layer], words: Option<&str>) -> Pla
 }
 
 impl Layer {
+    /// The form of that entry point.
+    fn form(&self, entry: &str) -> String {
+        format!("{}.{entry}", if self.transposed { "conv_transpose" } else { "conv" })
+    }
+
     /// Of the smaller map and of the larger.
     pub fn channels(&self) -> [usize; 2] {
         let [inputs, outputs] = [self.input[0], self.outputs];
@@ -37,19 +42,22 @@ impl Layer {
         [small, self.kernel * self.kernel * padded(large)]
     }
 
-    /// Where element number `at` of the weight as PyTorch has it lies on the adapter.
-    pub fn weight_place(&self, at: usize) -> usize {
-        let taps = self.kernel * self.kernel;
-        let large = self.channels()[1];
-        let (row, channel, tap) = (at / taps / large, at / taps % large, at % taps);
-        (row * taps + tap) * padded(large) + channel
+    /// Rows of the weight's channels, which are padded, and channels in each: those of the larger map.
+    pub fn tap_rows(&self) -> [usize; 2] {
+        let [small, large] = self.channels();
+        [small * self.kernel * self.kernel, large]
+    }
+
+    /// A weight as PyTorch has it in the order of the adapter, row by row of [`Layer::tap_rows`].
+    pub fn laid_out<T: Copy>(&self, weight: &[T]) -> Vec<T> {
+        let (taps, [rows, large]) = (self.kernel * self.kernel, self.tap_rows());
+        let at = |row, channel| (row / taps * large + channel) * taps + row % taps;
+        (0..rows).flat_map(|row| (0..large).map(move |c| weight[at(row, c)])).collect()
     }
 
     fn weight(&self, gpu: &Gpu, values: &[f32]) -> Tensor {
-        let shape = self.weight_shape();
-        let mut padded = vec![0.0; shape[0] * shape[1]];
-        values.iter().enumerate().for_each(|(i, &value)| padded[self.weight_place(i)] = value);
-        check::input(gpu, &shape, &padded)
+        let rows = check::input(gpu, &self.tap_rows(), &self.laid_out(values));
+        rows.view_matrix(0, &self.weight_shape())
     }
 
     /// Random, so that sums are about as large as their terms.
@@ -60,65 +68,71 @@ impl Layer {
     }
 }
 
-pub fn forward(gpu: &Gpu, layer: &Layer, words: Option<&str>) {
-    let ([x_rows, y_rows], inputs) = (layer.rows(), layer.input[0]);
-    let x = check::random(1, x_rows * inputs, -1.0..1.0);
-    let (weight, bias) = (layer.random_weight(), check::random(3, layer.outputs, -1.0..1.0));
-    let tensors = [
-        check::input(gpu, &[x_rows, inputs], &x),
-        layer.weight(gpu, &weight),
-        check::input(gpu, &[layer.outputs], &bias),
-    ];
+/// `pre` and y by the kernel, from x, weight and bias.
+pub fn forward_of(
+    gpu: &Gpu,
+    layer: &Layer,
+    words: Option<&str>,
+    activation: Option<&'static str>,
+    [x, weight, bias]: [&[f32]; 3],
+) -> [Vec<f32>; 2] {
+    let [x_rows, y_rows] = layer.rows();
+    let x = check::input(gpu, &[x_rows, layer.input[0]], x);
+    let (weight, bias) = (layer.weight(gpu, weight), check::input(gpu, &[layer.outputs], bias));
     let [pre, y] = [(); 2].map(|()| Guarded::new(gpu, &[y_rows, layer.outputs]));
-    let forms = ["conv.forward", "conv_transpose.forward"];
-    let form = forms[usize::from(layer.transposed)];
-    let mut plan = plan(gpu, form, &[*layer], words);
+    let form = layer.form("forward");
+    let mut plan = plan(gpu, &form, &[*layer], words);
     let record = if layer.transposed { conv::transposed_forward } else { conv::forward };
-    let [on_x, on_weight, on_bias] = &tensors;
-    let (geometry, activation) = (layer.geometry().unwrap(), Some("silu"));
-    record(
-        &mut plan,
-        "test",
-        &geometry,
-        on_x,
-        on_weight,
-        on_bias,
-        activation,
-        &pre.tensor,
-        &y.tensor,
-    );
+    let (geometry, results) = (layer.geometry().unwrap(), [&pre.tensor, &y.tensor]);
+    let [to_pre, to_y] = results;
+    record(&mut plan, "test", &geometry, &x, &weight, &bias, activation, to_pre, to_y);
     assert!(plan.labels().all(|label| label == format!("test.{form}")));
     plan.run();
+    [pre.floats(gpu), y.floats(gpu)]
+}
+
+pub fn forward(gpu: &Gpu, layer: &Layer, words: Option<&str>) {
+    let x = check::random(1, layer.rows()[0] * layer.input[0], -1.0..1.0);
+    let (weight, bias) = (layer.random_weight(), check::random(3, layer.outputs, -1.0..1.0));
+    let [pre, y] = forward_of(gpu, layer, words, Some("silu"), [&x, &weight, &bias]);
     let [x, weight, bias] = [x, weight, bias].map(|values| check::wide(&values));
     let want = layer.forward(&x, &weight, &bias);
     let what = format!("{layer:?}, {words:?}");
-    check::assert_norm(&format!("pre of {what}"), &pre.floats(gpu), &want, PRODUCT);
+    check::assert_norm(&format!("pre of {what}"), &pre, &want, PRODUCT);
     let want: Vec<_> = want.into_iter().map(|pre| value("silu", pre)).collect();
-    check::assert_norm(&format!("y of {what}"), &y.floats(gpu), &want, ACTIVATED);
+    check::assert_norm(&format!("y of {what}"), &y, &want, ACTIVATED);
+}
+
+/// dx by the kernel, from dy, weight and `pre`.
+pub fn backward_input_of(
+    gpu: &Gpu,
+    layer: &Layer,
+    words: Option<&str>,
+    activation: Option<&'static str>,
+    [dy, weight, pre]: [&[f32]; 3],
+) -> Vec<f32> {
+    let ([x_rows, y_rows], inputs) = (layer.rows(), layer.input[0]);
+    let dy = check::input(gpu, &[y_rows, layer.outputs], dy);
+    let (weight, pre) = (layer.weight(gpu, weight), check::input(gpu, &[x_rows, inputs], pre));
+    let dx = Guarded::new(gpu, &[x_rows, inputs]);
+    let form = layer.form("backward_input");
+    let mut plan = plan(gpu, &form, &[*layer], words);
+    let record =
+        if layer.transposed { conv::transposed_backward_input } else { conv::backward_input };
+    let geometry = layer.geometry().unwrap();
+    record(&mut plan, "test", &geometry, &dy, &weight, activation, &pre, &dx.tensor);
+    assert!(plan.labels().all(|label| label == format!("test.{form}")));
+    plan.run();
+    dx.floats(gpu)
 }
 
 pub fn backward_input(gpu: &Gpu, layer: &Layer, words: Option<&str>) {
     let ([x_rows, y_rows], inputs) = (layer.rows(), layer.input[0]);
     let dy = check::random(1, y_rows * layer.outputs, -1.0..1.0);
     let (weight, pre) = (layer.random_weight(), check::random(3, x_rows * inputs, -4.0..4.0));
-    let tensors = [
-        check::input(gpu, &[y_rows, layer.outputs], &dy),
-        layer.weight(gpu, &weight),
-        check::input(gpu, &[x_rows, inputs], &pre),
-    ];
-    let dx = Guarded::new(gpu, &[x_rows, inputs]);
-    let forms = ["conv.backward_input", "conv_transpose.backward_input"];
-    let form = forms[usize::from(layer.transposed)];
-    let mut plan = plan(gpu, form, &[*layer], words);
-    let record =
-        if layer.transposed { conv::transposed_backward_input } else { conv::backward_input };
-    let [on_dy, on_weight, on_pre] = &tensors;
-    let (geometry, activation) = (layer.geometry().unwrap(), Some("silu"));
-    record(&mut plan, "test", &geometry, on_dy, on_weight, activation, on_pre, &dx.tensor);
-    assert!(plan.labels().all(|label| label == format!("test.{form}")));
-    plan.run();
+    let dx = backward_input_of(gpu, layer, words, Some("silu"), [&dy, &weight, &pre]);
     let [dy, weight, pre] = [dy, weight, pre].map(|values| check::wide(&values));
     let want = layer.backward_input(&dy, &weight);
     let want: Vec<_> = want.iter().zip(pre).map(|(dx, pre)| dx * slope("silu", pre)).collect();
-    check::assert_norm(&format!("dx of {layer:?}, {words:?}"), &dx.floats(gpu), &want, ACTIVATED);
+    check::assert_norm(&format!("dx of {layer:?}, {words:?}"), &dx, &want, ACTIVATED);
 }

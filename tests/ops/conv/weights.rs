@@ -1,92 +1,118 @@
-//! The gradients of weights and biases.
+//! The gradients of weights and biases, stored or put to use at once.
 
 use vae_gpu::gpu::{Gpu, Plan, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::conv::{self, WeightGradient};
-use vae_gpu::ops::optimizer::{self, Optimizer};
+use vae_gpu::ops::optimizer::Optimizer;
 
-use super::{Layer, assert_form, run};
-use crate::check::{self, MARGIN, POISON};
+use super::run::PRODUCT;
+use super::{FEW, Layer, MANY, assert_form, run};
+use crate::check::{self, POISON};
+use crate::matmul::arena::{Arena, Sides, one_sign};
+use crate::optimizer;
 
-/// Where a layer's weight and bias begin among the parameters, and the words of all with poison
-/// before, between and behind them.
-fn places(layers: &[Layer]) -> (Vec<[usize; 2]>, usize) {
-    let mut words = MARGIN;
-    let mut place = |len: usize| {
-        let at = words;
-        words += len.next_multiple_of(Tensor::ALIGNMENT) + MARGIN;
-        at
-    };
-    let all = layers.iter().map(|layer| {
-        let [rows, columns] = layer.weight_shape();
-        [place(rows * columns), place(layer.outputs)]
+/// Of dy and x of every layer, of the plan's own memory.
+fn sides(plan: &Plan, layers: &[Layer]) -> Sides {
+    let shapes = layers.iter().map(|layer| {
+        let [x_rows, y_rows] = layer.rows();
+        [[y_rows, layer.outputs], [x_rows, layer.input[0]]]
     });
-    (all.collect(), words)
+    Sides::new(plan, shapes)
 }
 
-pub fn run(gpu: &Gpu, layers: &[Layer], words: Option<&str>) {
-    let mut plan = run::plan(gpu, "conv.backward_weight", layers, words);
-    let (places, length) = places(layers);
-    let gradients = Tensor::new(gpu, "gradients", &[length], &vec![POISON; length]);
-    let mut margins = vec![plan.vector(MARGIN)];
-    let mut map = |rows, columns| {
-        let tensor = plan.matrix(&[rows, columns]);
-        margins.push(plan.vector(MARGIN));
-        tensor
-    };
-    let maps: Vec<[Tensor; 2]> = layers
-        .iter()
-        .map(|layer| {
-            let [x_rows, y_rows] = layer.rows();
-            [map(y_rows, layer.outputs), map(x_rows, layer.input[0])]
-        })
-        .collect();
-    let tasks = layers.iter().zip(&maps).zip(&places).map(|((layer, [dy, x]), at)| {
+/// A row for each tap of a weight's rows, since each is padded.
+fn arena(layers: &[Layer]) -> Arena {
+    Arena::new(layers.iter().map(|layer| (layer.tap_rows(), layer.outputs)))
+}
+
+fn tasks(
+    layers: &[Layer],
+    sides: &Sides,
+    arena: &Arena,
+    parameters: &Tensor,
+) -> Vec<WeightGradient> {
+    let task = |(i, (layer, [dy, x])): (usize, (&Layer, &[Tensor; 2]))| {
         let [small, large] = if layer.transposed { [x, dy] } else { [dy, x] };
+        let [weight, bias] = arena.layer(parameters, i);
         WeightGradient {
             geometry: layer.geometry().unwrap(),
             small: small.clone(),
             large: large.clone(),
             transposed: layer.transposed,
-            weight: gradients.view_matrix(at[0], &layer.weight_shape()),
-            bias: gradients.view(at[1], &[layer.outputs]),
+            weight: weight.view_matrix(0, &layer.weight_shape()),
+            bias,
         }
-    });
-    conv::backward_weight(&mut plan, "test", &tasks.collect::<Vec<_>>(), &gradients);
-    margins.iter().for_each(|margin| margin.write(gpu, &[POISON; MARGIN]));
-    let wants: Vec<_> = layers
-        .iter()
-        .zip(&maps)
-        .zip(1..)
-        .map(|((layer, maps), seed)| {
-            let [dy, x] = [0, 1].map(|i| {
-                let values = check::random(2 * seed + i as u64, maps[i].len(), -1.0..1.0);
-                maps[i].write(gpu, &values);
-                check::wide(&values)
-            });
-            layer.backward_weight(&dy, &x)
-        })
-        .collect();
+    };
+    layers.iter().zip(&sides.layers).enumerate().map(task).collect()
+}
+
+/// The gradients that dy and x of every layer make, as they lie on the adapter.
+fn gradients(layers: &[Layer], sides: &[[Vec<f32>; 2]]) -> Vec<Vec<f64>> {
+    let one = |(layer, [dy, x]): (&Layer, &[Vec<f32>; 2])| {
+        let [dweight, dbias] = layer.backward_weight(&check::wide(dy), &check::wide(x));
+        [layer.laid_out(&dweight), dbias]
+    };
+    layers.iter().zip(sides).flat_map(one).collect()
+}
+
+/// The kernels', by dy and x of every layer.
+pub fn stored(
+    gpu: &Gpu,
+    layers: &[Layer],
+    words: Option<&str>,
+    values: &[[Vec<f32>; 2]],
+) -> Vec<Vec<f32>> {
+    let mut plan = run::plan(gpu, "conv.backward_weight", layers, words);
+    let (sides, arena) = (sides(&plan, layers), arena(layers));
+    let stored = arena.upload(gpu, &vec![POISON; arena.len()]);
+    conv::backward_weight(&mut plan, "test", &tasks(layers, &sides, &arena, &stored), &stored);
+    sides.write(gpu, values);
     plan.run();
-    let mut got: Vec<u32> = gradients.read(gpu).unwrap();
-    for ((layer, at), [dweight, dbias]) in layers.iter().zip(places).zip(&wants) {
-        let what = format!("{layer:?}, {words:?}");
-        let mut take = |at: usize| f32::from_bits(std::mem::replace(&mut got[at], POISON));
-        let weight: Vec<_> =
-            (0..dweight.len()).map(|i| take(at[0] + layer.weight_place(i))).collect();
-        check::assert_norm(&format!("dweight of {what}"), &weight, dweight, run::PRODUCT);
-        let bias: Vec<_> = (0..dbias.len()).map(|i| take(at[1] + i)).collect();
-        check::assert_norm(&format!("dbias of {what}"), &bias, dbias, run::PRODUCT);
-        // What is left of them is padding.
-        let [rows, columns] = layer.weight_shape();
-        let ends = [rows * columns, layer.outputs.next_multiple_of(4)];
-        for (at, end) in at.into_iter().zip(ends) {
-            let padding = got[at..at + end].iter().filter(|&&word| word != POISON);
-            assert!({ padding }.all(|&word| word == 0), "padding of {what}");
-            got[at..at + end].fill(POISON);
-        }
+    arena.read(gpu, &stored)
+}
+
+pub fn run(gpu: &Gpu, layers: &[Layer], words: Option<&str>) {
+    let values = layers.iter().zip((1..).step_by(2)).map(|(layer, seed)| {
+        let [x_rows, y_rows] = layer.rows();
+        let dy = check::random(seed, y_rows * layer.outputs, -1.0..1.0);
+        [dy, check::random(seed + 1, x_rows * layer.input[0], -1.0..1.0)]
+    });
+    let values: Vec<_> = values.collect();
+    let got = stored(gpu, layers, words, &values);
+    for (i, (got, want)) in got.iter().zip(gradients(layers, &values)).enumerate() {
+        let what = format!("{} of {:?}, {words:?}", ["dweight", "dbias"][i % 2], layers[i / 2]);
+        check::assert_norm(&what, got, &want, PRODUCT);
     }
-    assert_eq!(got.iter().position(|&word| word != POISON), None, "written between {layers:?}");
+}
+
+/// Three steps, each from maps of its own, against convolutions and optimizers in f64.
+fn run_step(gpu: &Gpu, layers: &[Layer], optimizer: &Optimizer) {
+    let mut plan = Plan::new(gpu);
+    let (sides, arena) = (sides(&plan, layers), arena(layers));
+    // Small parameters, so that their own rounding does not hide that of the updates.
+    let initial = check::random(1, arena.len(), 1e-4..2e-4);
+    let filled = |values: &[f32]| arena.upload(gpu, bytemuck::cast_slice(values));
+    let parameter = filled(&initial);
+    let second = optimizer.rule.initial_second_moment() as f32;
+    let moments = [0.0, second].map(|moment| filled(&vec![moment; arena.len()]));
+    let state = State::tensor(gpu, "state");
+    let tasks = tasks(layers, &sides, &arena, &parameter);
+    let both = [&moments[0], &moments[1]];
+    conv::backward_weight_step(&mut plan, "test", &tasks, optimizer, &state, &parameter, both);
+
+    let mut oracle = optimizer::Oracle::new(*optimizer, &initial);
+    for step in 0..3 {
+        let values = sides.fill(gpu, step.into(), one_sign(step));
+        optimizer::write_state(gpu, &state, step);
+        plan.run();
+        oracle.step(step, &gradients(layers, &values).concat());
+        let got = arena.read(gpu, &parameter).concat();
+        let what = format!("{layers:?}, {optimizer:?}, step {step}");
+        optimizer::assert_updates(&what, &initial, &got, &oracle.parameter);
+    }
+    let [first, second] = moments.map(|moment| arena.read(gpu, &moment).concat());
+    check::assert_norm(&format!("{optimizer:?}, first"), &first, &oracle.first, PRODUCT);
+    check::assert_norm(&format!("{optimizer:?}, second"), &second, &oracle.second, PRODUCT);
 }
 
 #[test]
@@ -96,62 +122,19 @@ pub fn backward_weight() {
     }
 }
 
-/// Updating at once is updating from stored gradients, which [`backward_weight`] compares with the
-/// oracle.
+/// Of sizes of their own, convolutions and transposed ones.
+fn several(arguments: &[super::Arguments]) -> Vec<Layer> {
+    let layers = |transposed| arguments.iter().filter_map(move |a| super::layer(transposed, a));
+    layers(false).chain(layers(true)).collect()
+}
+
 #[test]
 pub fn backward_weight_step() {
     let Some(gpu) = check::gpu() else { return };
-    let layers = [false, true].map(|transposed| super::layer(transposed, &super::FEW[0]).unwrap());
-    let (places, length) = places(&layers);
-    let optimizer = Optimizer::default();
-    let initial = check::random(1, length, -1e-4..1e-4);
-    let [at_once, stored] = [true, false].map(|at_once| {
-        let mut plan = Plan::new(gpu);
-        let zeros = || Tensor::zeros(gpu, "zeros", &[length]);
-        let (parameter, gradient, moments) = (zeros(), zeros(), [zeros(), zeros()]);
-        // Where no parameter is, nothing changes either way.
-        let places = layers.iter().zip(&places);
-        let layers = places.map(|(layer, at)| {
-            let [x_rows, y_rows] = layer.rows();
-            let x = plan.matrix(&[x_rows, layer.input[0]]);
-            let dy = plan.matrix(&[y_rows, layer.outputs]);
-            let [small, large] = if layer.transposed { [x, dy] } else { [dy, x] };
-            WeightGradient {
-                geometry: layer.geometry().unwrap(),
-                small,
-                large,
-                transposed: layer.transposed,
-                weight: parameter.view_matrix(at[0], &layer.weight_shape()),
-                bias: parameter.view(at[1], &[layer.outputs]),
-            }
-        });
-        let layers: Vec<_> = layers.collect();
-        let (state, both) = (State::tensor(gpu, "state"), [&moments[0], &moments[1]]);
-        let p = &mut plan;
-        if at_once {
-            conv::backward_weight_step(p, "test", &layers, &optimizer, &state, &parameter, both);
-        } else {
-            conv::backward_weight(p, "test", &layers, &gradient);
-            optimizer::step(p, "test", &optimizer, &state, &gradient, None, &parameter, both);
-        }
-        parameter.write(gpu, &initial);
-        for step in 0..3 {
-            for (layer, seed) in layers.iter().zip(10 * u64::from(step)..) {
-                for map in [&layer.small, &layer.large] {
-                    map.write(gpu, &check::random(seed, map.len(), -1.0..1.0));
-                }
-            }
-            State { step, ..State::default() }.write(gpu, &state);
-            plan.run();
-        }
-        let [first, second] = moments;
-        [parameter, first, second].map(|tensor| tensor.read::<f32>(gpu).unwrap())
-    });
-    let moved = |(a, b): (&f32, &f32)| (a - b).abs() > 1e-3;
-    assert!(stored[0].iter().zip(&initial).filter(|&p| moved(p)).count() > 1000, "nothing moved");
-    for (at_once, stored) in at_once.iter().zip(&stored) {
-        check::assert_norm("at once and from stored", at_once, &check::wide(stored), 1e-6);
+    for rule in optimizer::rules(0.5) {
+        run_step(gpu, &several(&FEW), &optimizer::constant(rule));
     }
+    run_step(gpu, &more_than_a_dispatch(), &Optimizer::default());
 }
 
 /// Some software adapters leave a loop after 65,535 rounds.
@@ -162,12 +145,15 @@ fn depths_that_are_too_long_for_a_loop_are_cut() {
     run(gpu, &[super::layer(false, &arguments).unwrap()], Some("registers 1 1x1"));
 }
 
-/// Of depths and sizes of their own, and more than are added up in a dispatch.
+/// Layers with more sums than are added up in a dispatch.
+fn more_than_a_dispatch() -> Vec<Layer> {
+    let layers = several(&MANY);
+    assert!(2 * layers.len() > 32);
+    layers
+}
+
 #[test]
 fn several_layers_at_once() {
     let Some(gpu) = check::gpu() else { return };
-    let layers = |transposed| super::MANY.iter().filter_map(move |a| super::layer(transposed, a));
-    let layers: Vec<_> = layers(false).chain(layers(true)).collect();
-    assert!(2 * layers.len() > 32);
-    run(gpu, &layers, None);
+    run(gpu, &more_than_a_dispatch(), None);
 }

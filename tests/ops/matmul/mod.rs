@@ -1,6 +1,7 @@
 //! The matrix products: every form in every variant.
 
 mod activations;
+pub mod arena;
 mod forms;
 mod naive;
 pub mod oracle;

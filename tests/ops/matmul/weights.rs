@@ -1,15 +1,14 @@
 //! The gradients of weights and biases, stored or put to use at once.
 
-use std::ops::Range;
-
-use vae_gpu::gpu::{Gpu, Plan, Tensor, padded};
+use vae_gpu::gpu::{Gpu, Plan, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::matmul::{self, Product, Variant, WeightGradient};
 use vae_gpu::ops::optimizer::{self as op, Optimizer};
 
+use super::arena::{Arena, Sides, one_sign};
 use super::forms::PRODUCT;
 use super::{SIZES, oracle, run};
-use crate::check::{self, MARGIN, POISON};
+use crate::check::{self, POISON};
 use crate::optimizer;
 
 /// A batch, and layers by their inputs and outputs.
@@ -36,140 +35,43 @@ fn several() -> [Net; 4] {
     ]
 }
 
-/// How layers' parameters lie in a buffer, with poison before, between and behind them.
-struct Arena {
-    /// Of weights and biases by turns: offset, rows and columns.
-    parts: Vec<[usize; 3]>,
-    words: usize,
+/// The gradients that dy and x of every layer make, part by part.
+fn gradients(net: &Net, sides: &[[Vec<f32>; 2]]) -> Vec<Vec<f64>> {
+    let one = |(sizes, [dy, x]): (&[usize; 2], &[Vec<f32>; 2])| {
+        oracle::backward_weight(&check::wide(dy), &check::wide(x), *sizes)
+    };
+    net.layers.iter().zip(sides).flat_map(one).collect()
 }
 
-impl Arena {
-    fn new(layers: &[[usize; 2]]) -> Self {
-        let mut words = MARGIN;
-        let mut place = |[rows, columns]: [usize; 2]| {
-            let offset = words;
-            words += (rows * padded(columns)).next_multiple_of(Tensor::ALIGNMENT) + MARGIN;
-            [offset, rows, columns]
-        };
-        // A bias is a matrix of one row.
-        let shapes = layers.iter().flat_map(|&[inputs, outputs]| [[outputs, inputs], [1, outputs]]);
-        let parts = shapes.map(&mut place).collect();
-        Self { parts, words }
+impl Net {
+    /// Of dy and x, of the plan's own memory.
+    fn sides(&self, plan: &Plan) -> Sides {
+        let of = |&[inputs, outputs]: &[usize; 2]| [outputs, inputs].map(|n| [self.batch, n]);
+        Sides::new(plan, self.layers.iter().map(of))
     }
 
-    /// Where the rows of a part begin.
-    fn rows([offset, rows, columns]: [usize; 3]) -> impl Iterator<Item = usize> {
-        (0..rows).map(move |row| offset + row * padded(columns))
-    }
-
-    /// The values of all parts, one after the other.
-    fn upload(&self, gpu: &Gpu, values: &[u32]) -> Tensor {
-        let mut words = vec![POISON; self.words];
-        let mut values = values.iter();
-        for &part in &self.parts {
-            for at in Self::rows(part) {
-                words[at..at + padded(part[2])].fill(0);
-                words[at..at + part[2]].fill_with(|| *values.next().unwrap());
-            }
-        }
-        assert_eq!(values.len(), 0);
-        Tensor::new(gpu, "arena", &[self.words], &words)
-    }
-
-    fn len(&self) -> usize {
-        self.parts.iter().map(|[_, rows, columns]| rows * columns).sum()
-    }
-
-    /// The values of each part; panics if the poison around them has changed, or padding is not
-    /// zero.
-    fn read(&self, gpu: &Gpu, tensor: &Tensor) -> Vec<Vec<f32>> {
-        let mut words: Vec<u32> = tensor.read(gpu).unwrap();
-        let mut all = Vec::new();
-        for &part in &self.parts {
-            let mut values = Vec::new();
-            for at in Self::rows(part) {
-                let row = &mut words[at..at + padded(part[2])];
-                values.extend(row[..part[2]].iter().map(|&word| f32::from_bits(word)));
-                assert!(row[part[2]..].iter().all(|&word| word == 0), "padding of {part:?}");
-                row.fill(POISON);
-            }
-            all.push(values);
-        }
-        assert_eq!(words.iter().position(|&word| word != POISON), None, "written between parts");
-        all
-    }
-
-    fn layer(&self, tensor: &Tensor, i: usize) -> [Tensor; 2] {
-        let [weight, bias] = [self.parts[2 * i], self.parts[2 * i + 1]];
-        [tensor.view_matrix(weight[0], &weight[1..]), tensor.view(bias[0], &[bias[2]])]
+    fn arena(&self) -> Arena {
+        Arena::new(self.layers.iter().map(|&[inputs, outputs]| ([outputs, inputs], outputs)))
     }
 }
 
-/// A plan's dy and x of every layer, with poison around them.
-struct Sides {
-    layers: Vec<[Tensor; 2]>,
-    margins: Vec<Tensor>,
-}
-
-impl Sides {
-    fn new(plan: &Plan, net: &Net) -> Self {
-        let mut margins = vec![plan.vector(MARGIN)];
-        let mut side = |columns| {
-            let tensor = plan.matrix(&[net.batch, columns]);
-            margins.push(plan.vector(MARGIN));
-            tensor
-        };
-        let layers =
-            net.layers.iter().map(|&[inputs, outputs]| [side(outputs), side(inputs)]).collect();
-        Self { layers, margins }
-    }
-
-    fn gradients(&self, arena: &Arena, parameters: &Tensor) -> Vec<WeightGradient> {
-        let gradient = |(i, [dy, x]): (usize, &[Tensor; 2])| {
-            let [weight, bias] = arena.layer(parameters, i);
-            WeightGradient { dy: dy.clone(), x: x.clone(), weight, bias }
-        };
-        self.layers.iter().enumerate().map(gradient).collect()
-    }
-
-    /// Writes random values, once the plan is recorded: dy from `range`. Returns the gradients that
-    /// they make, part by part.
-    fn fill(&self, gpu: &Gpu, seed: u64, range: Range<f32>) -> Vec<Vec<f64>> {
-        let poison = |margin: &Tensor| margin.write(gpu, &[POISON; MARGIN]);
-        self.margins.iter().for_each(poison);
-        let mut all = Vec::new();
-        for (i, layer) in self.layers.iter().enumerate() {
-            let seed = 1000 * seed + 2 * i as u64;
-            let draws = [(seed, range.clone()), (seed + 1, 0.2..1.0)];
-            let [dy, x] = std::array::from_fn(|side| {
-                let (seed, range) = draws[side].clone();
-                let values = check::random(seed, layer[side].len(), range);
-                layer[side].write(gpu, &values);
-                check::wide(&values)
-            });
-            let sizes = [layer[1].columns(), layer[0].columns()];
-            all.extend(oracle::backward_weight(&dy, &x, sizes));
-        }
-        all
-    }
-}
-
-/// For dy of a step of Adam, which divides gradients by their size: those that cancel to nearly
-/// nothing would have updates of any size and sign.
-fn one_sign(step: u32) -> Range<f32> {
-    if step.is_multiple_of(2) { 0.2..1.0 } else { -1.0..-0.2 }
+fn tasks(arena: &Arena, sides: &Sides, parameters: &Tensor) -> Vec<WeightGradient> {
+    let task = |(i, [dy, x]): (usize, &[Tensor; 2])| {
+        let [weight, bias] = arena.layer(parameters, i);
+        WeightGradient { dy: dy.clone(), x: x.clone(), weight, bias }
+    };
+    sides.layers.iter().enumerate().map(task).collect()
 }
 
 fn run_stored(gpu: &Gpu, net: &Net, variant: Option<Variant>) {
     let mut plan = run::plan(gpu, Product::BackwardWeight, &net.layers, variant);
-    let sides = Sides::new(&plan, net);
-    let arena = Arena::new(&net.layers);
-    let gradients = arena.upload(gpu, &vec![POISON; arena.len()]);
-    matmul::backward_weight(&mut plan, "test", &sides.gradients(&arena, &gradients), &gradients);
+    let (sides, arena) = (net.sides(&plan), net.arena());
+    let stored = arena.upload(gpu, &vec![POISON; arena.len()]);
+    matmul::backward_weight(&mut plan, "test", &tasks(&arena, &sides, &stored), &stored);
     assert_eq!(plan.labels().count(), net.layers.len().div_ceil(16), "sixteen layers a dispatch");
-    let want = sides.fill(gpu, 1, -1.0..1.0);
+    let want = gradients(net, &sides.fill(gpu, 1, -1.0..1.0));
     plan.run();
-    for (i, (got, want)) in arena.read(gpu, &gradients).iter().zip(&want).enumerate() {
+    for (i, (got, want)) in arena.read(gpu, &stored).iter().zip(&want).enumerate() {
         let what = ["weight", "bias"][i % 2];
         let what = format!("{what} of {:?}, {} rows, {variant:?}", net.layers[i / 2], net.batch);
         check::assert_norm(&what, got, want, PRODUCT);
@@ -179,8 +81,7 @@ fn run_stored(gpu: &Gpu, net: &Net, variant: Option<Variant>) {
 /// Three steps, each from a batch of its own, against products and optimizers in f64.
 fn run_step(gpu: &Gpu, net: &Net, variant: Option<Variant>, rule: &Optimizer) {
     let mut plan = run::plan(gpu, Product::BackwardWeight, &net.layers, variant);
-    let sides = Sides::new(&plan, net);
-    let arena = Arena::new(&net.layers);
+    let (sides, arena) = (net.sides(&plan), net.arena());
     // Small parameters, so that their own rounding does not hide that of the updates.
     let initial = check::random(1, arena.len(), 1e-4..2e-4);
     let bits: Vec<_> = initial.iter().map(|v| v.to_bits()).collect();
@@ -189,7 +90,7 @@ fn run_step(gpu: &Gpu, net: &Net, variant: Option<Variant>, rule: &Optimizer) {
     let moments =
         [0.0, initial_second].map(|m: f32| arena.upload(gpu, &vec![m.to_bits(); arena.len()]));
     let state = State::tensor(gpu, "state");
-    let layers = sides.gradients(&arena, &parameter);
+    let layers = tasks(&arena, &sides, &parameter);
     let [first, second] = &moments;
     let both = [first, second];
     matmul::backward_weight_step(&mut plan, "test", &layers, rule, &state, &parameter, both);
@@ -197,7 +98,7 @@ fn run_step(gpu: &Gpu, net: &Net, variant: Option<Variant>, rule: &Optimizer) {
     let what = format!("{:?}, {} rows, {variant:?}, {rule:?}", net.layers, net.batch);
     let mut oracle = optimizer::Oracle::new(*rule, &initial);
     for step in 0..3 {
-        let gradients = sides.fill(gpu, step.into(), one_sign(step)).concat();
+        let gradients = gradients(net, &sides.fill(gpu, step.into(), one_sign(step))).concat();
         optimizer::write_state(gpu, &state, step);
         plan.run();
         oracle.step(step, &gradients);
@@ -258,8 +159,7 @@ fn both_ways_of_updating_agree() {
     let bits: Vec<_> = initial.iter().map(|v| v.to_bits()).collect();
     let [at_once, stored] = [true, false].map(|at_once| {
         let mut plan = Plan::new(gpu);
-        let sides = Sides::new(&plan, &net);
-        let arena = Arena::new(&net.layers);
+        let (sides, arena) = (net.sides(&plan), net.arena());
         // The optimizer as a dispatch of its own takes the whole buffer: zero, not poison, between parts.
         let clean = |values: &[u32]| {
             let tensor = arena.upload(gpu, values);
@@ -272,7 +172,7 @@ fn both_ways_of_updating_agree() {
         let [parameter, first, second, gradient] =
             [&bits, &zeros, &zeros, &zeros].map(|values| clean(values));
         let state = State::tensor(gpu, "state");
-        let layers = sides.gradients(&arena, &parameter);
+        let layers = tasks(&arena, &sides, &parameter);
         let (adam, moments) = (Optimizer::default(), [&first, &second]);
         if at_once {
             let p = &parameter;
