@@ -22,29 +22,32 @@ const LAYERS: [[usize; 6]; 4] =
 /// A layer of [`LAYERS`].
 struct Layer {
     geometry: Geometry,
+    /// Channels of the smaller map.
     small: usize,
+    /// And of the larger.
     large: usize,
 }
 
 impl Layer {
-    fn new([small, large, side, kernel, stride, padding]: [usize; 6]) -> Self {
+    fn new([small, large, side, kernel, stride, padding]: [usize; 6], transposed: bool) -> Self {
         let extent = Extent { height: side, width: side };
         let geometry = Geometry::convolution(extent, kernel, stride, padding);
-        Self { geometry: geometry.expect("a kernel that fits"), small, large }
+        let geometry = Geometry { transposed, ..geometry.expect("a kernel that fits") };
+        Self { geometry, small, large }
     }
 
-    fn problem(&self, transposed: bool) -> Problem {
+    fn problem(&self) -> Problem {
         let &Self { geometry, small, large } = self;
-        let [inputs, outputs] = if transposed { [small, large] } else { [large, small] };
-        Problem::Conv { geometry, inputs, outputs, transposed }
+        let [inputs, outputs] = if geometry.transposed { [small, large] } else { [large, small] };
+        Problem::Conv { geometry, inputs, outputs }
     }
 
     /// As in `32x14-64x7 k3s2`.
-    fn shape(&self, transposed: bool) -> String {
-        let Self { geometry: Geometry { kernel, stride, small, large, .. }, .. } = self;
+    fn shape(&self) -> String {
+        let Self { geometry: Geometry { kernel, stride, small, large, transposed, .. }, .. } = self;
         let small = format!("{}x{}", self.small, small.height);
         let large = format!("{}x{}", self.large, large.height);
-        let [from, to] = if transposed { [small, large] } else { [large, small] };
+        let [from, to] = if *transposed { [small, large] } else { [large, small] };
         format!("{from}-{to} k{kernel}s{stride}")
     }
 
@@ -72,22 +75,23 @@ pub(super) fn rows(suite: &mut Suite, operation: &str) -> Result<()> {
     let product = matmul::PRODUCTS.into_iter().find(|p| p.name() == product).expect("a product");
     let transposed = op == "conv_transpose";
     let gathers = (product == Product::Forward) != transposed;
-    for layer in LAYERS.map(Layer::new) {
+    for layer in LAYERS.map(|sizes| Layer::new(sizes, transposed)) {
         let (like, sizes) = layer.dense(gathers, product);
         for kernel in [Some(None), None] {
             dense::problem(suite, operation, like, sizes, kernel, 0.0)?;
         }
-        let problem = layer.problem(transposed);
+        let problem = layer.problem();
         // Of a first layer nobody tunes the product that leads back to the input.
         let problems = [Problem::dense(1, 1), problem];
         let choices =
             matmul::tune(&gpu, Tune::Quick, BATCH, &problems, Some("relu"), |_, _, _| ())?;
         let variant = problem.variant(&gpu, &choices, product, BATCH);
         let (plan, tensors) = matmul::record(&gpu, &problem, product, BATCH, None, variant);
-        let [small, large, weight] = &tensors[..3] else { unreachable!() };
+        let [x, y, weight] = &tensors[..3] else { unreachable!() };
+        let [small, large] = layer.geometry.small_and_large([x, y]);
         let bytes = [small, large, weight].map(|tensor| 4.0 * tensor.len() as f64).iter().sum();
         let row = Row::new(operation, &[], &variant.to_string(), problem.flop(BATCH), bytes);
-        let row = Row { shape: layer.shape(transposed), ..row };
+        let row = Row { shape: layer.shape(), ..row };
         let check = || layer.is_right(&gpu, gathers, product, [small, large, weight]);
         suite.measure(row, &plan, check)?;
     }
@@ -106,7 +110,8 @@ impl Layer {
         let [on_small, on_large, on_weight] = tensors;
         let [small, large, weight]: [Vec<f32>; 3] =
             [on_small.read(gpu)?, on_large.read(gpu)?, on_weight.read(gpu)?];
-        let &Self { geometry: Geometry { kernel, stride, padding, small: s, large: l }, .. } = self;
+        let &Self { geometry, .. } = self;
+        let Geometry { kernel, stride, padding, small: s, large: l, .. } = geometry;
         let row_of_weight = weight.len() / self.small / (kernel * kernel);
         let small_at = |b: usize, y: usize, x: usize, c: usize| {
             ((b * s.height + y) * s.width + x) * self.small + c

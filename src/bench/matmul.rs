@@ -6,6 +6,7 @@ use super::{Row, Suite, random};
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::model::{Network, Preset};
+use crate::ops::activation::Origin;
 use crate::ops::matmul::{
     self, PRODUCTS, Problem, Product, Transposed, Tune, Variant, WeightGradient,
 };
@@ -170,8 +171,8 @@ impl Operands {
                 matmul::forward(plan, "bench", x, weight, bias, None, &pre, y);
             }
             Product::BackwardInput => {
-                let pre = plan.matrix(x.shape());
-                matmul::backward_input(plan, "bench", y, weight, None, &pre, x);
+                let origin = Origin { name: None, pre: plan.matrix(x.shape()) };
+                matmul::backward_input(plan, "bench", y, weight, &origin, x);
             }
             Product::BackwardWeight => {
                 let (dy, x, weight, bias) = (y.clone(), x.clone(), weight.clone(), bias.clone());

@@ -78,7 +78,7 @@ impl Layer for Linear {
         });
         let origin = x.origin.as_ref()?;
         let dx = Shape::Features(self.inputs).tensor(pass.plan, pass.batch);
-        matmul::backward_input(pass.plan, label, dy, &weight, origin.name, &origin.pre, &dx);
+        matmul::backward_input(pass.plan, label, dy, &weight, origin, &dx);
         Some(dx)
     }
 }

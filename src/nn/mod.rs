@@ -3,8 +3,7 @@
 mod activation;
 mod batch_norm;
 mod chain;
-mod conv2d;
-mod conv_transpose2d;
+mod conv;
 mod dropout;
 mod flatten;
 mod layer_norm;
@@ -28,7 +27,7 @@ pub use spec::{LayerSpec, Setting};
 use crate::gpu::{Plan, Tensor};
 use crate::ops::activation::{self as activations, Origin};
 use crate::ops::matmul::{Problem, WeightGradient};
-use crate::ops::{Extent, conv};
+use crate::ops::{self, Extent};
 
 /// A layer as configurations name it.
 struct LayerKind {
@@ -50,8 +49,8 @@ const TRANSPOSED: &[&str] = &["kernel", "stride", "padding", "output_padding"];
 #[rustfmt::skip]
 const LAYERS: &[LayerKind] = &[
     LayerKind { name: "linear", sized: true, options: &[], build: linear::build },
-    LayerKind { name: "conv2d", sized: true, options: CONVOLUTION, build: conv2d::build },
-    LayerKind { name: "conv_transpose2d", sized: true, options: TRANSPOSED, build: conv_transpose2d::build },
+    LayerKind { name: "conv2d", sized: true, options: CONVOLUTION, build: conv::conv2d },
+    LayerKind { name: "conv_transpose2d", sized: true, options: TRANSPOSED, build: conv::conv_transpose2d },
     LayerKind { name: "max_pool2d", sized: true, options: WINDOW, build: pool::max },
     LayerKind { name: "avg_pool2d", sized: true, options: WINDOW, build: pool::avg },
     LayerKind { name: "upsample", sized: true, options: &[], build: upsample::build },
@@ -144,7 +143,7 @@ pub struct Backward<'a> {
     /// What the other parameters' gradients are to be computed from, of all layers at once.
     pub weights: Vec<WeightGradient>,
     /// Likewise, of the layers that convolve.
-    pub convolutions: Vec<conv::WeightGradient>,
+    pub convolutions: Vec<ops::conv::WeightGradient>,
 }
 
 /// A differentiable step of a chain. Both passes record dispatches; nothing runs until the plan is

@@ -1,11 +1,11 @@
-//! Which pixels a convolution joins, as the shaders are told.
+//! Which pixels a convolution joins, and as the shaders are told.
 
 use bytemuck::{Pod, Zeroable};
 
 use crate::gpu::Tensor;
 use crate::ops::Extent;
 
-/// Which pixels of two maps a convolution joins.
+/// Which pixels of two maps a convolution joins, or a transposed one, and which of them goes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// Taps down, and across.
@@ -18,6 +18,8 @@ pub struct Geometry {
     pub large: Extent,
     /// The output of a convolution, the input of a transposed one.
     pub small: Extent,
+    /// Whether it is a transposed one.
+    pub transposed: bool,
 }
 
 impl Geometry {
@@ -30,7 +32,7 @@ impl Geometry {
     ) -> Option<Self> {
         let side = |side: usize| Some((side + 2 * padding).checked_sub(kernel)? / stride + 1);
         let small = Extent { height: side(large.height)?, width: side(large.width)? };
-        Some(Self { kernel, stride, padding, large, small })
+        Some(Self { kernel, stride, padding, large, small, transposed: false })
     }
 
     /// Of a transposed convolution of a map of size `small`; `None` if it has no output, or if a
@@ -48,20 +50,28 @@ impl Geometry {
             (side > 0).then_some(side)
         };
         let large = Extent { height: side(small.height)?, width: side(small.width)? };
-        Self::convolution(large, kernel, stride, padding).filter(|geometry| geometry.small == small)
+        let geometry = Self::convolution(large, kernel, stride, padding)?;
+        (geometry.small == small).then_some(Self { transposed: true, ..geometry })
+    }
+
+    /// What belongs to the smaller map and to the larger, of what belongs to input and output.
+    pub fn small_and_large<T>(&self, [input, output]: [T; 2]) -> [T; 2] {
+        if self.transposed { [input, output] } else { [output, input] }
+    }
+
+    /// Size of the map that goes in.
+    pub fn input(&self) -> Extent {
+        if self.transposed { self.small } else { self.large }
+    }
+
+    /// Size of the map that comes out.
+    pub fn output(&self) -> Extent {
+        if self.transposed { self.large } else { self.small }
     }
 
     /// The weight's shape for maps of as many channels.
     pub fn weight_shape(&self, small_channels: usize, large_channels: usize) -> [usize; 2] {
         [small_channels, self.kernel * self.kernel * crate::gpu::padded(large_channels)]
-    }
-
-    /// The problem's name in [`crate::gpu::Choices`], whatever the batch.
-    pub fn problem(&self, form: &str, small_channels: usize, large_channels: usize) -> String {
-        let Self { kernel, stride, padding, large, small } = self;
-        let size = |e: &Extent, channels| format!("{channels}x{}x{}", e.height, e.width);
-        let (small, large) = (size(small, small_channels), size(large, large_channels));
-        format!("{form} {large} over {small} k{kernel} s{stride} p{padding}")
     }
 
     /// Whether the shaders can divide by what it takes, the larger map having so many channels: see

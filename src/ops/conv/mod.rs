@@ -10,21 +10,25 @@
 
 mod geometry;
 
+use std::sync::Arc;
+
 use bytemuck::{Pod, Zeroable};
 
 pub use geometry::Geometry;
 use geometry::{Patches, Phase};
 
-use super::matmul::{chosen, kernel};
+use super::activation::{self, Origin};
+use super::column_sums;
+use super::matmul::{Problem, Product, Variant, kernel};
 use super::optimizer::Optimizer;
 use super::sums::{self, Sum};
-use super::{activation, column_sums};
-use crate::gpu::{Plan, Tensor};
+use crate::gpu::{Kernel, Plan, Tensor};
 
 /// Phases in a dispatch.
 const PHASES: usize = 16;
 
-/// y = activation(convolution of x by weight + bias), and `pre`, like y, before the activation.
+/// y = activation(convolution of x by weight, or the transposed one, + bias), and `pre`, like y, before
+/// the activation.
 #[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
 pub fn forward(
     plan: &mut Plan,
@@ -38,59 +42,23 @@ pub fn forward(
     y: &Tensor,
 ) {
     let tensors = [("left", x), ("right", weight), ("bias", bias), ("pre", pre), ("result", y)];
-    gather(plan, label, "conv.forward", geometry, activation, &tensors);
+    let record = if geometry.transposed { scatter } else { gather };
+    record(plan, label, geometry, Product::Forward, activation, &tensors);
 }
 
-/// dx = dy taken back through the convolution, times the slope of the activation at `pre`, which is
-/// like x.
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
+/// dx = dy taken back through the convolution, times the slope of the activation that x came out of.
 pub fn backward_input(
     plan: &mut Plan,
     label: &str,
     geometry: &Geometry,
     dy: &Tensor,
     weight: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
+    origin: &Origin,
     dx: &Tensor,
 ) {
-    let tensors = [("left", dy), ("right", weight), ("pre", pre), ("result", dx)];
-    scatter(plan, label, "conv.backward_input", geometry, activation, &tensors);
-}
-
-/// y = activation(transposed convolution of x by weight + bias), and `pre`, like y, before the
-/// activation.
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
-pub fn transposed_forward(
-    plan: &mut Plan,
-    label: &str,
-    geometry: &Geometry,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
-    y: &Tensor,
-) {
-    let tensors = [("left", x), ("right", weight), ("bias", bias), ("pre", pre), ("result", y)];
-    scatter(plan, label, "conv_transpose.forward", geometry, activation, &tensors);
-}
-
-/// dx = dy taken back through the transposed convolution, times the slope of the activation at
-/// `pre`, which is like x.
-#[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
-pub fn transposed_backward_input(
-    plan: &mut Plan,
-    label: &str,
-    geometry: &Geometry,
-    dy: &Tensor,
-    weight: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
-    dx: &Tensor,
-) {
-    let tensors = [("left", dy), ("right", weight), ("pre", pre), ("result", dx)];
-    gather(plan, label, "conv_transpose.backward_input", geometry, activation, &tensors);
+    let tensors = [("left", dy), ("right", weight), ("pre", &origin.pre), ("result", dx)];
+    let record = if geometry.transposed { gather } else { scatter };
+    record(plan, label, geometry, Product::BackwardInput, origin.name, &tensors);
 }
 
 type Tensors<'a> = [(&'a str, &'a Tensor)];
@@ -103,12 +71,29 @@ fn sides<'a>(label: &str, tensors: &Tensors<'a>) -> [&'a Tensor; 3] {
     [find("left"), find("right"), result]
 }
 
+/// How to multiply a batch, from the columns of the map that is read and of the one that is written.
+fn compiled(
+    plan: &Plan,
+    geometry: &Geometry,
+    product: Product,
+    batch: usize,
+    [left, result]: [&Tensor; 2],
+    activation: Option<&str>,
+) -> (Variant, Arc<Kernel>) {
+    let [from, to] = [left.columns(), result.columns()];
+    let [inputs, outputs] = if product == Product::Forward { [from, to] } else { [to, from] };
+    let problem = Problem::Conv { geometry: *geometry, inputs, outputs };
+    let variant = problem.variant(plan.gpu(), plan.choices(), product, batch);
+    let constants = [activation::constant(activation)];
+    (variant, kernel(plan.gpu(), &problem.form(product), variant, &constants))
+}
+
 /// From the larger map to the smaller.
 fn gather(
     plan: &mut Plan,
     label: &str,
-    form: &str,
     geometry: &Geometry,
+    product: Product,
     activation: Option<&str>,
     tensors: &Tensors,
 ) {
@@ -119,14 +104,12 @@ fn gather(
         patches: Patches,
     }
     let [left, weight, result] = sides(label, tensors);
-    geometry.batch(label, result, left, weight);
+    let batch = geometry.batch(label, result, left, weight);
+    let (variant, kernel) = compiled(plan, geometry, product, batch, [left, result], activation);
     let [height, width] = [result.rows(), result.columns()];
-    let problem = geometry.problem(form, width, left.columns());
-    let variant = chosen(plan.gpu(), plan.choices(), &problem, [height, width]);
     let rows = [weight.stride() / 4, result.stride() / 4];
     let sizes = [height, width, weight.columns(), rows[0], rows[1], 0, 0, 0].map(|n| n as u32);
     let params = Params { sizes, patches: geometry.patches(left) };
-    let kernel = kernel(plan.gpu(), form, variant, &[activation::constant(activation)]);
     plan.record_flat(kernel, label, &params, tensors, variant.groups(height, width));
 }
 
@@ -134,8 +117,8 @@ fn gather(
 fn scatter(
     plan: &mut Plan,
     label: &str,
-    form: &str,
     geometry: &Geometry,
+    product: Product,
     activation: Option<&str>,
     tensors: &Tensors,
 ) {
@@ -149,9 +132,7 @@ fn scatter(
     let batch = geometry.batch(label, left, result, weight);
     let Geometry { kernel: taps, stride, large, .. } = *geometry;
     let width = result.columns();
-    let problem = geometry.problem(form, left.columns(), width);
-    let variant = chosen(plan.gpu(), plan.choices(), &problem, [result.rows(), width]);
-    let kernel = kernel(plan.gpu(), form, variant, &[activation::constant(activation)]);
+    let (variant, kernel) = compiled(plan, geometry, product, batch, [left, result], activation);
     for phases in geometry.phases(left, batch).chunks(PHASES) {
         let quads = [weight.stride() / 4, result.stride() / 4];
         let pixels = [large.height * large.width, stride * large.width, stride];
@@ -171,12 +152,10 @@ fn scatter(
 pub struct WeightGradient {
     /// Of the two maps.
     pub geometry: Geometry,
-    /// dy of a convolution, x of a transposed one.
-    pub small: Tensor,
-    /// x of a convolution, dy of a transposed one.
-    pub large: Tensor,
-    /// Whether it is a transposed one.
-    pub transposed: bool,
+    /// (pixels of the output, outputs)
+    pub dy: Tensor,
+    /// (pixels of the input, inputs)
+    pub x: Tensor,
     /// Only its place counts.
     pub weight: Tensor,
     /// As many as the output has channels; only its place counts.
@@ -217,12 +196,14 @@ fn weight_parts(plan: &mut Plan, label: &str, layer: &WeightGradient) -> [Sum; 2
         sizes: [u32; 8],
         patches: Patches,
     }
-    let WeightGradient { geometry, small, large, transposed, weight, bias } = layer;
-    geometry.batch(label, small, large, weight);
+    let WeightGradient { geometry, dy, x, weight, bias } = layer;
+    let [small, large] = geometry.small_and_large([x, dy]);
+    let batch = geometry.batch(label, small, large, weight);
     let ([depth, height], width) = ([small.rows(), small.columns()], weight.columns());
-    let form = "conv.backward_weight";
-    let problem = geometry.problem(form, height, large.columns());
-    let variant = chosen(plan.gpu(), plan.choices(), &problem, [height, width]);
+    let product = Product::BackwardWeight;
+    let (inputs, outputs) = (x.columns(), dy.columns());
+    let problem = Problem::Conv { geometry: *geometry, inputs, outputs };
+    let variant = problem.variant(plan.gpu(), plan.choices(), product, batch);
     let groups = variant.groups(height, width);
     let length = length(plan, groups, depth);
     let count = depth.div_ceil(length);
@@ -231,14 +212,12 @@ fn weight_parts(plan: &mut Plan, label: &str, layer: &WeightGradient) -> [Sum; 2
     let quads = [small.stride() / 4, weight.stride() / 4];
     let sizes = [height, width, depth, quads[0], quads[1], length, count, groups];
     let params = Params { sizes: sizes.map(|n| n as u32), patches: geometry.patches(large) };
-    let kernel = kernel(plan.gpu(), form, variant, &[]);
+    let kernel = kernel(plan.gpu(), &problem.form(product), variant, &[]);
     let tensors = [("left", small), ("right", large), ("result", &parts)];
     plan.record_flat(kernel, label, &params, &tensors, count * groups);
 
-    let of_bias = match transposed {
-        true => {
-            Sum { parts: column_sums::parts(plan, label, large), offset: 0, result: bias.clone() }
-        }
+    let of_bias = match geometry.transposed {
+        true => Sum { parts: column_sums::parts(plan, label, dy), offset: 0, result: bias.clone() },
         false => Sum { parts: parts.clone(), offset: weight.extent(), result: bias.clone() },
     };
     [Sum { parts, offset: 0, result: weight.clone() }, of_bias]

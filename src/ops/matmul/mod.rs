@@ -22,7 +22,7 @@ pub use tune::{Tune, Tuned, tune};
 pub use variant::Variant;
 pub use weights::{WeightGradient, backward_weight, backward_weight_step};
 
-use super::activation;
+use super::activation::{self, Origin};
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 pub(super) use forms::kernel;
 
@@ -74,12 +74,7 @@ impl Product {
 
 /// The variant that `choices` name for `problem`, if the adapter can run it, and otherwise the default
 /// for a result of `height` by `width`.
-pub(super) fn chosen(
-    gpu: &Gpu,
-    choices: &Choices,
-    problem: &str,
-    [height, width]: [usize; 2],
-) -> Variant {
+fn chosen(gpu: &Gpu, choices: &Choices, problem: &str, [height, width]: [usize; 2]) -> Variant {
     let words = choices.get(problem).filter(|_| choices.are_for(gpu.report()));
     let variant = words.and_then(|words| words.parse().ok());
     variant
@@ -105,27 +100,21 @@ pub fn forward(
     call.record(plan, label, "matmul.forward", &[activation::constant(activation)], &tensors);
 }
 
-/// dx (batch, inputs) = dy · weight, times the slope of the activation at `pre` (batch, inputs).
+/// dx (batch, inputs) = dy · weight, times the slope of the activation that x came out of.
 pub fn backward_input(
     plan: &mut Plan,
     label: &str,
     dy: &Tensor,
     weight: &Tensor,
-    activation: Option<&str>,
-    pre: &Tensor,
+    origin: &Origin,
     dx: &Tensor,
 ) {
+    let Origin { name, pre } = origin;
     let tensors = [("left", dy), ("right", weight), ("pre", pre), ("result", dx)];
     let sizes = [dy.rows(), weight.columns(), weight.rows()];
     let call = Call::new(plan, Product::BackwardInput, sizes, [dy, weight, dx]);
     assert_eq!(pre.stride(), dx.stride(), "{label}: layouts differ");
-    call.record(
-        plan,
-        label,
-        "matmul.backward_input",
-        &[activation::constant(activation)],
-        &tensors,
-    );
+    call.record(plan, label, "matmul.backward_input", &[activation::constant(*name)], &tensors);
 }
 
 /// A product over a batch with its variant chosen.

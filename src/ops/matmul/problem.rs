@@ -25,8 +25,6 @@ pub enum Problem {
         inputs: usize,
         /// Channels of the output.
         outputs: usize,
-        /// Whether the input is the smaller map.
-        transposed: bool,
     },
 }
 
@@ -36,18 +34,29 @@ impl Problem {
         Self::Dense { inputs, outputs }
     }
 
+    /// The form of one of its products as it is stored: [`super::forms`].
+    pub(in crate::ops) fn form(&self, product: Product) -> String {
+        let op = match (self, product) {
+            (Self::Dense { .. }, _) => "matmul",
+            // Both have the same.
+            (_, Product::BackwardWeight) => "conv",
+            (Self::Conv { geometry, .. }, _) if geometry.transposed => "conv_transpose",
+            _ => "conv",
+        };
+        format!("{op}.{}", product.name())
+    }
+
     /// The name of one of its products in [`Choices`], whatever the batch.
     pub fn key(&self, product: Product) -> String {
         match *self {
             Self::Dense { inputs, outputs } => product.problem(inputs, outputs),
-            Self::Conv { geometry, inputs, outputs, transposed } => {
-                let op = match (product, transposed) {
-                    // Both have the same.
-                    (Product::BackwardWeight, _) | (_, false) => "conv",
-                    (_, true) => "conv_transpose",
-                };
-                let [small, large] = if transposed { [inputs, outputs] } else { [outputs, inputs] };
-                geometry.problem(&format!("{op}.{}", product.name()), small, large)
+            Self::Conv { geometry, inputs, outputs } => {
+                let Geometry { kernel, stride, padding, .. } = geometry;
+                let size = |e: Extent, channels| format!("{channels}x{}x{}", e.height, e.width);
+                let maps = [size(geometry.input(), inputs), size(geometry.output(), outputs)];
+                let [small, large] = geometry.small_and_large(maps);
+                let form = self.form(product);
+                format!("{form} {large} over {small} k{kernel} s{stride} p{padding}")
             }
         }
     }
@@ -59,15 +68,15 @@ impl Problem {
                 let [height, width, _] = product.shape([batch, inputs, outputs]);
                 [height, width]
             }
-            Self::Conv { geometry, inputs, outputs, transposed } => {
+            Self::Conv { geometry, inputs, outputs } => {
                 let rows = |Extent { height, width }| batch * height * width;
-                let [small, large] = if transposed { [inputs, outputs] } else { [outputs, inputs] };
                 match product {
-                    Product::BackwardWeight => geometry.weight_shape(small, large),
-                    _ if (product == Product::Forward) == transposed => {
-                        [rows(geometry.large), large]
+                    Product::Forward => [rows(geometry.output()), outputs],
+                    Product::BackwardInput => [rows(geometry.input()), inputs],
+                    Product::BackwardWeight => {
+                        let [small, large] = geometry.small_and_large([inputs, outputs]);
+                        geometry.weight_shape(small, large)
                     }
-                    _ => [rows(geometry.small), small],
                 }
             }
         }
@@ -82,14 +91,9 @@ impl Problem {
     pub fn longest_sum(&self) -> usize {
         match *self {
             Self::Dense { inputs, outputs } => inputs.max(outputs),
-            Self::Conv {
-                geometry: Geometry { kernel, stride, .. },
-                inputs,
-                outputs,
-                transposed,
-            } => {
-                let [small, large] =
-                    if transposed { [inputs, outputs] } else { [outputs, inputs] }.map(padded);
+            Self::Conv { geometry, inputs, outputs } => {
+                let Geometry { kernel, stride, .. } = geometry;
+                let [small, large] = geometry.small_and_large([inputs, outputs]).map(padded);
                 (kernel * kernel * large).max(kernel.div_ceil(stride).pow(2) * small)
             }
         }
@@ -111,11 +115,10 @@ impl Display for Problem {
     fn fmt(&self, f: &mut Formatter) -> std::fmt::Result {
         match *self {
             Self::Dense { inputs, outputs } => write!(f, "{inputs} to {outputs}"),
-            Self::Conv { geometry, inputs, outputs, transposed } => {
-                let Geometry { kernel, small, large, .. } = geometry;
-                let [from, to] = if transposed { [small, large] } else { [large, small] };
+            Self::Conv { geometry, inputs, outputs } => {
+                let [from, to] = [geometry.input(), geometry.output()];
                 write!(f, "{inputs}x{}x{} to ", from.height, from.width)?;
-                write!(f, "{outputs}x{}x{} k{kernel}", to.height, to.width)
+                write!(f, "{outputs}x{}x{} k{}", to.height, to.width, geometry.kernel)
             }
         }
     }

@@ -11,9 +11,10 @@ use super::{
 };
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
-use crate::ops::State;
+use crate::ops::activation::Origin;
 use crate::ops::conv::{self, Geometry};
 use crate::ops::optimizer::Optimizer;
+use crate::ops::{Extent, State};
 
 /// How long a sample should last at least: the clock and the submission are then below its noise.
 const SAMPLE: Duration = Duration::from_micros(500);
@@ -32,7 +33,7 @@ impl Trial {
         problem: &Problem,
         product: Product,
         batch: usize,
-        activation: Option<&str>,
+        activation: Option<&'static str>,
         variant: Variant,
     ) -> Result<Self> {
         let (plan, _) = record(gpu, problem, product, batch, activation, variant);
@@ -54,13 +55,13 @@ impl Trial {
 }
 
 /// A product as training has it, on random data, and first of the tensors what a layer has: x, y and
-/// weight, or the smaller map, the larger and the weight.
+/// weight.
 pub(crate) fn record(
     gpu: &Gpu,
     problem: &Problem,
     product: Product,
     batch: usize,
-    activation: Option<&str>,
+    activation: Option<&'static str>,
     variant: Variant,
 ) -> (Plan, Vec<Tensor>) {
     let mut choices = Choices::new(gpu.report());
@@ -70,9 +71,8 @@ pub(crate) fn record(
         Problem::Dense { inputs, outputs } => {
             dense(&mut plan, product, [batch, inputs, outputs], activation)
         }
-        Problem::Conv { geometry, inputs, outputs, transposed } => {
-            let channels = [inputs, outputs];
-            convolution(&mut plan, product, &geometry, channels, transposed, batch, activation)
+        Problem::Conv { geometry, inputs, outputs } => {
+            convolution(&mut plan, product, &geometry, [batch, inputs, outputs], activation)
         }
     };
     let mut random = ChaCha8Rng::seed_from_u64(1);
@@ -96,7 +96,7 @@ fn dense(
     plan: &mut Plan,
     product: Product,
     [batch, inputs, outputs]: [usize; 3],
-    activation: Option<&str>,
+    activation: Option<&'static str>,
 ) -> Vec<Tensor> {
     let gpu = plan.gpu().clone();
     let [x, y] = [inputs, outputs].map(|columns| plan.matrix(&[batch, columns]));
@@ -108,9 +108,9 @@ fn dense(
             forward(plan, "trial", &x, &weight, &bias, activation, &pre, &y);
         }
         Product::BackwardInput => {
-            let pre = plan.matrix(&[batch, inputs]);
-            backward_input(plan, "trial", &y, &weight, activation, &pre, &x);
-            filled.push(pre);
+            let origin = Origin { name: activation, pre: plan.matrix(&[batch, inputs]) };
+            backward_input(plan, "trial", &y, &weight, &origin, &x);
+            filled.push(origin.pre);
         }
         Product::BackwardWeight => {
             let [first, second] = [(); 2].map(|()| Tensor::zeros(&gpu, "trial", parameter.shape()));
@@ -127,49 +127,30 @@ fn convolution(
     plan: &mut Plan,
     product: Product,
     geometry: &Geometry,
-    [inputs, outputs]: [usize; 2],
-    transposed: bool,
-    batch: usize,
-    activation: Option<&str>,
+    [batch, inputs, outputs]: [usize; 3],
+    activation: Option<&'static str>,
 ) -> Vec<Tensor> {
-    let [small, large] = if transposed { [inputs, outputs] } else { [outputs, inputs] };
-    let shapes = [(geometry.small, small), (geometry.large, large)];
-    let maps = || {
-        shapes.map(|(extent, channels)| {
-            plan.matrix(&[batch * extent.height * extent.width, channels])
-        })
-    };
-    let ([small, large], pre) = (maps(), maps());
-    let shape = geometry.weight_shape(small.columns(), large.columns());
-    let [weight, bias, parameter] = parameters(&plan.gpu().clone(), shape, outputs);
-    let mut filled = vec![small.clone(), large.clone(), weight.clone()];
-    match (product, transposed) {
-        (Product::Forward, false) => conv::forward(
-            plan, "trial", geometry, &large, &weight, &bias, activation, &pre[0], &small,
-        ),
-        (Product::Forward, true) => conv::transposed_forward(
-            plan, "trial", geometry, &small, &weight, &bias, activation, &pre[1], &large,
-        ),
-        (Product::BackwardInput, false) => conv::backward_input(
-            plan, "trial", geometry, &small, &weight, activation, &pre[1], &large,
-        ),
-        (Product::BackwardInput, true) => conv::transposed_backward_input(
-            plan, "trial", geometry, &large, &weight, activation, &pre[0], &small,
-        ),
-        (Product::BackwardWeight, _) => {
-            let layer = conv::WeightGradient {
-                geometry: *geometry,
-                small,
-                large,
-                transposed,
-                weight,
-                bias,
-            };
+    let gpu = plan.gpu().clone();
+    let [input, output] = [(geometry.input(), inputs), (geometry.output(), outputs)]
+        .map(|(Extent { height, width }, channels)| [batch * height * width, channels]);
+    let (x, y) = (plan.matrix(&input), plan.matrix(&output));
+    let [small, large] = geometry.small_and_large([inputs, outputs]);
+    let [weight, bias, parameter] = parameters(&gpu, geometry.weight_shape(small, large), outputs);
+    let mut filled = vec![x.clone(), y.clone(), weight.clone()];
+    match product {
+        Product::Forward => {
+            let pre = plan.matrix(&output);
+            conv::forward(plan, "trial", geometry, &x, &weight, &bias, activation, &pre, &y);
+        }
+        Product::BackwardInput => {
+            let origin = Origin { name: activation, pre: plan.matrix(&input) };
+            conv::backward_input(plan, "trial", geometry, &y, &weight, &origin, &x);
+            filled.push(origin.pre);
+        }
+        Product::BackwardWeight => {
+            let layer = conv::WeightGradient { geometry: *geometry, dy: y, x, weight, bias };
             conv::backward_weight(plan, "trial", &[layer], &parameter);
         }
-    }
-    if product == Product::BackwardInput {
-        filled.extend(pre);
     }
     filled
 }

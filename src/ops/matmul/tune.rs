@@ -59,7 +59,7 @@ pub fn tune(
     level: Tune,
     batch: usize,
     problems: &[Problem],
-    activation: Option<&str>,
+    activation: Option<&'static str>,
     mut found: impl FnMut(&Problem, Product, &Tuned),
 ) -> Result<Choices> {
     let mut choices = Choices::new(gpu.report());
@@ -176,7 +176,12 @@ fn sweep() -> impl Iterator<Item = Variant> {
 }
 
 /// Compiles the candidates side by side, which drivers of GPUs do at once and not at first use.
-fn compile(gpu: &Gpu, problems: &[&Problem], activation: Option<&str>, candidates: &[Variant]) {
+fn compile(
+    gpu: &Gpu,
+    problems: &[&Problem],
+    activation: Option<&'static str>,
+    candidates: &[Variant],
+) {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     std::thread::scope(|scope| {
         for part in candidates.chunks(candidates.len().div_ceil(threads).max(1)) {
@@ -204,7 +209,7 @@ fn fastest(
     problem: &Problem,
     product: Product,
     batch: usize,
-    activation: Option<&str>,
+    activation: Option<&'static str>,
     candidates: &[Variant],
 ) -> Result<Tuned> {
     let default = problem.variant(gpu, &Choices::new(gpu.report()), product, batch);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use vae_gpu::gpu::{Choices, Gpu, Plan, Tensor, padded};
+use vae_gpu::ops::activation::Origin;
 use vae_gpu::ops::conv;
+use vae_gpu::ops::matmul::{Problem, Product};
 
 use super::Layer;
 use crate::check::{self, Guarded};
@@ -13,21 +15,26 @@ use crate::matmul::oracle::{slope, value};
 pub const PRODUCT: f64 = 3e-6;
 const ACTIVATED: f64 = 1e-5;
 
-/// An empty plan in which `form` of each layer takes the variant `words`.
-pub fn plan(gpu: &Gpu, form: &str, layers: &[Layer], words: Option<&str>) -> Plan {
+/// An empty plan in which `product` of each layer takes the variant `words`.
+pub fn plan(gpu: &Gpu, product: Product, layers: &[Layer], words: Option<&str>) -> Plan {
     let mut choices = Choices::new(gpu.report());
     for layer in layers {
-        let [small, large] = layer.channels();
-        let problem = layer.geometry().unwrap().problem(form, small, large);
-        words.into_iter().for_each(|words| choices.set(problem.clone(), words.into()));
+        let key = layer.problem().key(product);
+        words.into_iter().for_each(|words| choices.set(key.clone(), words.into()));
     }
     Plan::with_choices(gpu, &Arc::new(choices))
 }
 
 impl Layer {
-    /// The form of that entry point.
-    fn form(&self, entry: &str) -> String {
-        format!("{}.{entry}", if self.transposed { "conv_transpose" } else { "conv" })
+    fn problem(&self) -> Problem {
+        let (geometry, inputs) = (self.geometry().unwrap(), self.input[0]);
+        Problem::Conv { geometry, inputs, outputs: self.outputs }
+    }
+
+    /// What a dispatch of one of its products is called.
+    fn label(&self, product: Product) -> String {
+        let op = if self.transposed { "conv_transpose" } else { "conv" };
+        format!("test.{op}.{}", product.name())
     }
 
     /// Of the smaller map and of the larger.
@@ -80,13 +87,10 @@ pub fn forward_of(
     let x = check::input(gpu, &[x_rows, layer.input[0]], x);
     let (weight, bias) = (layer.weight(gpu, weight), check::input(gpu, &[layer.outputs], bias));
     let [pre, y] = [(); 2].map(|()| Guarded::new(gpu, &[y_rows, layer.outputs]));
-    let form = layer.form("forward");
-    let mut plan = plan(gpu, &form, &[*layer], words);
-    let record = if layer.transposed { conv::transposed_forward } else { conv::forward };
-    let (geometry, results) = (layer.geometry().unwrap(), [&pre.tensor, &y.tensor]);
-    let [to_pre, to_y] = results;
-    record(&mut plan, "test", &geometry, &x, &weight, &bias, activation, to_pre, to_y);
-    assert!(plan.labels().all(|label| label == format!("test.{form}")));
+    let mut plan = plan(gpu, Product::Forward, &[*layer], words);
+    let (geometry, [to_pre, to_y]) = (layer.geometry().unwrap(), [&pre.tensor, &y.tensor]);
+    conv::forward(&mut plan, "test", &geometry, &x, &weight, &bias, activation, to_pre, to_y);
+    assert!(plan.labels().all(|label| label == layer.label(Product::Forward)));
     plan.run();
     [pre.floats(gpu), y.floats(gpu)]
 }
@@ -115,13 +119,10 @@ pub fn backward_input_of(
     let dy = check::input(gpu, &[y_rows, layer.outputs], dy);
     let (weight, pre) = (layer.weight(gpu, weight), check::input(gpu, &[x_rows, inputs], pre));
     let dx = Guarded::new(gpu, &[x_rows, inputs]);
-    let form = layer.form("backward_input");
-    let mut plan = plan(gpu, &form, &[*layer], words);
-    let record =
-        if layer.transposed { conv::transposed_backward_input } else { conv::backward_input };
-    let geometry = layer.geometry().unwrap();
-    record(&mut plan, "test", &geometry, &dy, &weight, activation, &pre, &dx.tensor);
-    assert!(plan.labels().all(|label| label == format!("test.{form}")));
+    let mut plan = plan(gpu, Product::BackwardInput, &[*layer], words);
+    let (geometry, origin) = (layer.geometry().unwrap(), Origin { name: activation, pre });
+    conv::backward_input(&mut plan, "test", &geometry, &dy, &weight, &origin, &dx.tensor);
+    assert!(plan.labels().all(|label| label == layer.label(Product::BackwardInput)));
     plan.run();
     dx.floats(gpu)
 }

@@ -3,6 +3,7 @@
 use vae_gpu::gpu::{Gpu, Plan, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::conv::{self, WeightGradient};
+use vae_gpu::ops::matmul::Product;
 use vae_gpu::ops::optimizer::Optimizer;
 
 use super::run::PRODUCT;
@@ -32,13 +33,11 @@ fn tasks(
     parameters: &Tensor,
 ) -> Vec<WeightGradient> {
     let task = |(i, (layer, [dy, x])): (usize, (&Layer, &[Tensor; 2]))| {
-        let [small, large] = if layer.transposed { [x, dy] } else { [dy, x] };
         let [weight, bias] = arena.layer(parameters, i);
         WeightGradient {
             geometry: layer.geometry().unwrap(),
-            small: small.clone(),
-            large: large.clone(),
-            transposed: layer.transposed,
+            dy: dy.clone(),
+            x: x.clone(),
             weight: weight.view_matrix(0, &layer.weight_shape()),
             bias,
         }
@@ -62,7 +61,7 @@ pub fn stored(
     words: Option<&str>,
     values: &[[Vec<f32>; 2]],
 ) -> Vec<Vec<f32>> {
-    let mut plan = run::plan(gpu, "conv.backward_weight", layers, words);
+    let mut plan = run::plan(gpu, Product::BackwardWeight, layers, words);
     let (sides, arena) = (sides(&plan, layers), arena(layers));
     let stored = arena.upload(gpu, &vec![POISON; arena.len()]);
     conv::backward_weight(&mut plan, "test", &tasks(layers, &sides, &arena, &stored), &stored);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use vae_gpu::gpu::{Plan, Tensor};
+use vae_gpu::ops::activation::Origin;
 use vae_gpu::ops::matmul::{self, Product};
 
 use super::oracle;
@@ -66,8 +67,9 @@ pub const FORMS: [Form; 2] = [
         reads: &[("left", Y, 1.0), ("right", WEIGHT, 0.0), ("pre", X, 4.0)],
         writes: &[("result", X, ACTIVATED)],
         record: |plan, case, t| {
-            let (dy, weight, pre, dx) = (t("left"), t("right"), t("pre"), t("result"));
-            matmul::backward_input(plan, "test", &dy, &weight, case.activation, &pre, &dx);
+            let (dy, weight, dx) = (t("left"), t("right"), t("result"));
+            let origin = Origin { name: case.activation, pre: t("pre") };
+            matmul::backward_input(plan, "test", &dy, &weight, &origin, &dx);
         },
         oracle: |case| {
             let (dx, pre) = (case.backward_input(), case.wide("pre"));
