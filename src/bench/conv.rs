@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::ops::conv::Geometry;
 use crate::ops::matmul::{self, Problem, Product, Tune};
-use crate::ops::optimizer::Optimizer;
+use crate::ops::optimizer::{Optimizer, Update};
 use crate::ops::sums::Sum;
 use crate::ops::{Extent, column_sums, sums};
 
@@ -209,9 +209,10 @@ pub(super) fn sums(suite: &mut Suite, operation: &str) -> Result<()> {
         let moments = [(); 2].map(|()| Tensor::zeros(&gpu, "bench", &shape[1..]));
         // A parameter and two moments are read and written.
         let moved = if operation == "sums_step.parts" {
-            let (moments, state) = ([&moments[0], &moments[1]], state(&gpu));
-            let optimizer = Optimizer::default();
-            sums::parts_step(&mut plan, "bench", &[sum], &optimizer, &state, &result, moments);
+            let (state, optimizer) = (&state(&gpu), &Optimizer::default());
+            let (parameter, moments) = (&result, [&moments[0], &moments[1]]);
+            let update = Update { optimizer, state, parameter, moments };
+            sums::parts_step(&mut plan, "bench", &[sum], &update);
             6
         } else {
             sums::parts(&mut plan, "bench", &[sum], &result);

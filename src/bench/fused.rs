@@ -6,7 +6,7 @@ use super::ops::{state, time};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::ops::matmul::{self, WeightGradient};
-use crate::ops::optimizer::Optimizer;
+use crate::ops::optimizer::{Optimizer, Update};
 
 const BATCH: usize = 128;
 const PIXELS: usize = 784;
@@ -41,12 +41,9 @@ pub(super) fn backward_weight_step(suite: &mut Suite, operation: &str) -> Result
         bytes += moved + 4.0 * 5.0 * (inputs * outputs) as f64;
         WeightGradient { dy, x, weight, bias }
     });
-    let state = state(&gpu);
-    let moments = [&first, &second];
-    let optimizer = Optimizer::default();
-    matmul::backward_weight_step(
-        &mut plan, "bench", &tasks, &optimizer, &state, &parameter, moments,
-    );
+    let (state, optimizer) = (&state(&gpu), &Optimizer::default());
+    let update = Update { optimizer, state, parameter: &parameter, moments: [&first, &second] };
+    matmul::backward_weight_step(&mut plan, "bench", &tasks, &update);
     for task in &tasks {
         fill(&gpu, &[&task.dy, &task.x, &task.weight]);
     }

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::ops::gather::Source;
 use crate::ops::latent::Divergence;
-use crate::ops::optimizer::Optimizer;
+use crate::ops::optimizer::{Optimizer, Update};
 use crate::ops::{self, Extent, State, Stream};
 
 /// Values per image, latent variables.
@@ -62,12 +62,10 @@ pub(super) fn optimizer(suite: &mut Suite, operation: &str) -> Result<()> {
     for count in PARAMETERS {
         let [gradient, parameter] = [1, 2].map(|seed| tensor(&gpu, seed, &[count]));
         let [first, second] = [(); 2].map(|()| zeros(&gpu, &[count]));
-        let (state, optimizer) = (state(&gpu), Optimizer::default());
-        let moments = [&first, &second];
+        let (state, optimizer) = (&state(&gpu), &Optimizer::default());
+        let update = Update { optimizer, state, parameter: &parameter, moments: [&first, &second] };
         let mut plan = Plan::new(&gpu);
-        ops::optimizer::step(
-            &mut plan, "bench", &optimizer, &state, &gradient, None, &parameter, moments,
-        );
+        ops::optimizer::step(&mut plan, "bench", &update, &gradient, None);
         let work = [0.0, 4.0 * 7.0 * count as f64];
         let variant = optimizer.rule.name();
         time(suite, operation, (&[count], variant), work, &[&parameter, &first, &second], &plan)?;

@@ -225,36 +225,51 @@ struct Params {
     pad: [u32; 3],
 }
 
-/// One step on `parameter` from its `gradient`, which is multiplied by the first element of `factor`
-/// if there is one ([`super::clip::factor`]). All tensors are of one length, padded by zeros to a
-/// multiple of 4: whole arenas, or parts of them. Takes the count of steps from `state`. Which moments
-/// a rule keeps, and updates, is in `shaders/shared/optimizer.wgsl`; zeros to begin with, but for
-/// [`Rule::initial_second_moment`].
-#[expect(clippy::too_many_arguments, reason = "an optimizer's tensors")]
+/// What a step updates, and how. All tensors but the state are of one length, padded by zeros to a
+/// multiple of 4: whole arenas, or parts of them.
+#[derive(Clone, Copy)]
+pub struct Update<'a> {
+    /// The rule, and its rate at the state's step.
+    pub optimizer: &'a Optimizer,
+    /// One [`super::State`].
+    pub state: &'a Tensor,
+    /// What is updated.
+    pub parameter: &'a Tensor,
+    /// The first and the second. Which of them a rule keeps, and updates, is in
+    /// `shaders/shared/optimizer.wgsl`; zeros to begin with, but for [`Rule::initial_second_moment`].
+    pub moments: [&'a Tensor; 2],
+}
+
+impl Update<'_> {
+    /// What kernels bind of it, behind `others`.
+    pub(super) fn bind<'a>(
+        &'a self,
+        others: &[(&'a str, &'a Tensor)],
+    ) -> Vec<(&'a str, &'a Tensor)> {
+        let Self { state, parameter, moments: [first, second], .. } = *self;
+        let own = [("state", state), ("parameter", parameter)];
+        [others, &own, &[("first_moment", first), ("second_moment", second)]].concat()
+    }
+}
+
+/// One step from `gradient`, like the parameter, which is multiplied by the first element of `factor`
+/// if there is one ([`super::clip::factor`]).
 pub fn step(
     plan: &mut Plan,
     label: &str,
-    optimizer: &Optimizer,
-    state: &Tensor,
+    update: &Update,
     gradient: &Tensor,
     factor: Option<&Tensor>,
-    parameter: &Tensor,
-    [first_moment, second_moment]: [&Tensor; 2],
 ) {
-    let lengths = [gradient, first_moment, second_moment].map(Tensor::extent);
+    let Update { optimizer, parameter, moments: [first, second], .. } = update;
+    let lengths = [gradient, first, second].map(Tensor::extent);
     assert_eq!(lengths, [parameter.extent(); 3], "{label}: lengths differ");
     let gpu = plan.gpu().clone();
     let kernel = gpu.kernel(&SHADER, "step", &optimizer.constants());
     let count = parameter.extent().div_ceil(4);
     let params = Params { optimizer: optimizer.coefficients(), count: count as u32, pad: [0; 3] };
     let whole = factor.is_none().then(|| Tensor::new(&gpu, "one", &[1], &[1.0f32]));
-    let tensors = [
-        ("state", state),
-        ("factor", factor.or(whole.as_ref()).expect("one of them")),
-        ("gradient", gradient),
-        ("parameter", parameter),
-        ("first_moment", first_moment),
-        ("second_moment", second_moment),
-    ];
+    let factor = factor.or(whole.as_ref()).expect("one of them");
+    let tensors = update.bind(&[("factor", factor), ("gradient", gradient)]);
     plan.record_elements(kernel, label, &params, &tensors, count);
 }

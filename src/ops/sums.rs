@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::optimizer::{Coefficients, Optimizer};
+use super::optimizer::{Coefficients, Update};
 use super::{can_bind, in_parts, shader};
 use crate::gpu::{Plan, Shader, Tensor};
 
@@ -67,29 +67,14 @@ pub fn parts(plan: &mut Plan, label: &str, sums: &[Sum], results: &Tensor) {
 
 /// The optimizer's step ([`super::optimizer::step`]) by gradients that are the sums, whose results are
 /// the places of the parameters.
-pub fn parts_step(
-    plan: &mut Plan,
-    label: &str,
-    sums: &[Sum],
-    optimizer: &Optimizer,
-    state: &Tensor,
-    parameter: &Tensor,
-    [first_moment, second_moment]: [&Tensor; 2],
-) {
+pub fn parts_step(plan: &mut Plan, label: &str, sums: &[Sum], update: &Update) {
     for sums in bound(plan, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
         let params = tasks(&all, sums);
         let count = params.count as usize;
-        let kernel = plan.gpu().kernel(&STEP, "parts", &optimizer.constants());
-        let params = StepParams { optimizer: optimizer.coefficients(), params };
-        let tensors = [
-            ("addends", &all),
-            ("state", state),
-            ("parameter", parameter),
-            ("first_moment", first_moment),
-            ("second_moment", second_moment),
-        ];
-        plan.record_elements(kernel, label, &params, &tensors, count);
+        let kernel = plan.gpu().kernel(&STEP, "parts", &update.optimizer.constants());
+        let params = StepParams { optimizer: update.optimizer.coefficients(), params };
+        plan.record_elements(kernel, label, &params, &update.bind(&[("addends", &all)]), count);
     }
 }
 

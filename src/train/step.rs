@@ -4,7 +4,7 @@ use crate::gpu::Plan;
 use crate::model::{Batch, Running, TrainConfig, Vae};
 use crate::nn::{Draws, Parameters};
 use crate::ops::latent::Divergence;
-use crate::ops::optimizer::{self, Optimizer};
+use crate::ops::optimizer::{self, Optimizer, Update};
 use crate::ops::{clip, conv, matmul, report};
 
 /// What training adds to a model on the adapter: the optimizer's moments and the loop's state.
@@ -80,6 +80,7 @@ impl TrainStep {
             vae.backward(plan, &forward, &self.divergence, draws, gradients.as_ref());
         let parameter = vae.parameters().arena();
         let moments = [&self.first_moment, &self.second_moment].map(Parameters::arena);
+        let update = Update { optimizer, state, parameter, moments };
         if let Some(gradients) = gradients {
             let gradient = gradients.arena();
             matmul::backward_weight(plan, "step", &layers, gradient);
@@ -88,21 +89,10 @@ impl TrainStep {
                 let squares = clip::squares(plan, "step", gradient);
                 clip::factor(plan, "step", &squares, max_norm)
             });
-            let factor = factor.as_ref();
-            optimizer::step(plan, "step", optimizer, state, gradient, factor, parameter, moments);
+            optimizer::step(plan, "step", &update, gradient, factor.as_ref());
         } else {
-            matmul::backward_weight_step(
-                plan, "step", &layers, optimizer, state, parameter, moments,
-            );
-            conv::backward_weight_step(
-                plan,
-                "step",
-                &convolutions,
-                optimizer,
-                state,
-                parameter,
-                moments,
-            );
+            matmul::backward_weight_step(plan, "step", &layers, &update);
+            conv::backward_weight_step(plan, "step", &convolutions, &update);
         }
         report::accumulate(plan, "step", batch.rows, &forward.recon, state);
     }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use vae_gpu::gpu::{Gpu, Plan, Tensor};
 use vae_gpu::model::TrainConfig;
-use vae_gpu::ops::optimizer::{self, Optimizer, Rule};
+use vae_gpu::ops::optimizer::{self, Optimizer, Rule, Update};
 use vae_gpu::ops::schedule::Schedule;
 use vae_gpu::ops::{State, clip};
 
@@ -44,9 +44,9 @@ impl<'a> Stepper<'a> {
             let squares = clip::squares(&mut plan, "test", &gradient);
             clip::factor(&mut plan, "test", &squares, max_norm)
         });
-        let (clip, moments) = (factor.as_ref(), [&first, &second]);
-        let p = &parameter;
-        optimizer::step(&mut plan, "test", optimizer, &state, &gradient, clip, p, moments);
+        let moments = [&first, &second];
+        let update = Update { optimizer, state: &state, parameter: &parameter, moments };
+        optimizer::step(&mut plan, "test", &update, &gradient, factor.as_ref());
         Self { gpu, state, gradient, parameter, factor, plan }
     }
 

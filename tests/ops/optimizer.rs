@@ -1,6 +1,6 @@
 use vae_gpu::gpu::{Gpu, Plan, Tensor};
 use vae_gpu::ops::State;
-use vae_gpu::ops::optimizer::{self, Optimizer, Rule};
+use vae_gpu::ops::optimizer::{self, Optimizer, Rule, Update};
 use vae_gpu::ops::schedule::{Course, Schedule};
 
 use crate::check::{self, Guarded};
@@ -130,15 +130,16 @@ fn twenty_steps(gpu: &Gpu, len: usize, optimizer: Optimizer, powers: std::ops::R
     let first = guarded(&vec![0.0; len]);
     let second = guarded(&vec![optimizer.rule.initial_second_moment() as f32; len]);
     let moments = [&first.tensor, &second.tensor];
+    let (optimizer, state) = (&optimizer, &state);
+    let update = Update { optimizer, state, parameter: &parameter.tensor, moments };
     let mut plan = Plan::new(gpu);
-    let p = &parameter.tensor;
-    optimizer::step(&mut plan, "test", &optimizer, &state, &gradient, None, p, moments);
+    optimizer::step(&mut plan, "test", &update, &gradient, None);
 
     let what = format!("{len} parameters, {optimizer:?}");
     for step in 0..20 {
         let values = gradients(u64::from(step), len, powers.clone());
         gradient.write(gpu, &values);
-        write_state(gpu, &state, step);
+        write_state(gpu, state, step);
         plan.run();
         oracle.step(step, &check::wide(&values));
         let what = format!("{what}, step {step}");
@@ -190,10 +191,9 @@ fn one_step(
     let gradient = check::input(gpu, &[len], &gradient);
     let parameter = Guarded::new(gpu, &[len]).fill(gpu, initial);
     let [first, second] = moments.map(|value| check::input(gpu, &[len], &vec![value; len]));
-    check::run(gpu, |plan| {
-        let (p, moments) = (&parameter.tensor, [&first, &second]);
-        optimizer::step(plan, "test", &constant(rule), &state, &gradient, None, p, moments);
-    });
+    let (optimizer, moments) = (&constant(rule), [&first, &second]);
+    let update = Update { optimizer, state: &state, parameter: &parameter.tensor, moments };
+    check::run(gpu, |plan| optimizer::step(plan, "test", &update, &gradient, None));
     (parameter.floats(gpu), oracle.parameter)
 }
 
@@ -258,11 +258,9 @@ fn the_factor_is_the_gradients_alone() {
         let factor = check::input(gpu, &[2], &[factor as f32, f32::NAN]);
         let second = rule.initial_second_moment() as f32;
         let moments = [0.0, second].map(|value| check::input(gpu, &[1, len], &vec![value; len]));
-        check::run(gpu, |plan| {
-            let (p, moments) = (&parameter.tensor, [&moments[0], &moments[1]]);
-            let factor = Some(&factor);
-            optimizer::step(plan, "test", &optimizer, &state, &gradient, factor, p, moments);
-        });
+        let (optimizer, moments) = (&optimizer, [&moments[0], &moments[1]]);
+        let update = Update { optimizer, state: &state, parameter: &parameter.tensor, moments };
+        check::run(gpu, |plan| optimizer::step(plan, "test", &update, &gradient, Some(&factor)));
         assert_updates(&format!("{rule:?}"), &initial, &parameter.floats(gpu), &oracle.parameter);
     }
 }

@@ -1,6 +1,6 @@
 use vae_gpu::gpu::{Gpu, Plan};
 use vae_gpu::ops::State;
-use vae_gpu::ops::optimizer::{self, Optimizer, Rule};
+use vae_gpu::ops::optimizer::{self, Optimizer, Rule, Update};
 use vae_gpu::ops::schedule::{Course, Schedule};
 
 use crate::check;
@@ -12,9 +12,10 @@ fn rates(gpu: &Gpu, learning_rate: Schedule, steps: &[u32]) -> Vec<f32> {
     let state = State::tensor(gpu, "state");
     let gradient = check::input(gpu, &[4], &[-1.0f32; 4]);
     let [parameter, first, second] = [(); 3].map(|()| check::input(gpu, &[4], &[0.0f32; 4]));
-    let (optimizer, moments) = (Optimizer { rule, learning_rate }, [&first, &second]);
+    let (optimizer, moments) = (&Optimizer { rule, learning_rate }, [&first, &second]);
+    let update = Update { optimizer, state: &state, parameter: &parameter, moments };
     let mut plan = Plan::new(gpu);
-    optimizer::step(&mut plan, "test", &optimizer, &state, &gradient, None, &parameter, moments);
+    optimizer::step(&mut plan, "test", &update, &gradient, None);
     let rate = |&step: &u32| {
         write_state(gpu, &state, step);
         parameter.write(gpu, &[0.0f32; 4]);

@@ -20,7 +20,7 @@ use geometry::{Patches, Phase};
 use super::activation::{self, Origin};
 use super::column_sums;
 use super::matmul::{Problem, Product, Variant, kernel};
-use super::optimizer::Optimizer;
+use super::optimizer::Update;
 use super::sums::{self, Sum};
 use crate::gpu::{Kernel, Plan, Tensor};
 
@@ -179,13 +179,10 @@ pub fn backward_weight_step(
     plan: &mut Plan,
     label: &str,
     layers: &[WeightGradient],
-    optimizer: &Optimizer,
-    state: &Tensor,
-    parameter: &Tensor,
-    moments: [&Tensor; 2],
+    update: &Update,
 ) {
     let sums: Vec<_> = layers.iter().flat_map(|layer| weight_parts(plan, label, layer)).collect();
-    sums::parts_step(plan, label, &sums, optimizer, state, parameter, moments);
+    sums::parts_step(plan, label, &sums, update);
 }
 
 /// Records what gives the gradients of a layer's weight and bias in parts.

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
 use crate::ops::activation::Origin;
 use crate::ops::conv::{self, Geometry};
-use crate::ops::optimizer::Optimizer;
+use crate::ops::optimizer::{Optimizer, Update};
 use crate::ops::{Extent, State};
 
 /// How long a sample should last at least: the clock and the submission are then below its noise.
@@ -115,9 +115,10 @@ fn dense(
         Product::BackwardWeight => {
             let [first, second] = [(); 2].map(|()| Tensor::zeros(&gpu, "trial", parameter.shape()));
             let layer = WeightGradient { dy: y, x, weight, bias };
-            let (state, moments) = (State::tensor(&gpu, "trial"), [&first, &second]);
-            let optimizer = Optimizer::default();
-            backward_weight_step(plan, "trial", &[layer], &optimizer, &state, &parameter, moments);
+            let (state, optimizer) = (&State::tensor(&gpu, "trial"), &Optimizer::default());
+            let (parameter, moments) = (&parameter, [&first, &second]);
+            let update = Update { optimizer, state, parameter, moments };
+            backward_weight_step(plan, "trial", &[layer], &update);
         }
     }
     filled

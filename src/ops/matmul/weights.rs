@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use super::forms::kernel;
 use super::{Product, Variant};
 use crate::gpu::{Plan, Tensor};
-use crate::ops::optimizer::{Coefficients, Optimizer};
+use crate::ops::optimizer::{Coefficients, Update};
 use crate::ops::{can_bind, in_parts};
 
 /// Layers in a dispatch.
@@ -81,25 +81,15 @@ pub fn backward_weight_step(
     plan: &mut Plan,
     label: &str,
     layers: &[WeightGradient],
-    optimizer: &Optimizer,
-    state: &Tensor,
-    parameter: &Tensor,
-    [first_moment, second_moment]: [&Tensor; 2],
+    update: &Update,
 ) {
     for layers in bound(plan, layers) {
         let sides = spans(&layers);
         let (variant, params, groups) = cut(plan, &layers, &sides);
-        let constants = [&[("TASKS", TASKS as u32)][..], &optimizer.constants()].concat();
+        let constants = [&[("TASKS", TASKS as u32)][..], &update.optimizer.constants()].concat();
         let kernel = kernel(plan.gpu(), "matmul.backward_weight_step", variant, &constants);
-        let tensors = [
-            ("left", &sides[0]),
-            ("right", &sides[1]),
-            ("state", state),
-            ("parameter", parameter),
-            ("first_moment", first_moment),
-            ("second_moment", second_moment),
-        ];
-        let params = StepParams { optimizer: optimizer.coefficients(), params };
+        let tensors = update.bind(&[("left", &sides[0]), ("right", &sides[1])]);
+        let params = StepParams { optimizer: update.optimizer.coefficients(), params };
         plan.record_flat(kernel, label, &params, &tensors, groups);
     }
 }

@@ -4,7 +4,7 @@ use vae_gpu::gpu::{Gpu, Plan, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::conv::{self, WeightGradient};
 use vae_gpu::ops::matmul::Product;
-use vae_gpu::ops::optimizer::Optimizer;
+use vae_gpu::ops::optimizer::{Optimizer, Update};
 
 use super::run::PRODUCT;
 use super::{FEW, Layer, MANY, assert_form, run};
@@ -97,7 +97,8 @@ fn run_step(gpu: &Gpu, layers: &[Layer], optimizer: &Optimizer) {
     let state = State::tensor(gpu, "state");
     let tasks = tasks(layers, &sides, &arena, &parameter);
     let both = [&moments[0], &moments[1]];
-    conv::backward_weight_step(&mut plan, "test", &tasks, optimizer, &state, &parameter, both);
+    let update = Update { optimizer, state: &state, parameter: &parameter, moments: both };
+    conv::backward_weight_step(&mut plan, "test", &tasks, &update);
 
     let mut oracle = optimizer::Oracle::new(*optimizer, &initial);
     for step in 0..3 {

@@ -3,7 +3,7 @@
 use vae_gpu::gpu::{Gpu, Plan, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::matmul::{self, Product, Variant, WeightGradient};
-use vae_gpu::ops::optimizer::{self as op, Optimizer};
+use vae_gpu::ops::optimizer::{self as op, Optimizer, Update};
 
 use super::arena::{Arena, Sides, one_sign};
 use super::forms::PRODUCT;
@@ -79,24 +79,24 @@ fn run_stored(gpu: &Gpu, net: &Net, variant: Option<Variant>) {
 }
 
 /// Three steps, each from a batch of its own, against products and optimizers in f64.
-fn run_step(gpu: &Gpu, net: &Net, variant: Option<Variant>, rule: &Optimizer) {
+fn run_step(gpu: &Gpu, net: &Net, variant: Option<Variant>, optimizer: &Optimizer) {
     let mut plan = run::plan(gpu, Product::BackwardWeight, &net.layers, variant);
     let (sides, arena) = (net.sides(&plan), net.arena());
     // Small parameters, so that their own rounding does not hide that of the updates.
     let initial = check::random(1, arena.len(), 1e-4..2e-4);
     let bits: Vec<_> = initial.iter().map(|v| v.to_bits()).collect();
     let parameter = arena.upload(gpu, &bits);
-    let initial_second = rule.rule.initial_second_moment() as f32;
+    let initial_second = optimizer.rule.initial_second_moment() as f32;
     let moments =
         [0.0, initial_second].map(|m: f32| arena.upload(gpu, &vec![m.to_bits(); arena.len()]));
     let state = State::tensor(gpu, "state");
     let layers = tasks(&arena, &sides, &parameter);
-    let [first, second] = &moments;
-    let both = [first, second];
-    matmul::backward_weight_step(&mut plan, "test", &layers, rule, &state, &parameter, both);
+    let both = [&moments[0], &moments[1]];
+    let update = Update { optimizer, state: &state, parameter: &parameter, moments: both };
+    matmul::backward_weight_step(&mut plan, "test", &layers, &update);
 
-    let what = format!("{:?}, {} rows, {variant:?}, {rule:?}", net.layers, net.batch);
-    let mut oracle = optimizer::Oracle::new(*rule, &initial);
+    let what = format!("{:?}, {} rows, {variant:?}, {optimizer:?}", net.layers, net.batch);
+    let mut oracle = optimizer::Oracle::new(*optimizer, &initial);
     for step in 0..3 {
         let gradients = gradients(net, &sides.fill(gpu, step.into(), one_sign(step))).concat();
         optimizer::write_state(gpu, &state, step);
@@ -173,13 +173,13 @@ fn both_ways_of_updating_agree() {
             [&bits, &zeros, &zeros, &zeros].map(|values| clean(values));
         let state = State::tensor(gpu, "state");
         let layers = tasks(&arena, &sides, &parameter);
-        let (adam, moments) = (Optimizer::default(), [&first, &second]);
+        let (optimizer, moments) = (&Optimizer::default(), [&first, &second]);
+        let update = Update { optimizer, state: &state, parameter: &parameter, moments };
         if at_once {
-            let p = &parameter;
-            matmul::backward_weight_step(&mut plan, "test", &layers, &adam, &state, p, moments);
+            matmul::backward_weight_step(&mut plan, "test", &layers, &update);
         } else {
             matmul::backward_weight(&mut plan, "test", &layers, &gradient);
-            op::step(&mut plan, "test", &adam, &state, &gradient, None, &parameter, moments);
+            op::step(&mut plan, "test", &update, &gradient, None);
         }
         for step in 0..5 {
             sides.fill(gpu, step.into(), one_sign(step));
