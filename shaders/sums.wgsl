@@ -1,23 +1,9 @@
-// For each of several results the sum of its parts, four elements an invocation.
-struct Params { count: u32, sums: u32, pad0: u32, pad1: u32, list: array<Sum, 32> }
+// Sums of parts, stored: see shared/sums.wgsl.
+struct Params { sums: Sums }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn parts(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let n = flat_group(group, groups) * 64u + lane;
-    if n >= params.count {
-        return;
-    }
-    var i = 0u;
-    while i + 1u < params.sums && params.list[i + 1u].first <= n {
-        i++;
-    }
-    let t = params.list[i];
-    result[t.to + n - t.first] = sum_of_parts(t, n);
+fn finish(at: u32, sum: vec4<f32>) {
+    result[at] = sum;
 }

@@ -1,21 +1,15 @@
 // For each of several layers: dweight (outputs, inputs) = dyᵀ (outputs, batch) · x (batch, inputs) and
 // dbias (outputs) = the column sums of dy.
 
-struct Params { depth: u32, count: u32, pad0: u32, pad1: u32, tasks: array<Task, TASKS> }
+struct Params { layers: Layers }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> left: array<vec4<f32>>;  // dy of every layer
 @group(0) @binding(2) var<storage, read> right: array<vec4<f32>>; // x of every layer
 @group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>; // gradients
 
-fn begin_column(p: Product, column: u32) {}
-
-fn finish(p: Product, row: u32, column: u32, value: vec4<f32>) {
-    result[p.result + row * p.result_row + column / 4u] = within(p, column, value);
-}
-
-fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {
-    result[p.bias + row / 4u] = select(vec4(0.0), sums, vec4(row) + FOUR < vec4(p.height));
+fn take(at: u32, four: vec4<f32>) {
+    result[at] = four;
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -24,11 +18,5 @@ fn backward_weight(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let number = flat_group(group, groups) * TILES;
-    var i = 0u;
-    while i + 1u < params.count && params.tasks[i + 1u].tile <= number {
-        i++;
-    }
-    let t = params.tasks[i];
-    multiply(product(t, params.depth), (number - t.tile) / TILES, lane);
+    run(flat_group(group, groups), lane);
 }

@@ -1,4 +1,6 @@
 // What the forms that take several layers at once have in common.
+struct Layers { depth: u32, count: u32, pad0: u32, pad1: u32, tasks: array<Task, TASKS> }
+
 struct Task {
     tile: u32,       // the first of its tiles
     height: u32,     // outputs
@@ -14,6 +16,13 @@ struct Task {
     pad1: u32,
 }
 
-fn product(t: Task, depth: u32) -> Product {
-    return Product(t.height, t.width, depth, t.left, t.right, t.left_row, t.right_row, t.weight, t.result_row, t.bias);
+fn run(number: u32, lane: u32) {
+    let tile = number * TILES;
+    var i = 0u;
+    while i + 1u < params.layers.count && params.layers.tasks[i + 1u].tile <= tile {
+        i++;
+    }
+    let t = params.layers.tasks[i];
+    let p = Product(t.height, t.width, params.layers.depth, t.left, t.right, t.left_row, t.right_row, t.weight, t.result_row, t.bias);
+    multiply(p, (tile - t.tile) / TILES, lane);
 }

@@ -21,14 +21,8 @@ struct Params {
 
 var<private> patches: Patches;
 
-fn begin_column(p: Product, column: u32) {}
-
-fn finish(p: Product, row: u32, column: u32, value: vec4<f32>) {
-    result[p.result + row * p.result_row + column / 4u] = within(p, column, value);
-}
-
-fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {
-    result[p.bias + row / 4u] = select(vec4(0.0), sums, vec4(row) + FOUR < vec4(p.height));
+fn take(at: u32, four: vec4<f32>) {
+    result[at] = four;
 }
 
 @compute @workgroup_size(INVOCATIONS)

@@ -14,7 +14,7 @@ struct Params {
     count: u32,
     pad0: u32,
     pad1: u32,
-    phases: array<Phase, 16>,
+    phases: array<Phase, PHASES>,
 }
 
 struct Phase {

@@ -1,4 +1,7 @@
-// A sum of parts.
+// For each of several results the sum of its parts, four elements an invocation. It is completed by
+// whoever declares `params` with its Sums and takes each sum in `finish`.
+struct Sums { count: u32, tasks: u32, pad0: u32, pad1: u32, list: array<Sum, TASKS> }
+
 struct Sum {
     first: u32, // of its invocations
     part: u32,  // first quad of the first part
@@ -12,13 +15,26 @@ struct Sum {
 
 @group(0) @binding(1) var<storage, read> addends: array<vec4<f32>>;
 
-// Of the quads of invocation n, in a fixed order.
-fn sum_of_parts(t: Sum, n: u32) -> vec4<f32> {
+@compute @workgroup_size(64)
+fn parts(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let n = flat_group(group, groups) * 64u + lane;
+    if n >= params.sums.count {
+        return;
+    }
+    var i = 0u;
+    while i + 1u < params.sums.tasks && params.sums.list[i + 1u].first <= n {
+        i++;
+    }
+    let t = params.sums.list[i];
     var at = t.part + n - t.first;
     var sum = vec4(0.0);
-    for (var i = 0u; i < t.parts; i++) {
+    for (var part = 0u; part < t.parts; part++) {
         sum += addends[at];
         at += t.step;
     }
-    return sum;
+    finish(t.to + n - t.first, sum);
 }

@@ -14,6 +14,8 @@ pub const STEP: Shader =
 
 /// Sums in a dispatch.
 const TASKS: usize = 32;
+/// As the shaders know it.
+const CONSTANT: (&str, u32) = ("TASKS", TASKS as u32);
 
 /// A result and its parts, a row each, of the plan's own memory. Rows begin with what is to be
 /// added: as many elements as the result has, its padding included.
@@ -59,7 +61,7 @@ pub fn parts(plan: &mut Plan, label: &str, sums: &[Sum], results: &Tensor) {
     for sums in bound(plan, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
         let params = tasks(&all, sums);
-        let kernel = plan.gpu().kernel(&SHADER, "parts", &[]);
+        let kernel = plan.gpu().kernel(&SHADER, "parts", &[CONSTANT]);
         let tensors = [("addends", &all), ("result", results)];
         plan.record_elements(kernel, label, &params, &tensors, params.count as usize);
     }
@@ -72,7 +74,8 @@ pub fn parts_step(plan: &mut Plan, label: &str, sums: &[Sum], update: &Update) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
         let params = tasks(&all, sums);
         let count = params.count as usize;
-        let kernel = plan.gpu().kernel(&STEP, "parts", &update.optimizer.constants());
+        let constants = [&[CONSTANT][..], &update.optimizer.constants()].concat();
+        let kernel = plan.gpu().kernel(&STEP, "parts", &constants);
         let params = StepParams { optimizer: update.optimizer.coefficients(), params };
         plan.record_elements(kernel, label, &params, &update.bind(&[("addends", &all)]), count);
     }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use vae_gpu::{Error, Gpu};
 
 /// All that the ops' shaders want to be told, of any value: for who looks at their entry points only.
-pub const CONSTANTS: [(&str, u32); 12] = [
+pub const CONSTANTS: [(&str, u32); 13] = [
     ("ACTIVATION", 0),
     ("CORRUPTION", 0),
     ("FACTOR", 1),
@@ -22,6 +22,7 @@ pub const CONSTANTS: [(&str, u32); 12] = [
     ("PADDING", 0),
     ("QUADS", 1),
     ("STRIDE", 1),
+    ("TASKS", 1),
 ];
 
 /// Says that the calling test is skipped, past libtest, which captures what `eprintln` writes.

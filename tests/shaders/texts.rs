@@ -111,7 +111,9 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
             (0..loss::KINDS.len() as u32).flat_map(|kind| each(&[("LIKELIHOOD", kind)])).collect()
         }
         "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
-        "optimizer" | "sums_step" => rules().map(|rule| rule.to_vec()).collect(),
+        "optimizer" => rules().map(|rule| rule.to_vec()).collect(),
+        "sums" => vec![vec![("TASKS", 32)]],
+        "sums_step" => rules().map(|rule| [&[("TASKS", 32)], &rule[..]].concat()).collect(),
         "pool" => {
             [[1, 1, 0], [2, 2, 0], [3, 2, 1], [16, 1, 8]].into_iter().flat_map(window).collect()
         }
@@ -127,7 +129,10 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
 fn constants(form: &str) -> Vec<Vec<(&'static str, u32)>> {
     match matmul::entry(form) {
         "forward" | "backward_input" => {
-            (0..=activation::NAMES.len() as u32).map(|kind| vec![("ACTIVATION", kind)]).collect()
+            let activations = (0..=activation::NAMES.len() as u32).map(|kind| ("ACTIVATION", kind));
+            let scatters = ["conv.backward_input", "conv_transpose.forward"].contains(&form);
+            let phases = scatters.then_some(("PHASES", 16));
+            activations.map(|kind| [kind].into_iter().chain(phases).collect()).collect()
         }
         "backward_weight" if form.starts_with("matmul") => vec![vec![("TASKS", 16)]],
         "backward_weight_step" => {

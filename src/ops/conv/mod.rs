@@ -78,14 +78,13 @@ fn compiled(
     product: Product,
     batch: usize,
     [left, result]: [&Tensor; 2],
-    activation: Option<&str>,
+    constants: &[(&'static str, u32)],
 ) -> (Variant, Arc<Kernel>) {
     let [from, to] = [left.columns(), result.columns()];
     let [inputs, outputs] = if product == Product::Forward { [from, to] } else { [to, from] };
     let problem = Problem::Conv { geometry: *geometry, inputs, outputs };
     let variant = problem.variant(plan.gpu(), plan.choices(), product, batch);
-    let constants = [activation::constant(activation)];
-    (variant, kernel(plan.gpu(), &problem.form(product), variant, &constants))
+    (variant, kernel(plan.gpu(), &problem.form(product), variant, constants))
 }
 
 /// From the larger map to the smaller.
@@ -105,7 +104,8 @@ fn gather(
     }
     let [left, weight, result] = sides(label, tensors);
     let batch = geometry.batch(label, result, left, weight);
-    let (variant, kernel) = compiled(plan, geometry, product, batch, [left, result], activation);
+    let constants = [activation::constant(activation)];
+    let (variant, kernel) = compiled(plan, geometry, product, batch, [left, result], &constants);
     let [height, width] = [result.rows(), result.columns()];
     let rows = [weight.stride() / 4, result.stride() / 4];
     let sizes = [height, width, weight.columns(), rows[0], rows[1], 0, 0, 0].map(|n| n as u32);
@@ -132,7 +132,8 @@ fn scatter(
     let batch = geometry.batch(label, left, result, weight);
     let Geometry { kernel: taps, stride, large, .. } = *geometry;
     let width = result.columns();
-    let (variant, kernel) = compiled(plan, geometry, product, batch, [left, result], activation);
+    let constants = [activation::constant(activation), ("PHASES", PHASES as u32)];
+    let (variant, kernel) = compiled(plan, geometry, product, batch, [left, result], &constants);
     for phases in geometry.phases(left, batch).chunks(PHASES) {
         let quads = [weight.stride() / 4, result.stride() / 4];
         let pixels = [large.height * large.width, stride * large.width, stride];

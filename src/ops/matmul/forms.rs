@@ -41,6 +41,7 @@ const FORMS: &[(&str, &[&str])] = &[
         "matmul.backward_weight",
         &[
             part!("matmul/backward_weight"),
+            part!("matmul/weight_and_bias"),
             part!("matmul/layers"),
             part!("matmul/left_columns"),
             part!("matmul/right_columns"),
@@ -50,6 +51,7 @@ const FORMS: &[(&str, &[&str])] = &[
         "matmul.backward_weight_step",
         &[
             part!("matmul/backward_weight_step"),
+            part!("matmul/weight_and_bias"),
             part!("matmul/layers"),
             part!("matmul/left_columns"),
             part!("matmul/right_columns"),
@@ -86,6 +88,7 @@ const FORMS: &[(&str, &[&str])] = &[
         "conv.backward_weight",
         &[
             part!("matmul/parts"),
+            part!("matmul/weight_and_bias"),
             part!("matmul/patches"),
             part!("matmul/left_columns"),
             part!("matmul/right_patches"),
