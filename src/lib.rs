@@ -44,7 +44,7 @@ pub use data::{Dataset, ImageShape, Images, ReadOptions};
 pub use error::{Error, Result};
 pub use gpu::{AdapterOptions, Gpu};
 pub use model::{Config, Preset, Vae};
-pub use ops::matmul::Tune;
+pub use ops::tune::Tune;
 pub use train::{Evaluator, Noise, TrainOptions, Trainer};
 
 /// Compiles the README's example.

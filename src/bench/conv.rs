@@ -5,9 +5,10 @@ use super::{Row, Suite, matmul as dense};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
 use crate::ops::conv::Geometry;
-use crate::ops::matmul::{self, Problem, Product, Tune};
+use crate::ops::matmul::{self, Problem, Product};
 use crate::ops::optimizer::{Optimizer, Update};
 use crate::ops::sums::Sum;
+use crate::ops::tune::{self, Tune};
 use crate::ops::{Extent, column_sums, sums};
 
 const BATCH: usize = 128;
@@ -83,10 +84,9 @@ pub(super) fn rows(suite: &mut Suite, operation: &str) -> Result<()> {
         let problem = layer.problem();
         // Of a first layer nobody tunes the product that leads back to the input.
         let problems = [Problem::dense(1, 1), problem];
-        let choices =
-            matmul::tune(&gpu, Tune::Quick, BATCH, &problems, Some("relu"), |_, _, _| ())?;
+        let choices = tune::tune(&gpu, Tune::Quick, BATCH, &problems, Some("relu"), |_, _, _| ())?;
         let variant = problem.variant(&gpu, &choices, product, BATCH);
-        let (plan, tensors) = matmul::record(&gpu, &problem, product, BATCH, None, variant);
+        let (plan, tensors) = tune::record(&gpu, &problem, product, BATCH, None, variant);
         let [x, y, weight] = &tensors[..3] else { unreachable!() };
         let [small, large] = layer.geometry.small_and_large([x, y]);
         let bytes = [small, large, weight].map(|tensor| 4.0 * tensor.len() as f64).iter().sum();

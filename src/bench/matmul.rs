@@ -7,9 +7,8 @@ use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::model::{Network, Preset};
 use crate::ops::activation::Origin;
-use crate::ops::matmul::{
-    self, PRODUCTS, Problem, Product, Transposed, Tune, Variant, WeightGradient,
-};
+use crate::ops::matmul::{self, PRODUCTS, Problem, Product, Transposed, Variant, WeightGradient};
+use crate::ops::tune::{Tune, tune};
 
 /// Sides of the square problems, each double the one before.
 const SQUARES: [usize; 5] = [256, 512, 1024, 2048, 4096];
@@ -73,7 +72,7 @@ fn tuned(gpu: &Gpu, level: Tune, product: Product, sizes: [usize; 3]) -> Result<
     let [batch, inputs, outputs] = sizes;
     // Of a first layer nobody tunes the product that leads back to the input.
     let layers = [Problem::dense(1, 1), Problem::dense(inputs, outputs)];
-    let choices = matmul::tune(gpu, level, batch, &layers, Some("relu"), |_, _, _| ())?;
+    let choices = tune(gpu, level, batch, &layers, Some("relu"), |_, _, _| ())?;
     Ok(product.variant(gpu, &choices, sizes))
 }
 

@@ -14,7 +14,7 @@ use super::{Event, Suite};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::model::Preset;
-use crate::ops::matmul::Tune;
+use crate::ops::tune::Tune;
 use crate::train::{TrainOptions, Trainer};
 
 /// Starts to take the median of.

@@ -8,7 +8,7 @@ use crate::data::{Dataset, ImageShape, Images};
 use crate::error::Result;
 use crate::model::{Config, Preset, Vae};
 use crate::ops::State;
-use crate::ops::matmul::Tune;
+use crate::ops::tune::Tune;
 use crate::train::{TrainOptions, Trainer};
 
 /// Batches in the dataset, and most steps in a submission.

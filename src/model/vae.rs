@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::nn::{Layout, Parameters};
 use crate::ops::likelihood::SCALES;
-use crate::ops::matmul::{self, Problem, Product, Tune, Tuned};
+use crate::ops::matmul::{Problem, Product};
+use crate::ops::tune::{Tune, Tuned, tune};
 
 /// A variational autoencoder with its parameters on the adapter; a plain one where its configuration
 /// says so.
@@ -95,7 +96,7 @@ impl Vae {
     }
 
     /// Finds the fastest variants of its kernels for batches of `batch`, and takes them: see
-    /// [`matmul::tune`].
+    /// [`crate::ops::tune`].
     ///
     /// # Errors
     ///
@@ -107,7 +108,7 @@ impl Vae {
         found: impl FnMut(&Problem, Product, &Tuned),
     ) -> Result<()> {
         let problems = self.network.problems();
-        let choices = matmul::tune(&self.gpu, level, batch, &problems, None, found)?;
+        let choices = tune(&self.gpu, level, batch, &problems, None, found)?;
         self.set_choices(choices);
         Ok(())
     }

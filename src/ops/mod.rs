@@ -14,6 +14,7 @@ pub mod column_sums;
 pub mod conv;
 pub mod dropout;
 pub mod gather;
+mod geometry;
 pub mod latent;
 pub mod layer_norm;
 pub mod likelihood;
@@ -29,6 +30,7 @@ pub mod reshape;
 pub mod schedule;
 pub mod shuffle;
 pub mod sums;
+pub mod tune;
 pub mod upsample;
 
 use bytemuck::{Pod, Zeroable};

@@ -10,7 +10,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Tensor};
 use crate::model::{Config, TrainConfig, Vae};
-use crate::ops::matmul::Tune;
+use crate::ops::tune::Tune;
 use crate::ops::{State, Stream, latent, shuffle};
 
 /// What may be set for one call of training, and is not part of a [`Config`].

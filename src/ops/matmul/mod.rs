@@ -9,16 +9,12 @@
 mod forms;
 mod naive;
 mod problem;
-mod trial;
-mod tune;
 mod variant;
 mod weights;
 
 pub use forms::{entry, forms, shader};
 pub use naive::{SHADER as NAIVE, Transposed, naive};
 pub use problem::Problem;
-pub(crate) use trial::record;
-pub use tune::{Tune, Tuned, tune};
 pub use variant::Variant;
 pub use weights::{WeightGradient, backward_weight, backward_weight_step};
 

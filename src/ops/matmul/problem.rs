@@ -5,7 +5,7 @@ use std::fmt::{Display, Formatter};
 use super::{Product, Variant, chosen};
 use crate::gpu::{Choices, Gpu, padded};
 use crate::ops::Extent;
-use crate::ops::conv::Geometry;
+use crate::ops::geometry::Geometry;
 
 /// A layer whose products are to be tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -121,7 +121,7 @@ impl Geometry {
         }
     }
 
-    /// The products of [`super::scatter`], each of pixels of the larger map a stride apart: the patches of
+    /// The products of `shaders/matmul/scatter.wgsl`, each of pixels of the larger map a stride apart: the patches of
     /// the smaller map that reach them.
     pub(super) fn phases(&self, small: &Tensor, batch: usize) -> Vec<Phase> {
         let axis = |large: usize| {

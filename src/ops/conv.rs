@@ -8,17 +8,14 @@
 //! (outputs, inputs, kernel, kernel), or (inputs, outputs, kernel, kernel) of a transposed one, in
 //! the order of its dimensions 0, 2, 3, 1.
 
-mod geometry;
-
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
-pub use geometry::Geometry;
-use geometry::{Patches, Phase};
-
 use super::activation::{self, Origin};
 use super::column_sums;
+pub use super::geometry::Geometry;
+use super::geometry::{Patches, Phase};
 use super::matmul::{Problem, Product, Variant, kernel};
 use super::optimizer::Update;
 use super::sums::{self, Sum};

@@ -1,11 +1,14 @@
 //! Finding the fastest variant for a problem by trying.
 
+mod trial;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use trial::Trial;
+pub(crate) use trial::record;
 
-use super::trial::{Trial, record};
-use super::{PRODUCTS, Problem, Product, Variant, forms, shader};
+use super::matmul::{PRODUCTS, Problem, Product, Variant, forms, shader};
 use crate::cache;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu};

@@ -6,13 +6,11 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use super::{
-    Problem, Product, Variant, WeightGradient, backward_input, backward_weight_step, forward,
-};
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
 use crate::ops::activation::Origin;
 use crate::ops::conv::{self, Geometry};
+use crate::ops::matmul::{self, Problem, Product, Variant};
 use crate::ops::optimizer::{Optimizer, Update};
 use crate::ops::{Extent, State};
 
@@ -105,20 +103,20 @@ fn dense(
     match product {
         Product::Forward => {
             let pre = plan.matrix(&[batch, outputs]);
-            forward(plan, "trial", &x, &weight, &bias, activation, &pre, &y);
+            matmul::forward(plan, "trial", &x, &weight, &bias, activation, &pre, &y);
         }
         Product::BackwardInput => {
             let origin = Origin { name: activation, pre: plan.matrix(&[batch, inputs]) };
-            backward_input(plan, "trial", &y, &weight, &origin, &x);
+            matmul::backward_input(plan, "trial", &y, &weight, &origin, &x);
             filled.push(origin.pre);
         }
         Product::BackwardWeight => {
             let [first, second] = [(); 2].map(|()| Tensor::zeros(&gpu, "trial", parameter.shape()));
-            let layer = WeightGradient { dy: y, x, weight, bias };
+            let layer = matmul::WeightGradient { dy: y, x, weight, bias };
             let (state, optimizer) = (&State::tensor(&gpu, "trial"), &Optimizer::default());
             let (parameter, moments) = (&parameter, [&first, &second]);
             let update = Update { optimizer, state, parameter, moments };
-            backward_weight_step(plan, "trial", &[layer], &update);
+            matmul::backward_weight_step(plan, "trial", &[layer], &update);
         }
     }
     filled
