@@ -42,7 +42,7 @@ impl DataConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when no image has it.
+    /// [`crate::Error::Usage`] when no image has it.
     pub fn stated_shape(&self) -> Result<ImageShape> {
         let ImageShape { width, height, channels } = ImageShape::DIGITS;
         let (width, height) = self.size.unwrap_or((width, height));

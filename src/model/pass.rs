@@ -11,7 +11,7 @@ use crate::ops::{conv, loss, matmul};
 pub struct Batch {
     /// Images in it.
     pub rows: usize,
-    /// What the encoder takes, laid out as [`Network::input`] says.
+    /// What the encoder takes, laid out as [`super::Network::input`] says.
     pub x: Tensor,
     /// What the decoder is to give, laid out as its output; x itself where both are the same.
     pub target: Tensor,
@@ -192,7 +192,7 @@ impl Vae {
         made
     }
 
-    /// Records the encoder; returns x, laid out as [`Network::input`] says, and the posterior's mean
+    /// Records the encoder; returns x, laid out as [`super::Network::input`] says, and the posterior's mean
     /// (rows, latent).
     pub(super) fn posterior_mean(&self, plan: &mut Plan, rows: usize) -> (Tensor, Tensor) {
         let batch = self.batch(plan, rows);
