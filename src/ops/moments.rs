@@ -44,13 +44,15 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// For `units` of `rows` of x that `across` lanes (a power of two) or fewer are put across.
+    /// For `units` of `rows` of x, each of `across` quads (a power of two), or fewer.
     pub fn new(gpu: &Gpu, x: &Tensor, rows: usize, across: usize, units: usize) -> Self {
         let (lanes, groups) = if gpu.report().is_software() { (8, 32) } else { (256, 1024) };
-        let across = across.min(lanes);
+        // A lane takes turns at the columns, too, where there are more than lanes.
+        let (turns, across) = (across.div_ceil(lanes), across.min(lanes));
         let down = lanes / across;
         let chunks = (groups / units.max(1)).clamp(1, MOST_CHUNKS);
-        let chunk_rows = rows.div_ceil(chunks).max(LEAST_ROUNDS * down).min(MOST_ROUNDS * down);
+        let most = (MOST_ROUNDS / turns).max(1) * down;
+        let chunk_rows = rows.div_ceil(chunks).max(LEAST_ROUNDS * down).min(most);
         let chunk_rows = chunk_rows.next_multiple_of(down);
         let chunks = rows.div_ceil(chunk_rows);
         let sizes = [rows, x.columns(), x.stride() / 4, across, chunks, chunk_rows, units, 0];
@@ -74,7 +76,7 @@ impl Call {
 
 /// Every workgroup reads what all chunks of its columns have brought.
 const MOST_CHUNKS: usize = 256;
-/// Rows that a lane may have: it goes through them several times, and llvmpipe runs an invocation's
+/// Quads that a lane may have: it goes through them several times, and llvmpipe runs an invocation's
 /// loops for 65,535 rounds in all.
 const MOST_ROUNDS: usize = 1 << 12;
 /// Rows that a lane should have, lest the chunks' dispatch cost more than it spreads.

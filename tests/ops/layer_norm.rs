@@ -87,6 +87,32 @@ pub fn forward() {
     SIZES.into_iter().for_each(|size| assert_forward(gpu, size, &case(size, 0.0)));
 }
 
+/// Images of more values than llvmpipe lets a loop go through, and enough of them for one chunk each.
+#[test]
+fn the_last_of_very_many_values_count() {
+    let Some(gpu) = check::gpu() else { return };
+    let (batch, rows, channels) = (17, 1089, 1024);
+    let mut plan = Plan::new(gpu);
+    let [x, pre, y] = [(); 3].map(|()| plan.matrix(&[batch * rows, channels]));
+    let [weight, bias] = [(); 2].map(|()| Tensor::matrix(gpu, "test", &[rows, channels]));
+    let (extent, both) = (Extent { height: 33, width: 33 }, [&weight, &bias]);
+    let moments = layer_norm::forward(&mut plan, "test", extent, &x, both, None, [&pre, &y]);
+    // Zeros, but ones in the last pixel.
+    let image = [vec![0.0f32; (rows - 1) * channels], vec![1.0; channels]].concat();
+    x.write(gpu, &image.repeat(batch));
+    weight.write(gpu, &vec![1.0f32; rows * channels]);
+    plan.run();
+    let share = 1.0 / rows as f64;
+    let want = [share, rstd(share - share * share)];
+    let moments = moments.read::<f32>(gpu).unwrap();
+    let y = y.read::<f32>(gpu).unwrap();
+    for (row, y) in moments.chunks(moments.len() / batch).zip(y.chunks(image.len())) {
+        check::assert_each("mean and 1 / deviation", &row[..2], &want, 1e-5, 0.0);
+        let last = [y[image.len() - channels], y[image.len() - 1]];
+        check::assert_each("the last pixel", &last, &[(1.0 - want[0]) * want[1]; 2], 1e-5, 0.0);
+    }
+}
+
 /// Of squares of 1e6 the variance, 4/3, would be but noise.
 #[test]
 fn a_mean_far_from_zero_costs_no_variance() {
