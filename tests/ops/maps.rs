@@ -2,10 +2,10 @@
 
 use bytemuck::NoUninit;
 use safetensors::SafeTensors;
-use vae_gpu::gpu::{Gpu, Shader, Tensor};
+use vae_gpu::gpu::{Gpu, Plan, Shader, Tensor};
 use vae_gpu::ops::activation::{self, Origin};
 
-use crate::check::{self, MARGIN};
+use crate::check::{self, Guarded, MARGIN};
 use crate::matmul::oracle::{slope, value};
 
 /// Out of which the x of a backward pass may come.
@@ -94,4 +94,78 @@ pub fn assert_close(what: &str, got: &[f64], want: &[f64]) {
     assert_eq!(got.len(), want.len(), "{what}");
     let near = |(got, want): (&f64, &f64)| (got - want).abs() < 1e-12;
     assert!(got.iter().zip(want).all(near), "{what}: {got:?}, not {want:?}");
+}
+
+/// What makes every element of y a copy of one of x.
+#[derive(Debug)]
+pub struct Copies {
+    pub x_shape: [usize; 2],
+    pub y_shape: [usize; 2],
+    /// For every element of y that of x.
+    pub sources: Vec<usize>,
+}
+
+impl Copies {
+    pub fn forward(&self, x: &[f64]) -> Vec<f64> {
+        self.sources.iter().map(|&source| x[source]).collect()
+    }
+
+    pub fn backward(&self, dy: &[f64], activation: Option<&str>, pre: &[f64]) -> Vec<f64> {
+        let mut dx = vec![0.0; pre.len()];
+        self.sources.iter().zip(dy).for_each(|(&source, dy)| dx[source] += dy);
+        times_slope(dx, activation, pre)
+    }
+
+    fn x(&self, seed: u64, range: std::ops::Range<f32>) -> Vec<f32> {
+        check::random(seed, self.x_shape.iter().product(), range)
+    }
+
+    /// The oracle against central differences.
+    pub fn assert_gradients(&self, what: &str) {
+        for activation in ACTIVATIONS {
+            let pre = check::wide(&self.x(1, -2.0..2.0));
+            let dy = check::wide(&check::random(2, self.sources.len(), -1.0..1.0));
+            let loss = |pre: &[f64]| dot(&dy, &self.forward(&activated(activation, pre)));
+            let gradient = self.backward(&dy, activation, &pre);
+            check::assert_gradient(&format!("{what}, {activation:?}"), loss, &pre, &gradient);
+        }
+    }
+
+    /// The oracle against PyTorch.
+    pub fn assert_golden(&self, what: &str, golden: &Golden) {
+        assert_close(&format!("y of {what}"), &self.forward(&golden.x), &golden.y);
+        let dx = self.backward(&golden.dy, None, &golden.x);
+        assert_close(&format!("dx of {what}"), &dx, &golden.dx);
+    }
+
+    pub fn assert_forward(
+        &self,
+        gpu: &Gpu,
+        what: &str,
+        record: impl Fn(&mut Plan, &Tensor, &Tensor),
+    ) {
+        let x = self.x(1, -1.0..1.0);
+        let on_x = check::input(gpu, &self.x_shape, &x);
+        let y = Guarded::new(gpu, &self.y_shape);
+        check::run(gpu, |plan| record(plan, &on_x, &y.tensor));
+        check::assert_each(what, &y.floats(gpu), &self.forward(&check::wide(&x)), 0.0, 0.0);
+    }
+
+    pub fn assert_backward(
+        &self,
+        gpu: &Gpu,
+        what: &str,
+        record: impl Fn(&mut Plan, &Tensor, &Origin, &Tensor),
+    ) {
+        for activation in ACTIVATIONS {
+            let dy = check::random(1, self.sources.len(), -1.0..1.0);
+            let pre = self.x(2, -2.0..2.0);
+            let on_dy = check::input(gpu, &self.y_shape, &dy);
+            let origin = origin(activation, &check::input(gpu, &self.x_shape, &pre));
+            let dx = Guarded::new(gpu, &self.x_shape);
+            check::run(gpu, |plan| record(plan, &on_dy, &origin, &dx.tensor));
+            let want = self.backward(&check::wide(&dy), activation, &check::wide(&pre));
+            check::assert_norm(&format!("{what}, {activation:?}"), &dx.floats(gpu), &want, 1e-5);
+        }
+    }
 }
