@@ -44,6 +44,7 @@ def layer(spec, shape, image):
         "max_pool2d": lambda: nn.MaxPool2d(n, **options),
         "avg_pool2d": lambda: nn.AvgPool2d(n, **options),
         "upsample": lambda: nn.Upsample(scale_factor=n),
+        "pixel_shuffle": lambda: nn.PixelShuffle(n),
         "flatten": lambda: nn.Flatten(),
         "reshape": lambda: nn.Unflatten(1, n),
         "batch_norm": lambda: (nn.BatchNorm1d if len(shape) == 1 else nn.BatchNorm2d)(shape[0]),

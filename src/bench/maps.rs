@@ -154,6 +154,30 @@ pub(super) fn upsample(suite: &mut Suite, operation: &str) -> Result<()> {
     Ok(())
 }
 
+/// Of as large a result as the maps.
+pub(super) fn pixel_shuffle(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    for [side, channels] in MAPS {
+        let (side, square) = (side.next_multiple_of(FACTOR), FACTOR * FACTOR);
+        let [rows, _] = map([side, channels]);
+        let x_shape = [rows / square, channels * square];
+        let all = tensors(&gpu, &[x_shape, x_shape, [rows, channels]]);
+        let [x, pre, y] = &all[..] else { unreachable!() };
+        let extent = Extent { height: side / FACTOR, width: side / FACTOR };
+        let mut plan = Plan::new(&gpu);
+        let (moved, output) = if operation.ends_with("forward") {
+            ops::pixel_shuffle::forward(&mut plan, "bench", FACTOR, x, extent, y);
+            (vec![x, y], y)
+        } else {
+            let origin = came_from(pre);
+            ops::pixel_shuffle::backward(&mut plan, "bench", FACTOR, y, &origin, extent, x);
+            (vec![y, pre, x], x)
+        };
+        measure(suite, operation, [side, channels], "", &moved, output, &plan)?;
+    }
+    Ok(())
+}
+
 pub(super) fn reshape(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for ([side, channels], backward) in MAPS.into_iter().flat_map(|m| [(m, false), (m, true)]) {

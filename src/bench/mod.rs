@@ -154,6 +154,8 @@ const KERNELS: &[(&str, Measure)] = &[
     ("pool.avg_backward", maps::pool),
     ("upsample.forward", maps::upsample),
     ("upsample.backward", maps::upsample),
+    ("pixel_shuffle.forward", maps::pixel_shuffle),
+    ("pixel_shuffle.backward", maps::pixel_shuffle),
     ("reshape.flatten", maps::reshape),
     ("reshape.unflatten", maps::reshape),
 ];

@@ -9,6 +9,7 @@ mod flatten;
 mod layer_norm;
 mod linear;
 mod parameters;
+mod pixel_shuffle;
 mod pool;
 mod reshape;
 mod residual;
@@ -54,6 +55,7 @@ const LAYERS: &[LayerKind] = &[
     LayerKind { name: "max_pool2d", sized: true, options: WINDOW, build: pool::max },
     LayerKind { name: "avg_pool2d", sized: true, options: WINDOW, build: pool::avg },
     LayerKind { name: "upsample", sized: true, options: &[], build: upsample::build },
+    LayerKind { name: "pixel_shuffle", sized: true, options: &[], build: pixel_shuffle::build },
     LayerKind { name: "flatten", sized: false, options: &[], build: flatten::build },
     LayerKind { name: "reshape", sized: true, options: &[], build: reshape::build },
     LayerKind { name: "batch_norm", sized: false, options: &[], build: batch_norm::build },

@@ -24,6 +24,7 @@ pub mod matmul;
 pub mod moments;
 pub mod noise;
 pub mod optimizer;
+pub mod pixel_shuffle;
 pub mod pool;
 pub mod report;
 pub mod reshape;
@@ -68,6 +69,7 @@ pub const SHADERS: &[&Shader] = &[
     &matmul::NAIVE,
     &noise::SHADER,
     &optimizer::SHADER,
+    &pixel_shuffle::SHADER,
     &pool::SHADER,
     &report::SHADER,
     &reshape::SHADER,

@@ -74,7 +74,7 @@ fn json_has_numbers_with_their_units() {
 #[test]
 fn rows_of_json_have_times_and_shares() {
     let Some(place) = place_with_adapter() else { return };
-    let json = place.ok(&["bench", "shuffle", "--json"]);
+    let json = place.ok(&["bench", "shuffle.permutation", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     for row in json["rows"].as_array().unwrap() {
         assert_eq!(row["operation"], "shuffle.permutation");

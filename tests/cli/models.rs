@@ -109,6 +109,7 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
             ],
             "output_padding = 2: must be below the stride, 2",
         ),
+        (vec!["{ pixel_shuffle = 2 }"], &IMAGE, "wants a multiple of 4 channels"),
         (vec!["{ upsample = 129 }"], &IMAGE, "wants a factor of at most 128"),
         (
             vec!["{ conv_transpose2d = 9, kernel = 3, stride = 2097151 }"],

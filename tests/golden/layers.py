@@ -39,6 +39,8 @@ def layer(name, size, options, shape, image):
             return nn.AvgPool2d(size, **options)
         case "upsample":
             return nn.Upsample(scale_factor=size)
+        case "pixel_shuffle":
+            return nn.PixelShuffle(size)
         case "flatten":
             return nn.Flatten()
         case "reshape":

@@ -24,6 +24,7 @@ mod matmul;
 mod noise;
 mod norms;
 mod optimizer;
+mod pixel_shuffle;
 mod pool;
 mod report;
 mod reshape;
@@ -80,6 +81,8 @@ const CASES: &[(&str, fn())] = &[
     ("matmul/naive.naive", matmul::naive),
     ("noise.normal", noise::normal),
     ("optimizer.step", optimizer::step),
+    ("pixel_shuffle.backward", pixel_shuffle::backward),
+    ("pixel_shuffle.forward", pixel_shuffle::forward),
     ("pool.avg_backward", pool::avg_backward),
     ("pool.avg_forward", pool::avg_forward),
     ("pool.max_backward", pool::max_backward),

@@ -117,7 +117,7 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
         "pool" => {
             [[1, 1, 0], [2, 2, 0], [3, 2, 1], [16, 1, 8]].into_iter().flat_map(window).collect()
         }
-        "upsample" => {
+        "upsample" | "pixel_shuffle" => {
             [1, 2, 3].into_iter().flat_map(|factor| each(&[("FACTOR", factor)])).collect()
         }
         _ => vec![vec![]],

@@ -35,6 +35,7 @@ fn every_layer_learns() {
         "{ max_pool2d = 2 }, 'leaky_relu'",
         "{ avg_pool2d = 3, stride = 1, padding = 1 }, 'gelu'",
         "{ upsample = 2 }, 'silu'",
+        "{ conv2d = 8, kernel = 1 }, 'relu', { pixel_shuffle = 2 }",
         "'batch_norm', 'tanh'",
         "'layer_norm', 'sigmoid'",
         "{ dropout = 0.2 }, 'softplus'",

@@ -1,0 +1,62 @@
+//! Channels as pixels (Shi et al. 2016), as PyTorch's `PixelShuffle`.
+//!
+//! x is (batch · height · width, channels · factor²), y (batch · factor·height · factor·width,
+//! channels).
+
+use super::activation::{self, Origin};
+use super::{Extent, quads, shader};
+use crate::gpu::{Plan, Shader, Tensor};
+
+/// `shaders/pixel_shuffle.wgsl`.
+pub const SHADER: Shader =
+    shader!("pixel_shuffle", "index", "map", "padding", "math", "activation");
+
+/// y = x, of `extent`: channel c · factor² + i · factor + j of a pixel becomes channel c of the pixel i
+/// down and j across in the square that it becomes.
+pub fn forward(
+    plan: &mut Plan,
+    label: &str,
+    factor: usize,
+    x: &Tensor,
+    extent: Extent,
+    y: &Tensor,
+) {
+    let constants = [("FACTOR", factor as u32), activation::constant(None)];
+    let kernel = plan.gpu().kernel(&SHADER, "forward", &constants);
+    let count = quads(label, &[y]);
+    let params = params(label, factor, extent, [x, y], count);
+    plan.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
+}
+
+/// dx, of `extent`, from dy, times the slope of the activation that x came out of.
+pub fn backward(
+    plan: &mut Plan,
+    label: &str,
+    factor: usize,
+    dy: &Tensor,
+    origin: &Origin,
+    extent: Extent,
+    dx: &Tensor,
+) {
+    let Origin { name, pre } = origin;
+    let constants = [("FACTOR", factor as u32), activation::constant(*name)];
+    let kernel = plan.gpu().kernel(&SHADER, "backward", &constants);
+    let count = quads(label, &[dx, pre]);
+    let params = params(label, factor, extent, [dx, dy], count);
+    plan.record_elements(kernel, label, &params, &[("dy", dy), ("pre", pre), ("dx", dx)], count);
+}
+
+fn params(
+    label: &str,
+    factor: usize,
+    extent: Extent,
+    [x, y]: [&Tensor; 2],
+    count: usize,
+) -> [u32; 8] {
+    let Extent { height, width } = extent;
+    assert!(x.rows().is_multiple_of(height * width), "{label}: rows of x");
+    assert_eq!(y.rows(), x.rows() * factor * factor, "{label}: rows of y");
+    assert_eq!(x.columns(), y.columns() * factor * factor, "{label}: channels");
+    let sizes = [count, height, width, x.stride(), y.stride(), y.columns(), 0, 0];
+    sizes.map(|size| size as u32)
+}
