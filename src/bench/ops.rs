@@ -3,9 +3,9 @@
 use super::{Row, Suite, random};
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Tensor};
-use crate::ops::gather::Source;
+use crate::ops::gather::{Corruption, Source};
 use crate::ops::latent::Divergence;
-use crate::ops::optimizer::{Optimizer, Update};
+use crate::ops::optimizer::{NAMES, Optimizer, Rule, Update};
 use crate::ops::{self, Extent, State, Stream};
 
 /// Values per image, latent variables.
@@ -57,18 +57,24 @@ pub(super) fn time(
 /// The preset's parameters, and more than caches hold.
 const PARAMETERS: [usize; 2] = [652_824, 1 << 22];
 
+/// Every rule as it is by default, and the one that most take on more parameters.
 pub(super) fn optimizer(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
-    for count in PARAMETERS {
+    let [few, many] = PARAMETERS;
+    let rule = |name| serde_json::from_value(serde_json::json!({ "name": name }));
+    // With what each moves of a parameter: itself, its gradient, and the moments that it has.
+    let rules = NAMES.into_iter().zip([3.0, 5.0, 5.0, 7.0, 7.0]);
+    for (count, (name, words)) in rules.map(|rule| (few, rule)).chain([(many, ("adam", 7.0))]) {
+        let rule: Rule = rule(name).expect("a rule has defaults");
+        let optimizer = Optimizer { rule, ..Optimizer::default() };
         let [gradient, parameter] = [1, 2].map(|seed| tensor(&gpu, seed, &[count]));
         let [first, second] = [(); 2].map(|()| zeros(&gpu, &[count]));
-        let (state, optimizer) = (&state(&gpu), &Optimizer::default());
+        let (state, optimizer) = (&state(&gpu), &optimizer);
         let update = Update { optimizer, state, parameter: &parameter, moments: [&first, &second] };
         let mut plan = Plan::new(&gpu);
         ops::optimizer::step(&mut plan, "bench", &update, &gradient, None);
-        let work = [0.0, 4.0 * 7.0 * count as f64];
-        let variant = optimizer.rule.name();
-        time(suite, operation, (&[count], variant), work, &[&parameter, &first, &second], &plan)?;
+        let work = [0.0, 4.0 * words * count as f64];
+        time(suite, operation, (&[count], name), work, &[&parameter], &plan)?;
     }
     Ok(())
 }
@@ -124,12 +130,26 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
             Ok(x.read::<f32>(&gpu)?.iter().enumerate().all(close))
         })?;
     }
-    Ok(())
+    // Colour images as maps, with noise on them.
+    let (extent, channels, rows) = (Extent { height: 16, width: 16 }, 3, ROWS[0]);
+    let mut plan = Plan::new(&gpu);
+    let (x, none) = (plan.matrix(&[rows * extent.height * extent.width, channels]), plan.vector(1));
+    let source = Source { images: &images, order: &on_order, channels, extent };
+    let corruption = Some((Corruption::Gaussian(0.4), (SEED, Stream::Corrupt)));
+    ops::gather::batch(&mut plan, "bench", &state, &source, &x, true, corruption, None, &none);
+    let work = [0.0, 5.0 * x.len() as f64];
+    time(suite, operation, (&[rows, 16, 16, channels], "noisy maps"), work, &[&x], &plan)
 }
 
 pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
-    for rows in ROWS {
+    let weighted = Divergence::weighted(1.0);
+    let capacity = Divergence { capacity: Some(5.0), ..weighted };
+    let both = [("", weighted), ("capacity", capacity)];
+    let variants = if operation.ends_with("forward") { &both[..1] } else { &both };
+    for (rows, (variant, divergence)) in
+        ROWS.into_iter().flat_map(|r| variants.iter().map(move |v| (r, v)))
+    {
         let mut plan = Plan::new(&gpu);
         let [head, dhead] = [(); 2].map(|()| plan.matrix(&[rows, 2 * LATENT]));
         let [z, dz] = [(); 2].map(|()| plan.matrix(&[rows, LATENT]));
@@ -140,17 +160,8 @@ pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
         if operation.ends_with("forward") {
             ops::latent::forward(&mut plan, "bench", &state, &head, &epsilon, &z, &kl, &units);
         } else {
-            let divergence = Divergence::weighted(1.0);
             ops::latent::backward(
-                &mut plan,
-                "bench",
-                &state,
-                &divergence,
-                &head,
-                &epsilon,
-                &kl,
-                &dz,
-                &dhead,
+                &mut plan, "bench", &state, divergence, &head, &epsilon, &kl, &dz, &dhead,
             );
             outputs = vec![&dhead];
             words = 2 + 1 + 1 + 2;
@@ -159,7 +170,7 @@ pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
             tensor.write(&gpu, &random(seed, tensor.len()));
         }
         let work = [0.0, 4.0 * (words * rows * LATENT) as f64];
-        time(suite, operation, (&[rows, LATENT], ""), work, &outputs, &plan)?;
+        time(suite, operation, (&[rows, LATENT], variant), work, &outputs, &plan)?;
     }
     Ok(())
 }
