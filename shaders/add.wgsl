@@ -12,12 +12,8 @@ struct Params { count: u32, columns: u32, pad0: u32, pad1: u32 } // count in qua
 
 // pre = a + b, y = f(pre)
 @compute @workgroup_size(64)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn forward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i < p.count {
         let sum = a[i] + b[i];
@@ -28,12 +24,8 @@ fn forward(
 
 // dx = da + dy · f'(pre), f and pre those of x
 @compute @workgroup_size(64)
-fn backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn backward(invocation: Invocation) {
+    let i = element(invocation);
     if i < params.count {
         dx[i] = da[i] + dy[i] * slope_four(pre[i]);
     }

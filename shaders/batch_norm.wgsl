@@ -64,13 +64,10 @@ fn moments_of_chunks(p: Params, at: Place, lane: u32) -> Moments {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn statistics(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn statistics(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
-    let at = place_in_matrix(p, flat_group(group, groups), lane);
+    let at = place_in_matrix(p, group_number(invocation), lane);
     let all = merge_down(lane, p.across, moments_of_rows(p, at));
     if leads(p, at, lane) {
         let i = (2u + 2u * at.chunk) * p.quads + at.column;
@@ -105,13 +102,10 @@ fn normalize(p: Params, at: Place, mean: vec4<f32>, rstd: vec4<f32>) {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn forward(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
-    let at = place_in_matrix(p, flat_group(group, groups), lane);
+    let at = place_in_matrix(p, group_number(invocation), lane);
     var own: Moments;
     if p.chunks == 1u {
         own = moments_of_rows(p, at);
@@ -129,13 +123,9 @@ fn forward(
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn evaluate(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn evaluate(invocation: Invocation) {
     let p = params;
-    let at = place_in_matrix(p, flat_group(group, groups), lane);
+    let at = place_in_matrix(p, group_number(invocation), invocation.lane);
     normalize(p, at, kept_mean[at.column], inverseSqrt(kept_var[at.column] + EPSILON));
 }
 
@@ -162,13 +152,10 @@ fn sums_of_chunks(p: Params, at: Place, lane: u32) -> Sums {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn backward_sums(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn backward_sums(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
-    let at = place_in_matrix(p, flat_group(group, groups), lane);
+    let at = place_in_matrix(p, group_number(invocation), lane);
     let all = sum_down(lane, p.across, sums_of_rows(p, at));
     if leads(p, at, lane) {
         let i = (2u + 2u * at.chunk) * p.quads + at.column;
@@ -178,13 +165,10 @@ fn backward_sums(
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn backward(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
-    let at = place_in_matrix(p, flat_group(group, groups), lane);
+    let at = place_in_matrix(p, group_number(invocation), lane);
     var own: Sums;
     if p.chunks == 1u {
         own = sums_of_rows(p, at);

@@ -13,13 +13,10 @@ struct Params {
 var<workgroup> sums: array<vec4<f32>, 64>;
 
 @compute @workgroup_size(64)
-fn parts(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn parts(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
-    let number = flat_group(group, groups);
+    let number = group_number(invocation);
     let part = number / p.row;
     let quad = number % p.row;
     let end = min(p.height, (part + 1u) * p.rows);

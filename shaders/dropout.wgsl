@@ -28,12 +28,8 @@ fn factors(p: Params, i: u32) -> vec4<f32> {
 
 // y = x · factors
 @compute @workgroup_size(64)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn forward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i < p.count {
         y[i] = x[i] * factors(p, i);
@@ -42,12 +38,8 @@ fn forward(
 
 // dx = dy · factors · f'(pre)
 @compute @workgroup_size(64)
-fn backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn backward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i < p.count {
         dx[i] = dy[i] * factors(p, i) * slope_four(pre[i]);

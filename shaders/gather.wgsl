@@ -54,12 +54,8 @@ fn bytes_of(p: Params, row: u32, i: u32, within: ptr<function, vec4<bool>>) -> v
 
 // One invocation for four pixels, or for four elements of the noise.
 @compute @workgroup_size(64)
-fn batch(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn batch(invocation: Invocation) {
+    let i = element(invocation);
     // Before any branch, where software adapters read a uniform once for all lanes.
     let p = params;
     let row = state.row;

@@ -28,13 +28,10 @@ struct Params {
 
 // One workgroup for each unit, its lanes along the batch.
 @compute @workgroup_size(LANES)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn forward(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
-    let unit = flat_group(group, groups);
+    let unit = group_number(invocation);
     if unit >= p.latent {
         return;
     }
@@ -67,15 +64,11 @@ fn climbed(p: Params, step: u32) -> f32 {
 //   weight · KL; weight · |KL - capacity| (Burgess 2018); with free bits, units below them cost
 //   nothing (Kingma 2016, section C.8).
 @compute @workgroup_size(LANES)
-fn backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn backward(invocation: Invocation) {
     let p = params;
     let ramp = climbed(p, state.step);
     let rows = f32(p.rows);
-    let i = flat_group(group, groups) * LANES + lane;
+    let i = group_number(invocation) * LANES + invocation.lane;
     if i >= p.rows * p.latent {
         return;
     }

@@ -70,13 +70,10 @@ fn merge_all(lane: u32, own: Moments) -> Moments {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn statistics(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn statistics(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
-    let at = place(p, flat_group(group, groups), lane);
+    let at = place(p, group_number(invocation), lane);
     let all = merge_all(lane, moments_of_rows(p, at));
     if at.inside && lane == 0u {
         moments[moments_at(p, at.unit) + 1u + at.chunk] = vec4(all.count.x, all.mean.x, all.square.x, 0.0);
@@ -84,13 +81,10 @@ fn statistics(
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn forward(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
-    let at = place(p, flat_group(group, groups), lane);
+    let at = place(p, group_number(invocation), lane);
     var mine: Moments;
     if p.chunks == 1u {
         mine = moments_of_rows(p, at);
@@ -142,13 +136,10 @@ fn sums_of_chunks(p: Params, at: Place, lane: u32) -> Sums {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn backward_sums(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn backward_sums(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
-    let at = place(p, flat_group(group, groups), lane);
+    let at = place(p, group_number(invocation), lane);
     let all = sum_down(lane, 1u, sums_of_rows(p, at));
     if at.inside && lane == 0u {
         let sums = vec2(dot(all.dy, vec4(1.0)), dot(all.product, vec4(1.0)));
@@ -157,13 +148,10 @@ fn backward_sums(
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn backward_input(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn backward_input(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
-    let at = place(p, flat_group(group, groups), lane);
+    let at = place(p, group_number(invocation), lane);
     var mine: Sums;
     if p.chunks == 1u {
         mine = sums_of_rows(p, at);
@@ -194,14 +182,11 @@ fn backward_input(
 // Sums over the batch. A workgroup takes `across` quads of the parameters; its lanes take turns at the
 // images, INVOCATIONS / across at a time.
 @compute @workgroup_size(INVOCATIONS)
-fn backward_weight(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn backward_weight(invocation: Invocation) {
+    let lane = invocation.lane;
     let p = params;
     let quads = p.rows * p.quads;
-    let quad = flat_group(group, groups) * p.across + lane % p.across;
+    let quad = group_number(invocation) * p.across + lane % p.across;
     let images = select(0u, p.units, quad < quads);
     var sums = Sums(vec4(0.0), vec4(0.0));
     for (var image = lane / p.across; image < images; image += INVOCATIONS / p.across) {

@@ -14,12 +14,8 @@ struct Params { count: u32, rounds: u32, pad0: u32, pad1: u32 }
 // Twelve accumulators v = m v + c that wait for no other, eight times a round, from start times 1
 // to 12; the result is their sum. m and c come from memory, so that nothing folds.
 @compute @workgroup_size(64)
-fn arithmetic(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn arithmetic(invocation: Invocation) {
+    let i = element(invocation);
     if i >= params.count {
         return;
     }
@@ -43,12 +39,8 @@ fn arithmetic(
 
 // copied = source; a workgroup moves 64 · QUADS neighbours.
 @compute @workgroup_size(64)
-fn copy(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let first = flat_group(group, groups) * 64u * QUADS + lane;
+fn copy(invocation: Invocation) {
+    let first = group_number(invocation) * 64u * QUADS + invocation.lane;
     for (var k = 0u; k < QUADS; k++) {
         let i = first + 64u * k;
         if i < params.count {

@@ -107,12 +107,8 @@ fn backward_scale(@builtin(local_invocation_index) lane: u32) {
 
 // One invocation a quad.
 @compute @workgroup_size(64)
-fn mean(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn mean(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.quads {
         return;
@@ -124,12 +120,8 @@ fn mean(
 
 // One invocation and one draw of the generator a quad.
 @compute @workgroup_size(64)
-fn draw(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn draw(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     let scale = current_scale(p).scale;
     let key = vec4(p.seed_low, p.seed_high, 0u, p.stream);

@@ -7,12 +7,8 @@ struct Params { count: u32, seed_low: u32, seed_high: u32, stream: u32 }
 
 // Each invocation fills four elements from one draw.
 @compute @workgroup_size(64)
-fn normal(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn normal(invocation: Invocation) {
+    let i = element(invocation);
     let key = vec4(params.seed_low, params.seed_high, 0u, params.stream);
     let values = normals(threefry(vec4(i, state.step, 0u, 0u), key));
     for (var j = 0u; j < 4u && 4u * i + j < params.count; j++) {

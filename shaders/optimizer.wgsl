@@ -10,12 +10,8 @@ struct Params { optimizer: Optimizer, count: u32, pad0: u32, pad1: u32, pad2: u3
 @group(0) @binding(6) var<storage, read_write> second_moment: array<vec4<f32>>; // raw
 
 @compute @workgroup_size(64)
-fn step(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn step(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;

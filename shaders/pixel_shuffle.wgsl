@@ -22,12 +22,8 @@ const SQUARE = FACTOR * FACTOR;
 
 // One invocation for a quad of y.
 @compute @workgroup_size(64)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn forward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;
@@ -42,12 +38,8 @@ fn forward(
 
 // One invocation for a quad of x; taken back through the activation that x came out of.
 @compute @workgroup_size(64)
-fn backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn backward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;

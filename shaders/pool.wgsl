@@ -45,12 +45,8 @@ fn is_nan(value: vec4<f32>) -> vec4<bool> {
 // The first maximum of each window, row by row, and its place there; NaN counts as the largest, the
 // last one for its place. Past an edge the nearest pixel is seen again, which changes nothing.
 @compute @workgroup_size(64)
-fn max_forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn max_forward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;
@@ -76,12 +72,8 @@ fn max_forward(
 
 // The mean of each window, the padding's zeros included.
 @compute @workgroup_size(64)
-fn avg_forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn avg_forward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;
@@ -122,12 +114,8 @@ fn window(p: Params, place: vec4<u32>, back: vec2<i32>) -> Window {
 // dx, the sum of dy over the windows whose maximum a pixel is, taken back through the activation that x
 // came out of.
 @compute @workgroup_size(64)
-fn max_backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn max_backward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;
@@ -146,12 +134,8 @@ fn max_backward(
 
 // As max_backward, a share of dy from every window.
 @compute @workgroup_size(64)
-fn avg_backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn avg_backward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;

@@ -103,12 +103,8 @@ fn store_channel(p: Params, b: Block, c: u32, value: vec4<f32>) {
 
 // map = features, with the slopes of the activation that a gradient by maps is taken back through.
 @compute @workgroup_size(64)
-fn unflatten(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn unflatten(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;
@@ -123,12 +119,8 @@ fn unflatten(
 
 // features = map, likewise.
 @compute @workgroup_size(64)
-fn flatten(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn flatten(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;

@@ -34,12 +34,8 @@ fn feistel(index: u32, low: vec4<u32>, high: vec4<u32>) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn permutation(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn permutation(invocation: Invocation) {
+    let i = element(invocation);
     if i >= params.count {
         return;
     }

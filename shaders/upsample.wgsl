@@ -22,12 +22,8 @@ fn first_copy(p: Params, i: u32) -> u32 {
 
 // One invocation for a quad of x, and all its copies.
 @compute @workgroup_size(64)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn forward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;
@@ -43,12 +39,8 @@ fn forward(
 
 // The sum over the copies, taken back through the activation that x came out of.
 @compute @workgroup_size(64)
-fn backward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn backward(invocation: Invocation) {
+    let i = element(invocation);
     let p = params;
     if i >= p.count {
         return;

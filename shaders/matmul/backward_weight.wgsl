@@ -13,10 +13,6 @@ fn take(at: u32, four: vec4<f32>) {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn backward_weight(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    run(flat_group(group, groups), lane);
+fn backward_weight(invocation: Invocation) {
+    run(group_number(invocation), invocation.lane);
 }

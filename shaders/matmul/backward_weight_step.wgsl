@@ -15,11 +15,7 @@ fn take(at: u32, four: vec4<f32>) {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn backward_weight_step(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn backward_weight_step(invocation: Invocation) {
     begin_updates(params.optimizer, state.step);
-    run(flat_group(group, groups), lane);
+    run(group_number(invocation), invocation.lane);
 }

@@ -24,10 +24,6 @@ fn finish(p: Product, row: u32, column: u32, value: vec4<f32>) {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    run(flat_group(group, groups), lane);
+fn forward(invocation: Invocation) {
+    run(group_number(invocation), invocation.lane);
 }

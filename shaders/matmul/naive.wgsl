@@ -16,12 +16,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 
 @compute @workgroup_size(64)
-fn naive(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * 64u + lane;
+fn naive(invocation: Invocation) {
+    let i = element(invocation);
     if i >= params.height * params.width {
         return;
     }

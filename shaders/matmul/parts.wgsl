@@ -26,18 +26,14 @@ fn take(at: u32, four: vec4<f32>) {
 }
 
 @compute @workgroup_size(INVOCATIONS)
-fn backward_weight(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
+fn backward_weight(invocation: Invocation) {
     patches = params.patches;
-    let number = flat_group(group, groups);
+    let number = group_number(invocation);
     let part = min(number / params.groups, params.parts - 1u);
     let first = part * params.length;
     let depth = min(params.length, params.depth - first);
     let weight = params.height * params.result_row;
     let result = part * (weight + params.left_row);
     let p = Product(params.height, params.width, depth, first * params.left_row, first, params.left_row, 0u, result, params.result_row, result + weight);
-    multiply(p, number - part * params.groups, lane);
+    multiply(p, number - part * params.groups, invocation.lane);
 }

@@ -16,12 +16,8 @@ struct Sum {
 @group(0) @binding(1) var<storage, read> addends: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
-fn parts(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let n = flat_group(group, groups) * 64u + lane;
+fn parts(invocation: Invocation) {
+    let n = element(invocation);
     if n >= params.sums.count {
         return;
     }

@@ -111,7 +111,7 @@ impl Plan {
     }
 
     /// Appends a dispatch of `groups` workgroups in all, for kernels that find their place with
-    /// `flat_group`: they wrap into y past the adapter's limit on x.
+    /// `group_number`: they wrap into y past the adapter's limit on x.
     pub fn record_flat<P: bytemuck::NoUninit>(
         &mut self,
         kernel: Arc<Kernel>,
