@@ -10,6 +10,7 @@ mod devices;
 mod evaluate;
 mod inspect;
 mod presets;
+mod progress;
 mod reconstruct;
 mod sample;
 mod source;

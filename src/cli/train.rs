@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use vae_gpu::gpu::AdapterReport;
+use indicatif::ProgressBar;
 use vae_gpu::model::Network;
 use vae_gpu::train::{EpochReport, Progress, RunFolder};
 use vae_gpu::{Config, Dataset, Error, ImageShape, Result, TrainOptions, Trainer, Tune};
 
+use super::progress::{HEADING, bar, conclude, introduce, print_row, quoted};
 use super::source::{SourceArgs, named};
 use super::{AdapterArgs, INTERRUPTED, size};
 
@@ -195,8 +195,7 @@ fn train(
 ) -> Result<ExitCode> {
     let epochs = trainer.config().train.epochs;
     let mut saved = Instant::now();
-    say!("\nlosses in nats per image");
-    say!("epoch    train     test    recon       kl active   seconds   images/s");
+    say!("{HEADING}");
     loop {
         let bar = bar(trainer.state().epoch + 1, epochs, trainer.steps_per_epoch());
         let report = trainer.epoch(|progress: Progress| {
@@ -228,42 +227,6 @@ fn train(
     Ok(ExitCode::SUCCESS)
 }
 
-fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run: &RunFolder) {
-    let parameters: usize =
-        trainer.model().parameters().layout().specs().map(|spec| spec.len()).sum();
-    say!("adapter  {} ({})", adapter.name, adapter.kind);
-    let test = data.test.as_ref().map_or("no".into(), |test| test.len().to_string());
-    say!(
-        "data     {}: {} images to train on, {test} to test, {}",
-        data.name,
-        data.train.len(),
-        data.shape()
-    );
-    say!("model    {parameters} parameters");
-    say!("run      {}", run.path().display());
-    if trainer.state().step > 0 {
-        say!("resumed  after step {}", trainer.state().step);
-    }
-}
-
-/// A line of the table; recon and kl are those of the test split, or else of training.
-fn print_row(report: &EpochReport, variational: bool) {
-    // A plain autoencoder has neither.
-    let none = || "-".to_string();
-    let kl = report.val_kl.unwrap_or(report.train_kl);
-    let kl = if variational { format!("{kl:.2}") } else { none() };
-    let active = if variational { report.active_units.to_string() } else { none() };
-    let test = report.val_loss.map_or("-".into(), |loss| format!("{loss:.2}"));
-    say!(
-        "{:>5} {:>8.2} {test:>8} {:>8.2} {kl:>8} {active:>6} {:>9.1} {:>10.0}",
-        report.epoch,
-        report.train_loss,
-        report.val_recon.unwrap_or(report.train_recon),
-        report.seconds,
-        report.images_per_second,
-    );
-}
-
 /// Ends a run that has diverged before its last good checkpoint is overwritten.
 fn check_finite(run: &Path, report: &EpochReport) -> Result<()> {
     if report.train_loss.is_finite() && report.val_loss.is_none_or(f64::is_finite) {
@@ -271,38 +234,6 @@ fn check_finite(run: &Path, report: &EpochReport) -> Result<()> {
     }
     let message = "the loss is no longer finite; train again with a smaller --lr (epoch";
     Err(Error::run(run, format!("{message} {})", report.epoch)))
-}
-
-fn conclude(path: &Path, variational: bool) {
-    say!("\nin {}", path.display());
-    for (file, what) in [
-        ("samples.png", "new images, drawn from the prior"),
-        ("reconstructions.png", "each row of images above its reconstruction"),
-        ("loss.svg", "the loss curves"),
-        ("model.safetensors", "the weights, as PyTorch lays them out"),
-    ] {
-        if variational || file != "samples.png" {
-            say!("  {file:<21} {what}");
-        }
-    }
-    if variational {
-        say!("\nmore images: vae-gpu sample {} --count 64 --seed 7", quoted(path));
-    }
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
-}
-
-/// A bar on standard error; none where that is no terminal.
-fn bar(epoch: u32, epochs: u32, steps: usize) -> ProgressBar {
-    let template =
-        format!("epoch {epoch:>3}/{epochs} {{bar:30}} {{pos}}/{{len}} steps, {{eta}} left");
-    let style = ProgressStyle::with_template(&template).expect("the template is valid");
-    ProgressBar::new(steps as u64).with_style(style)
 }
 
 /// A flag that Ctrl-C raises; a second Ctrl-C ends the program at once.

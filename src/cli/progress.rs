@@ -1,0 +1,79 @@
+//! What training prints: where it works, a line for each epoch, and what it leaves.
+
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use vae_gpu::gpu::AdapterReport;
+use vae_gpu::train::{EpochReport, RunFolder};
+use vae_gpu::{Dataset, Trainer};
+
+pub const HEADING: &str = "\nlosses in nats per image
+epoch    train     test    recon       kl active   seconds   images/s";
+
+pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run: &RunFolder) {
+    let parameters: usize =
+        trainer.model().parameters().layout().specs().map(|spec| spec.len()).sum();
+    say!("adapter  {} ({})", adapter.name, adapter.kind);
+    let test = data.test.as_ref().map_or("no".into(), |test| test.len().to_string());
+    say!(
+        "data     {}: {} images to train on, {test} to test, {}",
+        data.name,
+        data.train.len(),
+        data.shape()
+    );
+    say!("model    {parameters} parameters");
+    say!("run      {}", run.path().display());
+    if trainer.state().step > 0 {
+        say!("resumed  after step {}", trainer.state().step);
+    }
+}
+
+/// A line of the table; recon and kl are those of the test split, or else of training.
+pub fn print_row(report: &EpochReport, variational: bool) {
+    // A plain autoencoder has neither.
+    let none = || "-".to_string();
+    let kl = report.val_kl.unwrap_or(report.train_kl);
+    let kl = if variational { format!("{kl:.2}") } else { none() };
+    let active = if variational { report.active_units.to_string() } else { none() };
+    let test = report.val_loss.map_or("-".into(), |loss| format!("{loss:.2}"));
+    say!(
+        "{:>5} {:>8.2} {test:>8} {:>8.2} {kl:>8} {active:>6} {:>9.1} {:>10.0}",
+        report.epoch,
+        report.train_loss,
+        report.val_recon.unwrap_or(report.train_recon),
+        report.seconds,
+        report.images_per_second,
+    );
+}
+
+pub fn conclude(path: &Path, variational: bool) {
+    say!("\nin {}", path.display());
+    for (file, what) in [
+        ("samples.png", "new images, drawn from the prior"),
+        ("reconstructions.png", "each row of images above its reconstruction"),
+        ("loss.svg", "the loss curves"),
+        ("model.safetensors", "the weights, as PyTorch lays them out"),
+    ] {
+        if variational || file != "samples.png" {
+            say!("  {file:<21} {what}");
+        }
+    }
+    if variational {
+        say!("\nmore images: vae-gpu sample {} --count 64 --seed 7", quoted(path));
+    }
+}
+
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+/// A bar on standard error; none where that is no terminal.
+pub fn bar(epoch: u32, epochs: u32, steps: usize) -> ProgressBar {
+    let template =
+        format!("epoch {epoch:>3}/{epochs} {{bar:30}} {{pos}}/{{len}} steps, {{eta}} left");
+    let style = ProgressStyle::with_template(&template).expect("the template is valid");
+    ProgressBar::new(steps as u64).with_style(style)
+}
