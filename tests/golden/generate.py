@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 
 sys.dont_write_bytecode = True
 
-from layers import ACTIVATIONS
-from networks import CONV, GAUSSIAN, MLP, RESIDUAL, VAE
+from networks import CONV, GAUSSIAN, MLP, RESIDUAL, VAE  # and where docs/ is
+from evaluate_in_pytorch import ACTIVATIONS
 
 HERE = Path(__file__).parent
 

@@ -4,12 +4,16 @@ Run by generate.py. README.md describes what the files hold.
 """
 
 import math
+import sys
 import tomllib
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from layers import chain
+sys.path.append(str(Path(__file__).parents[2] / "docs"))
+
+from evaluate_in_pytorch import sequence
 
 MLP = {
     "image": [1, 7, 9],
@@ -127,9 +131,10 @@ class VAE(nn.Module):
         layers = tomllib.loads(config["layers"])
         # Linear layers take an image as features.
         self.input = [math.prod(image)] if "linear" in layers["encoder"][0] else image
-        self.encoder, (features,) = chain(layers["encoder"], self.input, image)
+        self.encoder, (features,) = sequence(layers["encoder"], self.input, image)
         self.latent = nn.Linear(features, 2 * config["latent"])
-        self.decoder, _ = chain(layers["decoder"], [config["latent"]], image)
+        self.decoder, _ = sequence(layers["decoder"], [config["latent"]], image)
+        self.train()  # `sequence` leaves its layers ready for evaluation
 
     def forward(self, x, noise):
         x = x.unflatten(1, self.input)
