@@ -47,11 +47,6 @@ fn current_scale(p: Params) -> Scale {
     return Scale(exp(s), exp(-p.power * s), p.constant + s);
 }
 
-// The quad's columns that are not padding.
-fn inside(p: Params, column_quad: u32) -> vec4<bool> {
-    return vec4(4u * column_quad) + vec4(0u, 1u, 2u, 3u) < vec4(p.columns);
-}
-
 // Every workgroup leaves one sum.
 @compute @workgroup_size(LANES)
 fn forward(
@@ -71,7 +66,7 @@ fn forward(
         let b = pixel_loss(o.y, x.y, scale);
         let c = pixel_loss(o.z, x.z, scale);
         let d = pixel_loss(o.w, x.w, scale);
-        let real = inside(p, column_quad);
+        let real = unpadded(column_quad, p.columns);
         let gradient = vec4(a.y, b.y, c.y, d.y) * slope_four(before) / p.batch;
         dy[i] = select(vec4(0.0), gradient, real);
         sum += select(vec4(0.0), vec4(a.x, b.x, c.x, d.x), real);
@@ -115,7 +110,7 @@ fn mean(invocation: Invocation) {
     }
     let o = output[i];
     let value = vec4(pixel_mean(o.x), pixel_mean(o.y), pixel_mean(o.z), pixel_mean(o.w));
-    mean_of[i] = select(vec4(0.0), value, inside(p, i % p.row_quads));
+    mean_of[i] = within(i, p.columns, value);
 }
 
 // One invocation and one draw of the generator a quad.
@@ -137,5 +132,5 @@ fn draw(invocation: Invocation) {
         let far = vec2(pixel_draw(o.z, words.z, scale), pixel_draw(o.w, words.w, scale));
         value = vec4(pixel_draw(o.x, words.x, scale), pixel_draw(o.y, words.y, scale), far);
     }
-    drawn[i] = select(vec4(0.0), value, inside(p, i % p.row_quads));
+    drawn[i] = within(i, p.columns, value);
 }

@@ -71,3 +71,8 @@ impl Error {
         }
     }
 }
+
+/// A number as a file has it: 1 and 1e300, not 1.0 and three hundred digits.
+pub(crate) fn shown(value: f64) -> String {
+    format!("{value:?}").trim_end_matches(".0").into()
+}

@@ -63,7 +63,8 @@ pub(super) fn optimizer(suite: &mut Suite, operation: &str) -> Result<()> {
     let [few, many] = PARAMETERS;
     let rule = |name| serde_json::from_value(serde_json::json!({ "name": name }));
     // With what each moves of a parameter: itself, its gradient, and the moments that it has.
-    let rules = NAMES.into_iter().zip([3.0, 5.0, 5.0, 7.0, 7.0]);
+    const WORDS: [f64; NAMES.len()] = [3.0, 5.0, 5.0, 7.0, 7.0];
+    let rules = NAMES.into_iter().zip(WORDS);
     for (count, (name, words)) in rules.map(|rule| (few, rule)).chain([(many, ("adam", 7.0))]) {
         let rule: Rule = rule(name).expect("a rule has defaults");
         let optimizer = Optimizer { rule, ..Optimizer::default() };

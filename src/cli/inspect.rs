@@ -60,7 +60,7 @@ impl InspectArgs {
         let preset = preset.ok_or_else(|| {
             let presets = Preset::ALL.map(|preset| preset.name()).join(", ");
             let message =
-                format!("does not exist; give a TOML file, a run folder or a preset: {presets}");
+                format!("does not exist; give a TOML file, a run folder, a model file or a preset: {presets}");
             Error::run(&self.what, message)
         })?;
         Ok((preset.config(), None))

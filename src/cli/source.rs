@@ -7,10 +7,10 @@ use vae_gpu::{Config, Error, ImageShape, Preset, Result};
 
 #[derive(Args)]
 pub struct SourceArgs {
-    /// Start from a preset; `vae-gpu presets` lists them [default: mlp]
+    /// The model of a preset; `vae-gpu presets` lists them [default: mlp]
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub preset: Option<String>,
-    /// Start from a TOML file
+    /// The model in a TOML file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -25,21 +25,16 @@ impl SourceArgs {
         }
     }
 
-    /// Says that the model does not fit images of `shape`, and of a preset which do.
+    /// Puts what describes the model before why it is not one for images of `shape`; of a preset with
+    /// those that it is made for.
     pub fn misfit(&self, shape: ImageShape) -> impl FnOnce(Error) -> Error {
         let preset = self.preset.as_ref().and_then(|name| name.parse::<Preset>().ok());
+        let other = preset.map(|preset| preset.shape()).filter(|made_for| *made_for != shape);
+        let made_for = other.map_or(String::new(), |made_for| {
+            format!(" (the preset is made for images of {made_for}: width x height x channels)")
+        });
         let name = self.name();
-        move |error| match preset.map(|preset| preset.shape()) {
-            Some(made_for) if made_for != shape => {
-                let ImageShape { width, height, channels } = made_for;
-                let message = format!(
-                    "takes images of {made_for} (width x height x channels), and these are of \
-                     {shape}; --size {width}x{height} --channels {channels} makes a folder's so"
-                );
-                named(name)(Error::Usage(message))
-            }
-            _ => named(name)(error),
-        }
+        move |error| named(name)(Error::Usage(format!("{error}{made_for}")))
     }
 
     /// What describes the model.
@@ -53,10 +48,9 @@ impl SourceArgs {
 /// the shape that it states where it names none.
 pub fn images(config: &Config, data: Option<&Path>) -> Result<(ImageShape, Option<usize>)> {
     let mut from = config.data.clone();
-    match data {
-        Some(data) => from.path = data.into(),
-        None if from.is_builtin() => return Ok((from.stated_shape()?, None)),
-        None => {}
+    from.path = data.map_or(from.path, PathBuf::from);
+    if from.is_builtin() {
+        return Ok((from.stated_shape()?, None));
     }
     let data = from.read()?;
     let count = data.train.len() + data.test.as_ref().map_or(0, |test| test.len());

@@ -23,7 +23,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(10);
 #[derive(Args)]
 pub struct TrainArgs {
     /// Dataset: digits, an IDX folder as MNIST's, or a folder of PNG/JPEG images
-    /// [default: digits]
+    /// [default: what the configuration names, or else digits]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -82,7 +82,13 @@ impl TrainArgs {
             Some(run) => RunFolder::config(run)?,
             None => self.source.read()?,
         };
-        if self.data.is_none() && config.data.is_builtin() {
+        fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
+            if let Some(flag) = flag {
+                value.clone_from(flag);
+            }
+        }
+        set(&mut config.data.path, &self.data);
+        if config.data.is_builtin() {
             let (stated, digits) = (config.data.stated_shape()?, ImageShape::DIGITS);
             if stated != digits {
                 return Err(named(self.name())(Error::Usage(format!(
@@ -90,16 +96,10 @@ impl TrainArgs {
                 ))));
             }
         }
-        fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
-            if let Some(flag) = flag {
-                value.clone_from(flag);
-            }
-        }
         set(&mut config.train.epochs, &self.epochs);
         set(&mut config.train.batch_size, &self.batch_size);
         set(&mut config.train.learning_rate, &self.lr);
         set(&mut config.train.seed, &self.seed);
-        set(&mut config.data.path, &self.data);
         config.data.validation = self.validation.or(config.data.validation);
         config.data.size = self.size.or(config.data.size);
         config.data.channels = self.channels.or(config.data.channels);

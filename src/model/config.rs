@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DataConfig, KlSchedule, ScheduleConfig};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::nn::{Chain, LayerSpec, Setting};
 use crate::ops::activation;
 use crate::ops::gather::Corruption;
@@ -13,7 +13,7 @@ use crate::ops::optimizer::Rule;
 /// Everything needed to train a model again. In TOML, `[model]`, `[train]` and `[data]`; keys that
 /// are left out take the values of the preset `mlp`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Config {
     /// The network and its objective.
     pub model: ModelConfig,
@@ -25,7 +25,7 @@ pub struct Config {
 
 /// Encoder and decoder, layer by layer, and the objective.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct ModelConfig {
     /// Number of latent variables.
     pub latent: usize,
@@ -62,7 +62,7 @@ fn is_true(value: &bool) -> bool {
 
 /// The training loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct TrainConfig {
     /// Passes over the dataset.
     pub epochs: u32,
@@ -171,9 +171,9 @@ impl ModelConfig {
         self.likelihood.check()?;
         Chain::check("encoder", &self.encoder)?;
         Chain::check("decoder", &self.decoder)?;
-        // What only changes the shape does not come between.
-        let shaping = |layer: &&LayerSpec| ["reshape", "flatten"].contains(&layer.name.as_str());
-        let last = self.decoder.iter().rev().find(|layer| !shaping(layer));
+        // What only moves values does not come between.
+        let moves = ["reshape", "flatten", "upsample", "pixel_shuffle"];
+        let last = self.decoder.iter().rev().find(|layer| !moves.contains(&layer.name.as_str()));
         let last = last.and_then(|layer| activation::named(&layer.name));
         if let (Some(last), true) = (last, self.likelihood.takes_logits()) {
             let what = format!("decoder: its last layer is \"{last}\"");
@@ -208,11 +208,6 @@ impl ModelConfig {
 pub(super) fn is_amount(value: f64) -> bool {
     // As the adapter has it.
     (value as f32).is_finite() && value >= 0.0
-}
-
-/// A number as a file has it: 1 and 1e300, not 1.0 and three hundred digits.
-pub(super) fn shown(value: f64) -> String {
-    format!("{value:?}").trim_end_matches(".0").into()
 }
 
 pub(super) fn require(holds: bool, what: &str, message: &str) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// The dataset and how to read it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct DataConfig {
     /// `digits` for the built-in dataset, or a folder.
     pub path: PathBuf,

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::ModelConfig;
-use super::config::{is_amount, require, shown};
-use crate::error::Result;
+use super::config::{is_amount, require};
+use crate::error::{Result, shown};
 use crate::ops::latent::Divergence;
 
 /// What becomes of the KL divergence's weight β while training goes on.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainConfig;
-use super::config::{require, shown};
-use crate::error::Result;
+use super::config::require;
+use crate::error::{Result, shown};
 use crate::ops::optimizer::{Optimizer, Rule};
 use crate::ops::schedule::{Course, Schedule};
 
@@ -13,7 +13,7 @@ use crate::ops::schedule::{Course, Schedule};
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 #[serde(expecting = "a table, as in { name = \"cosine\" }")]
 pub enum ScheduleConfig {
-    /// It does not.
+    /// It does not. Braces, since serde lets a variant without them have any fields.
     Constant {},
     /// It falls along half a cosine, step by step, to `minimum` after the last of all epochs. A run
     /// that is resumed with more epochs goes on along the longer curve.
@@ -83,8 +83,9 @@ impl TrainConfig {
             ScheduleConfig::Constant {} => {}
             ScheduleConfig::Cosine { minimum } => {
                 check("schedule.minimum", minimum, FROM_ZERO)?;
-                let what = format!("schedule.minimum = {minimum}");
-                let message = format!("must be at most the learning rate, {learning_rate}");
+                let what = format!("schedule.minimum = {}", shown(minimum));
+                let message =
+                    format!("must be at most the learning rate, {}", shown(learning_rate));
                 require(minimum <= learning_rate, &what, &message)?;
             }
             ScheduleConfig::Step { every, factor } => {

@@ -52,8 +52,7 @@ fn conv(
         if more >= stride {
             return Err(format!("output_padding = {more}: must be below the stride, {stride}"));
         }
-        let misfit =
-            format!("makes nothing of maps of {height}x{width}: padding {padding} is too much");
+        let misfit = format!("makes nothing of that: padding {padding} is too much");
         (Geometry::transposed(extent, kernel, stride, padding, more), misfit)
     } else {
         let misfit = format!(

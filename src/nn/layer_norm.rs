@@ -12,7 +12,13 @@ struct LayerNorm {
     activation: Option<&'static str>,
 }
 
+/// Values in a row: a lane takes turns at them twice, and llvmpipe runs a loop 65,535 times at most.
+const LARGEST: usize = 1 << 19;
+
 pub(super) fn build(_: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
+    if input.columns() > LARGEST {
+        return Err(format!("wants at most {LARGEST} features or channels"));
+    }
     Ok(Box::new(LayerNorm { input, activation: None }))
 }
 

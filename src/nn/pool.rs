@@ -31,8 +31,7 @@ fn build(spec: &LayerSpec, input: Shape, is_max: bool) -> Result<Box<dyn Layer>,
         return Err(format!("padding = {padding}: must be at most half of {kernel}"));
     }
     let window = Window::new(extent, kernel, stride, padding);
-    let window =
-        window.ok_or_else(|| format!("is given maps of {input}, smaller than a window"))?;
+    let window = window.ok_or("wants maps no smaller than a window")?;
     Ok(Box::new(Pool { channels, window, is_max }))
 }
 

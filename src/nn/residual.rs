@@ -36,7 +36,7 @@ pub(super) fn build(
     let chain = Chain::new(build.label, layers, input, build).map_err(|e| e.to_string())?;
     if chain.output() != input {
         let output = chain.output();
-        return Err(format!("its layers make {output} of {input}, and must keep the shape"));
+        return Err(format!("its layers make {output} of that, and must keep the shape"));
     }
     Ok(Box::new(Residual { chain, label: build.label.into(), activation: None }))
 }

@@ -1,4 +1,4 @@
-//! Which pixels a convolution joins, and as the shaders are told.
+//! Which pixels a convolution joins, as the shaders are told.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -121,8 +121,8 @@ impl Geometry {
         }
     }
 
-    /// The products of `shaders/matmul/scatter.wgsl`, each of pixels of the larger map a stride apart: the patches of
-    /// the smaller map that reach them.
+    /// The products of `shaders/matmul/scatter.wgsl`, each of pixels of the larger map a stride apart:
+    /// the patches of the smaller map that reach them.
     pub(super) fn phases(&self, small: &Tensor, batch: usize) -> Vec<Phase> {
         let axis = |large: usize| {
             (0..self.stride.min(large)).map(move |pixel| {

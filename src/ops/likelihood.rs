@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// The distribution of a pixel. In TOML a name, or a name with its scale:
 ///
@@ -67,7 +67,7 @@ impl Likelihood {
                 if !SCALES.contains(&scale) =>
             {
                 let message = "must be 0.000001 to 1000000, or \"learnt\"";
-                Err(Error::Usage(format!("likelihood: a scale of {scale}: {message}")))
+                Err(Error::Usage(format!("likelihood: a scale of {}: {message}", shown(scale))))
             }
             _ => Ok(()),
         }

@@ -12,8 +12,17 @@ use super::{Stream, activation, halves, shader};
 use crate::gpu::{Kernel, Plan, Shader, Tensor};
 
 /// `shaders/loss.wgsl`.
-pub const SHADER: Shader =
-    shader!("loss", "index", "state", "math", "activation", "reduce", "rng", "likelihood");
+pub const SHADER: Shader = shader!(
+    "loss",
+    "index",
+    "state",
+    "math",
+    "activation",
+    "reduce",
+    "rng",
+    "padding",
+    "likelihood"
+);
 
 /// The distributions that the kernels tell apart, as their constant `LIKELIHOOD` counts.
 pub const KINDS: [&str; 4] = ["bernoulli", "continuous_bernoulli", "gaussian", "laplace"];

@@ -74,7 +74,7 @@ pub struct EpochReport {
     pub unit_kl: Vec<f64>,
     /// Latent variables that depend on the image: see [`Losses::active_units`].
     pub active_units: usize,
-    /// β, in the last step.
+    /// β, in the last step; 0 of a plain autoencoder.
     pub kl_weight: f64,
     /// The likelihood's scale, if it is learnt.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -215,6 +215,7 @@ impl Trainer {
         let validation = evaluator.map(Evaluator::run).transpose()?;
         let seen = validation.as_ref().unwrap_or(&train);
         let (unit_kl, active_units) = (seen.unit_kl.clone(), seen.active_units);
+        let kl_weight = self.step.divergence.weight_at(step.saturating_sub(1));
         Ok(Some(EpochReport {
             epoch: epoch + 1,
             step,
@@ -227,7 +228,7 @@ impl Trainer {
             val_kl: validation.as_ref().map(|v| v.kl),
             unit_kl,
             active_units,
-            kl_weight: self.step.divergence.weight_at(step.saturating_sub(1)),
+            kl_weight: if self.config.model.variational { kl_weight } else { 0.0 },
             scale: self.vae.scale()?,
             learning_rate: self.step.optimizer.learning_rate.at(step.saturating_sub(1)),
             images_per_second: f64::from(row - first_row) / seconds,

@@ -78,7 +78,11 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
             &IMAGE,
             "padding = -1: must be a whole number from 0",
         ),
-        (vec!["{ max_pool2d = 9 }"], &IMAGE, "is given maps of 1x8x8, smaller than a window"),
+        (
+            vec!["{ max_pool2d = 9 }"],
+            &IMAGE,
+            "given maps of 1x8x8: wants maps no smaller than a window",
+        ),
         (vec!["{ dropout = 1.5 }"], &IMAGE, "wants a probability from 0 up and below 1"),
         (
             vec!["{ residual = [{ linear = 3 }] }"],
@@ -88,7 +92,7 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
         (
             vec!["{ linear = 4 }", "{ residual = [{ linear = 3 }] }"],
             &IMAGE,
-            "its layers make 3 of 4, and must keep the shape",
+            "given 4 features: its layers make 3 of that, and must keep the shape",
         ),
         (
             vec!["{ linear = 4 }"],
@@ -137,11 +141,15 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
 #[test]
 fn a_preset_that_the_images_do_not_fit_is_named() {
     let Some(place) = place_with_adapter() else { return };
-    let message =
-        "preset conv: takes images of 28x28x1 (width x height x channels), and these are of 8x8x1";
+    let message = "preset conv: decoder: ends in 1x28x28, and the images are 1x8x8";
     place.fails(&["train", "--preset", "conv", "--data", "idx", "--out", "run"], 2, &[message]);
     let message = "preset conv-rgb: takes images of 32x32x3; name a folder of them with --data";
     place.fails(&["train", "--preset", "conv-rgb", "--out", "run"], 2, &[message]);
+    place.fails(
+        &["train", "--preset", "conv-rgb", "--data", "digits", "--out", "run"],
+        2,
+        &["preset conv-rgb: takes images of 32x32x3"],
+    );
     place.write("rgb.toml", place.ok(&["presets", "conv-rgb"]));
     let message = "rgb.toml: takes images of 32x32x3; name a folder of them with --data";
     place.fails(&["train", "--config", "rgb.toml", "--out", "run"], 2, &[message]);

@@ -172,6 +172,7 @@ fn a_configuration_that_cannot_be_names_file_and_key() {
             "bad.toml:2: train.schedule: unknown field `factor`",
         ),
         ("[model]\nkl_weight = -1e300", "bad.toml: kl_weight = -1e300: must be"),
+        ("model = 3", "bad.toml:1: model: invalid type: integer `3`, expected a table"),
         ("[model]\nencoder = \"relu\"", "bad.toml:2: model.encoder: invalid type"),
         ("[model]\ncorruption = 0.4", "bad.toml:2: model.corruption: must be { gaussian = 0.4 }"),
         (

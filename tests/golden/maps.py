@@ -1,4 +1,4 @@
-"""Write the golden values of the layers on maps that multiply nothing: pooling, upsampling, flattening.
+"""Write the golden values of the layers on maps that multiply nothing, as pooling and flattening.
 
 Run `python tests/golden/maps.py`; `maps.safetensors` is written beside this script. README.md
 describes what it holds.

@@ -1,11 +1,11 @@
 //! What the cases of ops on maps share.
 
 use bytemuck::NoUninit;
-use safetensors::SafeTensors;
 use vae_gpu::gpu::{Gpu, Plan, Shader, Tensor};
 use vae_gpu::ops::activation::{self, Origin};
 
 use crate::check::{self, Guarded, MARGIN};
+use crate::common::golden::File;
 use crate::matmul::oracle::{slope, value};
 
 /// Out of which the x of a backward pass may come.
@@ -70,19 +70,14 @@ pub struct Golden {
 
 /// All cases of a layer.
 pub fn golden(layer: &str) -> Vec<Golden> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/maps.safetensors");
-    let bytes = std::fs::read(path).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let get = |number: usize, name: &str| file.tensor(&format!("{layer}.{number}.{name}"));
-    let wide = |number, name: &str| -> Vec<f64> {
-        bytemuck::pod_collect_to_vec(get(number, name).unwrap().data())
-    };
-    let case = |number| {
-        let arguments: Vec<i64> =
-            bytemuck::pod_collect_to_vec(get(number, "arguments").ok()?.data());
-        let arguments = arguments.into_iter().map(|n| n as usize).collect();
-        let [x, y, dy, dx] = ["x", "y", "dy", "dx"].map(|name| wide(number, name));
-        Some(Golden { arguments, x, y, dy, dx })
+    let file = File::read("maps.safetensors");
+    let names = file.names();
+    let case = |number: usize| {
+        let of = |name: &str| format!("{layer}.{number}.{name}");
+        names.contains(&of("x")).then(|| {
+            let [x, y, dy, dx] = ["x", "y", "dy", "dx"].map(|name| file.floats(&of(name)));
+            Golden { arguments: file.integers(&of("arguments")), x, y, dy, dx }
+        })
     };
     let cases: Vec<_> = (0..).map_while(case).collect();
     assert!(!cases.is_empty(), "no {layer} in maps.safetensors");

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use safetensors::SafeTensors;
 use vae_gpu::gpu::Gpu;
 
 use super::run::{self, PRODUCT};
 use super::{Layer, weights};
+use crate::common::golden::File;
 use crate::{check, maps};
 
 /// A layer, and what belongs to it by name.
@@ -51,16 +51,12 @@ impl Golden {
 
 #[test]
 fn layers_and_gradients_are_those_of_pytorch() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/convolutions.safetensors");
-    let bytes = std::fs::read(path).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let file = File::read("convolutions.safetensors");
     // Beside the arguments.
     let cases = file.names().len() / (1 + NAMES.len());
     assert_eq!(cases, 6);
     for case in 0..cases {
-        let tensor = |name: &str| file.tensor(&format!("{case}.{name}")).unwrap();
-        let arguments: Vec<i64> = bytemuck::pod_collect_to_vec(tensor("arguments").data());
-        let numbers: Vec<_> = arguments.iter().map(|&n| n as usize).collect();
+        let numbers = file.integers(&format!("{case}.arguments"));
         let &[transposed, batch, i, height, width, outputs, kernel, stride, padding, more] =
             &numbers[..]
         else {
@@ -68,7 +64,7 @@ fn layers_and_gradients_are_those_of_pytorch() {
         };
         let arguments = (batch, [i, height, width], outputs, [kernel, stride, padding, more]);
         let layer = super::layer(transposed == 1, &arguments).unwrap();
-        let value = |name| (name, bytemuck::pod_collect_to_vec(tensor(name).data()));
+        let value = |name| (name, file.floats(&format!("{case}.{name}")));
         let golden = Golden { layer, values: NAMES.map(value).into() };
         golden.assert_oracle();
         let Some(gpu) = check::gpu() else { continue };

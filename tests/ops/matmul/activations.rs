@@ -1,6 +1,5 @@
 //! The activations, in the epilogues of `forward` and `backward_input`.
 
-use safetensors::SafeTensors;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::ops::activation::NAMES;
 
@@ -8,6 +7,7 @@ use super::forms::Case;
 use super::oracle::{slope, value};
 use super::run;
 use crate::check;
+use crate::common::golden::File;
 use crate::erf::{normal_cdf, normal_density};
 
 fn logistic(x: f64) -> f64 {
@@ -109,13 +109,8 @@ const PYTORCH: f64 = 1e-14;
 
 #[test]
 fn values_and_slopes_are_those_of_pytorch() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/activations.safetensors");
-    let bytes = std::fs::read(path).unwrap();
-    let table = SafeTensors::deserialize(&bytes).unwrap();
-    let column = |name: &str, key: &str| -> Vec<f32> {
-        let tensor = table.tensor(&format!("{name}.{key}")).unwrap();
-        bytemuck::pod_collect_to_vec(tensor.data())
-    };
+    let file = File::read("activations.safetensors");
+    let column = |name: &str, key: &str| file.singles(&format!("{name}.{key}"));
     for name in NAMES {
         let [x, y, dy, dx] = ["x", "y", "dy", "dx"].map(|key| column(name, key));
         let [wide_x, wide_dy] = [&x, &dy].map(|values| check::wide(values));
