@@ -88,11 +88,11 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let train = &split.config.train;
     let noise = if args.mean { Noise::Mean } else { Noise::Seeded }(train.seed);
     let losses = Evaluator::new(&model, &split.images, train.batch_size, noise)?.run()?;
-    let count = split.images.len();
+    let (count, scale) = (split.images.len(), model.scale()?);
     if args.json {
         let mut json = serde_json::to_value(&losses).expect("losses are JSON");
         json["images"] = count.into();
-        if let Some(scale) = model.scale()? {
+        if let Some(scale) = scale {
             json["scale"] = scale.into();
         }
         say!("{json}");
@@ -100,7 +100,7 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         say!("images  {count:>10}  {}", split.name);
         say!("loss    {:>10.4}  nats per image{}", losses.loss, objective(model.config()));
         say!("recon   {:>10.4}", losses.recon);
-        if let Some(scale) = model.scale()? {
+        if let Some(scale) = scale {
             say!("scale   {scale:>10.4}  of the pixels, learnt");
         }
         if !model.config().variational {

@@ -59,8 +59,9 @@ impl InspectArgs {
         let preset = self.what.to_str().and_then(|name| name.parse::<Preset>().ok());
         let preset = preset.ok_or_else(|| {
             let presets = Preset::ALL.map(|preset| preset.name()).join(", ");
-            let message =
-                format!("does not exist; give a TOML file, a run folder, a model file or a preset: {presets}");
+            let message = format!(
+                "does not exist; give a TOML file, a run folder, a model file or a preset: {presets}"
+            );
             Error::run(&self.what, message)
         })?;
         Ok((preset.config(), None))

@@ -31,11 +31,11 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
 /// A line of the table; recon and kl are those of the test split, or else of training.
 pub fn print_row(report: &EpochReport, variational: bool) {
     // A plain autoencoder has neither.
-    let none = || "-".to_string();
+    let or_dash = |value: Option<String>| value.unwrap_or("-".into());
     let kl = report.val_kl.unwrap_or(report.train_kl);
-    let kl = if variational { format!("{kl:.2}") } else { none() };
-    let active = if variational { report.active_units.to_string() } else { none() };
-    let test = report.val_loss.map_or("-".into(), |loss| format!("{loss:.2}"));
+    let kl = or_dash(variational.then(|| format!("{kl:.2}")));
+    let active = or_dash(variational.then(|| report.active_units.to_string()));
+    let test = or_dash(report.val_loss.map(|loss| format!("{loss:.2}")));
     say!(
         "{:>5} {:>8.2} {test:>8} {:>8.2} {kl:>8} {active:>6} {:>9.1} {:>10.0}",
         report.epoch,

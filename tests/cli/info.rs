@@ -68,8 +68,18 @@ fn a_printed_preset_trains() {
 #[test]
 fn help_fits_a_terminal_of_80_columns() {
     let place = Place::new();
-    let commands =
-        ["", "train", "sample", "reconstruct", "evaluate", "devices", "bench", "presets"];
+    let commands = [
+        "",
+        "train",
+        "sample",
+        "reconstruct",
+        "evaluate",
+        "tune",
+        "devices",
+        "bench",
+        "inspect",
+        "presets",
+    ];
     for command in commands {
         for flag in ["-h", "--help"] {
             let args: Vec<_> = [command, flag].into_iter().filter(|a| !a.is_empty()).collect();
