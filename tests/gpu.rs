@@ -3,7 +3,7 @@
 #[path = "common/mod.rs"]
 mod common;
 
-use vae_gpu::gpu::{Plan, Tensor, Timer};
+use vae_gpu::gpu::{Recording, Tensor, Timer};
 use vae_gpu::ops::limits;
 
 #[test]
@@ -12,9 +12,10 @@ fn a_timed_pass_runs_and_takes_a_finite_time() {
     let timer = Timer::new(&gpu);
     assert_eq!(timer.is_some(), gpu.report().timestamps);
     let Some(timer) = timer else { return common::skip("the adapter has no timestamps") };
-    let counter = Tensor::zeros(&gpu, "counter", &[64]);
-    let mut plan = Plan::new(&gpu);
-    limits::touch(&mut plan, "test", &counter);
+    let counter = Tensor::zeros("counter", &[64]);
+    let mut recording = Recording::new(gpu.report());
+    limits::touch(&mut recording, "test", &counter);
+    let plan = recording.compile(&gpu);
     for _ in 0..3 {
         let seconds = timer.time(|pass| plan.encode(pass)).unwrap();
         assert!((0.0..60.0).contains(&seconds), "{seconds}");

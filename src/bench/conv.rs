@@ -3,7 +3,8 @@
 use super::ops::{state, time};
 use super::{Row, Suite, matmul as dense};
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Tensor};
+use crate::gpu::{Gpu, Recording, Tensor};
+use crate::ops::activation::Activation;
 use crate::ops::conv::Geometry;
 use crate::ops::matmul::{self, Problem, Product};
 use crate::ops::optimizer::{Optimizer, Update};
@@ -84,8 +85,9 @@ pub(super) fn rows(suite: &mut Suite, operation: &str) -> Result<()> {
         let problem = layer.problem();
         // Of a first layer nobody tunes the product that leads back to the input.
         let problems = [Problem::dense(1, 1), problem];
-        let choices = tune::tune(&gpu, Tune::Quick, BATCH, &problems, Some("relu"), |_, _, _| ())?;
-        let variant = problem.variant(&gpu, &choices, product, BATCH);
+        let relu = Some(Activation::Relu);
+        let choices = tune::tune(&gpu, Tune::Quick, BATCH, &problems, relu, |_, _, _| ())?;
+        let variant = problem.variant(gpu.report(), &choices, product, BATCH);
         let (plan, tensors) = tune::record(&gpu, &problem, product, BATCH, None, variant);
         let [x, y, weight] = &tensors[..3] else { unreachable!() };
         let [small, large] = layer.geometry.small_and_large([x, y]);
@@ -188,9 +190,10 @@ impl Layer {
 pub(super) fn column_sums(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for shape in [[BATCH * 14 * 14, 32], [BATCH * 28 * 28, 4]] {
-        let mut plan = Plan::new(&gpu);
-        let x = plan.matrix(&shape);
-        let result = column_sums::parts(&mut plan, "bench", &x);
+        let mut recording = Recording::new(gpu.report());
+        let x = recording.matrix(&shape);
+        let result = column_sums::parts(&mut recording, "bench", &x);
+        let plan = recording.compile(&gpu);
         x.write(&gpu, &super::random(1, x.len()));
         let work = [0.0, 4.0 * (x.len() + result.len()) as f64];
         time(suite, operation, (&shape, ""), work, &[&result], &plan)?;
@@ -202,22 +205,23 @@ pub(super) fn column_sums(suite: &mut Suite, operation: &str) -> Result<()> {
 pub(super) fn sums(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for shape in [[8, 64 * 9 * 32], [64, 64 * 9 * 32]] {
-        let mut plan = Plan::new(&gpu);
-        let parts = plan.matrix(&shape);
-        let result = Tensor::zeros(&gpu, "bench", &shape[1..]);
+        let mut recording = Recording::new(gpu.report());
+        let parts = recording.matrix(&shape);
+        let result = Tensor::zeros("bench", &shape[1..]);
         let sum = Sum { parts: parts.clone(), offset: 0, result: result.clone() };
-        let moments = [(); 2].map(|()| Tensor::zeros(&gpu, "bench", &shape[1..]));
+        let moments = [(); 2].map(|()| Tensor::zeros("bench", &shape[1..]));
         // A parameter and two moments are read and written.
         let moved = if operation == "sums_step.parts" {
             let (state, optimizer) = (&state(&gpu), &Optimizer::default());
             let (parameter, moments) = (&result, [&moments[0], &moments[1]]);
             let update = Update { optimizer, state, parameter, moments };
-            sums::parts_step(&mut plan, "bench", &[sum], &update);
+            sums::parts_step(&mut recording, "bench", &[sum], &update);
             6
         } else {
-            sums::parts(&mut plan, "bench", &[sum], &result);
+            sums::parts(&mut recording, "bench", &[sum], &result);
             1
         };
+        let plan = recording.compile(&gpu);
         parts.write(&gpu, &super::random(2, parts.len()));
         let work = [0.0, 4.0 * (parts.len() + moved * result.len()) as f64];
         time(suite, operation, (&shape, ""), work, &[&result], &plan)?;

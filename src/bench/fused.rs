@@ -4,7 +4,7 @@
 use super::Suite;
 use super::ops::{state, time};
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Tensor};
+use crate::gpu::{Gpu, Recording, Tensor};
 use crate::ops::matmul::{self, WeightGradient};
 use crate::ops::optimizer::{Optimizer, Update};
 
@@ -23,14 +23,14 @@ fn fill(gpu: &Gpu, tensors: &[&Tensor]) {
 pub(super) fn backward_weight_step(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     let layers = [[PIXELS, HIDDEN], [HIDDEN, 2 * LATENT], [LATENT, HIDDEN], [HIDDEN, PIXELS]];
-    let mut plan = Plan::new(&gpu);
+    let mut recording = Recording::new(gpu.report());
     let room =
         layers.map(|[i, o]| (i * o + o).next_multiple_of(2 * Tensor::ALIGNMENT)).iter().sum();
-    let arena = |_| Tensor::zeros(&gpu, "bench", &[room]);
+    let arena = |_| Tensor::zeros("bench", &[room]);
     let [parameter, first, second] = [(); 3].map(arena);
     let (mut at, mut flop, mut bytes) = (0, 0.0, 0.0);
     let tasks = layers.map(|[inputs, outputs]| {
-        let (dy, x) = (plan.matrix(&[BATCH, outputs]), plan.matrix(&[BATCH, inputs]));
+        let (dy, x) = (recording.matrix(&[BATCH, outputs]), recording.matrix(&[BATCH, inputs]));
         let weight = parameter.view_matrix(at, &[outputs, inputs]);
         at += (inputs * outputs).next_multiple_of(Tensor::ALIGNMENT);
         let bias = parameter.view(at, &[outputs]);
@@ -43,7 +43,8 @@ pub(super) fn backward_weight_step(suite: &mut Suite, operation: &str) -> Result
     });
     let (state, optimizer) = (&state(&gpu), &Optimizer::default());
     let update = Update { optimizer, state, parameter: &parameter, moments: [&first, &second] };
-    matmul::backward_weight_step(&mut plan, "bench", &tasks, &update);
+    matmul::backward_weight_step(&mut recording, "bench", &tasks, &update);
+    let plan = recording.compile(&gpu);
     for task in &tasks {
         fill(&gpu, &[&task.dy, &task.x, &task.weight]);
     }

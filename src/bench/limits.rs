@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::clock::{Clock, Time};
 use super::{random, wrong};
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Tensor};
+use crate::gpu::{Gpu, Recording, Tensor};
 use crate::ops::limits;
 
 /// Invocations of the arithmetic, enough to fill any adapter several times.
@@ -66,11 +66,12 @@ pub(super) fn arithmetic(gpu: &Gpu, clock: &Clock) -> Result<f64> {
     // Near one and near zero, so that values stay where arithmetic is at full speed.
     let factors = Tensor::new(gpu, "factors", &[2], &[0.999f32, 0.001]);
     let start = Tensor::new(gpu, "start", &[INVOCATIONS], &random(1, INVOCATIONS));
-    let result = Tensor::zeros(gpu, "result", &[INVOCATIONS]);
+    let result = Tensor::zeros("result", &[INVOCATIONS]);
     let mut rounds = 4;
     let plan = loop {
-        let mut plan = Plan::new(gpu);
-        limits::arithmetic(&mut plan, "limits", rounds, &factors, &start, &result);
+        let mut recording = Recording::new(gpu.report());
+        limits::arithmetic(&mut recording, "limits", rounds, &factors, &start, &result);
+        let plan = recording.compile(gpu);
         clock.busy(&plan, 1)?;
         if clock.busy(&plan, 1)? >= LONG || rounds > 1 << 16 {
             break plan;
@@ -94,12 +95,12 @@ fn copy(gpu: &Gpu, clock: &Clock) -> Result<f64> {
     let elements = (wanted.min(gpu.report().max_binding_bytes) / 16 * 4) as usize;
     let values = random(2, elements);
     let source = Tensor::new(gpu, "source", &[elements], &values);
-    let copied = Tensor::zeros(gpu, "copied", &[elements]);
+    let copied = Tensor::zeros("copied", &[elements]);
     let mut best = 0.0f64;
     for quads in limits::QUADS {
-        let mut plan = Plan::new(gpu);
-        limits::copy(&mut plan, "limits", quads, &source, &copied);
-        let time = clock.time(&plan)?;
+        let mut recording = Recording::new(gpu.report());
+        limits::copy(&mut recording, "limits", quads, &source, &copied);
+        let time = clock.time(&recording.compile(gpu))?;
         best = best.max(8.0 * elements as f64 / time.lower_quartile_seconds);
     }
     match copied.read::<f32>(gpu)? == values {
@@ -110,15 +111,15 @@ fn copy(gpu: &Gpu, clock: &Clock) -> Result<f64> {
 
 /// Seconds of a dispatch that waits for the one before it, and of one that does not.
 fn dispatches(gpu: &Gpu, clock: &Clock) -> Result<(f64, f64)> {
-    let counter = || Tensor::zeros(gpu, "counter", &[limits::COUNTER]);
-    let (mut waiting, shared) = (Plan::new(gpu), counter());
+    let counter = || Tensor::zeros("counter", &[limits::COUNTER]);
+    let (mut waiting, shared) = (Recording::new(gpu.report()), counter());
     limits::touch(&mut waiting, "limits", &shared);
-    let waiting = clock.time(&waiting)?;
+    let waiting = clock.time(&waiting.compile(gpu))?;
     let (mut independent, own) =
-        (Plan::new(gpu), Vec::from_iter((0..INDEPENDENT).map(|_| counter())));
+        (Recording::new(gpu.report()), Vec::from_iter((0..INDEPENDENT).map(|_| counter())));
     own.iter().for_each(|own| limits::touch(&mut independent, "limits", own));
     // Once only in a submission: a second run would wait for the first.
-    let independent = clock.time_runs(&independent, 1)?;
+    let independent = clock.time_runs(&independent.compile(gpu), 1)?;
     if own[INDEPENDENT - 1].read::<u32>(gpu)? != own[0].read::<u32>(gpu)? {
         return Err(wrong("limits.touch", "the count"));
     }
@@ -126,8 +127,9 @@ fn dispatches(gpu: &Gpu, clock: &Clock) -> Result<(f64, f64)> {
 }
 
 fn submission(gpu: &Gpu, clock: &Clock) -> Result<f64> {
-    let mut plan = Plan::new(gpu);
-    limits::touch(&mut plan, "limits", &Tensor::zeros(gpu, "counter", &[limits::COUNTER]));
+    let mut recording = Recording::new(gpu.report());
+    limits::touch(&mut recording, "limits", &Tensor::zeros("counter", &[limits::COUNTER]));
+    let plan = recording.compile(gpu);
     clock.wall(&plan, 1)?;
     let seconds = clock.wall(&plan, 1)?;
     Ok(clock.samples(1, seconds, || clock.wall(&plan, 1))?.median_seconds)
@@ -135,7 +137,7 @@ fn submission(gpu: &Gpu, clock: &Clock) -> Result<f64> {
 
 /// Bytes a second up and down, as [`Tensor::write`] and [`Tensor::read`] do it.
 fn transfers(gpu: &Gpu, clock: &Clock, submission: f64) -> Result<(f64, f64)> {
-    let tensor = Tensor::zeros(gpu, "moved", &[MOVED / 4]);
+    let tensor = Tensor::zeros("moved", &[MOVED / 4]);
     let values = random(3, MOVED / 4);
     let up = || {
         let begun = Instant::now();

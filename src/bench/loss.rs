@@ -3,7 +3,7 @@
 use super::ops::{state, time};
 use super::{Suite, random};
 use crate::error::Result;
-use crate::gpu::{Plan, Tensor};
+use crate::gpu::{Recording, Tensor};
 use crate::ops::likelihood::{Likelihood, Scale};
 use crate::ops::loss;
 
@@ -21,13 +21,14 @@ fn measure(
     suite: &mut Suite,
     operation: &str,
     (name, matrices): (&str, usize),
-    record: impl Fn(&mut Plan, &Tensor, &Tensor) -> Vec<Tensor>,
+    record: impl Fn(&mut Recording, &Tensor, &Tensor) -> Vec<Tensor>,
 ) -> Result<()> {
     for shape in SHAPES {
         let gpu = suite.gpu.clone();
-        let mut plan = Plan::new(&gpu);
-        let [output, target] = [(); 2].map(|()| plan.matrix(&shape));
-        let results = record(&mut plan, &output, &target);
+        let mut recording = Recording::new(gpu.report());
+        let [output, target] = [(); 2].map(|()| recording.matrix(&shape));
+        let results = record(&mut recording, &output, &target);
+        let plan = recording.compile(&gpu);
         for (seed, tensor) in [(1, &output), (2, &target)] {
             tensor.write(&gpu, &random(seed, tensor.len()));
         }
@@ -40,10 +41,11 @@ fn measure(
 
 pub(super) fn forward(suite: &mut Suite, operation: &str) -> Result<()> {
     LIKELIHOODS.into_iter().try_for_each(|(name, likelihood)| {
-        measure(suite, operation, (name, 3), |plan, output, target| {
-            let (batch, dy) = (output.rows(), plan.matrix(output.shape()));
-            let losses =
-                loss::forward(plan, "bench", likelihood, output, None, target, None, batch, &dy);
+        measure(suite, operation, (name, 3), |recording, output, target| {
+            let (batch, dy) = (output.rows(), recording.matrix(output.shape()));
+            let losses = loss::forward(
+                recording, "bench", likelihood, output, None, target, None, batch, &dy,
+            );
             vec![dy, losses]
         })
     })
@@ -53,12 +55,20 @@ pub(super) fn backward_scale(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     let likelihood = Likelihood::Gaussian(Scale::Learnt);
     for sums in [32, 2048] {
-        let mut plan = Plan::new(&gpu);
-        let [scale, target] = [[1, 1], [1, 784]].map(|shape| Tensor::zeros(&gpu, "bench", &shape));
-        let (losses, gradient) = (plan.vector(sums), plan.vector(1));
+        let mut recording = Recording::new(gpu.report());
+        let [scale, target] = [[1, 1], [1, 784]].map(|shape| Tensor::zeros("bench", &shape));
+        let (losses, gradient) = (recording.vector(sums), recording.vector(1));
         loss::backward_scale(
-            &mut plan, "bench", likelihood, &target, &losses, &scale, 1, &gradient,
+            &mut recording,
+            "bench",
+            likelihood,
+            &target,
+            &losses,
+            &scale,
+            1,
+            &gradient,
         );
+        let plan = recording.compile(&gpu);
         losses.write(&gpu, &random(1, sums));
         time(suite, operation, (&[sums], ""), [0.0, 4.0 * sums as f64], &[&gradient], &plan)?;
     }
@@ -67,9 +77,9 @@ pub(super) fn backward_scale(suite: &mut Suite, operation: &str) -> Result<()> {
 
 pub(super) fn mean(suite: &mut Suite, operation: &str) -> Result<()> {
     LIKELIHOODS.into_iter().take(2).try_for_each(|(name, likelihood)| {
-        measure(suite, operation, (name, 2), |plan, output, _| {
-            let mean = plan.matrix(output.shape());
-            loss::mean(plan, "bench", likelihood, output, &mean);
+        measure(suite, operation, (name, 2), |recording, output, _| {
+            let mean = recording.matrix(output.shape());
+            loss::mean(recording, "bench", likelihood, output, &mean);
             vec![mean]
         })
     })
@@ -78,9 +88,9 @@ pub(super) fn mean(suite: &mut Suite, operation: &str) -> Result<()> {
 pub(super) fn draw(suite: &mut Suite, operation: &str) -> Result<()> {
     let state = state(&suite.gpu);
     LIKELIHOODS.into_iter().try_for_each(|(name, likelihood)| {
-        measure(suite, operation, (name, 2), |plan, output, _| {
-            let drawn = plan.matrix(output.shape());
-            loss::draw(plan, "bench", likelihood, 1, &state, output, None, &drawn);
+        measure(suite, operation, (name, 2), |recording, output, _| {
+            let drawn = recording.matrix(output.shape());
+            loss::draw(recording, "bench", likelihood, 1, &state, output, None, &drawn);
             vec![drawn]
         })
     })

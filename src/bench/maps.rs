@@ -3,8 +3,8 @@
 use super::Suite;
 use super::ops::{state, time};
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Tensor};
-use crate::ops::activation::Origin;
+use crate::gpu::{Gpu, Plan, Recording, Tensor};
+use crate::ops::activation::{Activation, Origin};
 use crate::ops::dropout::Mask;
 use crate::ops::pool::Window;
 use crate::ops::{self, Extent};
@@ -13,14 +13,14 @@ const BATCH: usize = 128;
 /// Side and channels: of a map that caches hold, of one that they do not, and of images.
 const MAPS: [[usize; 2]; 3] = [[7, 64], [28, 32], [32, 3]];
 /// Out of which x is taken to come.
-const ACTIVATION: Option<&str> = Some("relu");
+const ACTIVATION: Option<Activation> = Some(Activation::Relu);
 const MASK: Mask = Mask { probability: 0.1, seed: 1, layer: 0 };
 const FACTOR: usize = 2;
 /// Kernel, stride and padding.
 const WINDOWS: [[usize; 3]; 2] = [[2, 2, 0], [3, 2, 1]];
 
 fn came_from(pre: &Tensor) -> Origin {
-    Origin { name: ACTIVATION, pre: pre.clone() }
+    Origin { activation: ACTIVATION, pre: pre.clone() }
 }
 
 fn map([side, channels]: [usize; 2]) -> [usize; 2] {
@@ -30,7 +30,7 @@ fn map([side, channels]: [usize; 2]) -> [usize; 2] {
 /// A plan's tensors, filled.
 fn tensors(gpu: &Gpu, shapes: &[[usize; 2]]) -> Vec<Tensor> {
     let tensor = |(seed, shape): (u64, &[usize; 2])| {
-        let tensor = Tensor::matrix(gpu, "bench", shape);
+        let tensor = Tensor::matrix("bench", shape);
         tensor.write(gpu, &super::random(seed, tensor.len()));
         tensor
     };
@@ -61,8 +61,8 @@ pub(super) fn elements(suite: &mut Suite, operation: &str) -> Result<()> {
     for sizes in MAPS {
         let all = tensors(&gpu, &[map(sizes); 4]);
         let [a, b, pre, y] = &all[..] else { unreachable!() };
-        let mut plan = Plan::new(&gpu);
-        let p = &mut plan;
+        let mut recording = Recording::new(gpu.report());
+        let p = &mut recording;
         let moved = match operation {
             "activate.forward" => {
                 ops::activate::forward(p, "bench", a, ACTIVATION, y);
@@ -90,7 +90,7 @@ pub(super) fn elements(suite: &mut Suite, operation: &str) -> Result<()> {
             }
             _ => unreachable!("{operation}"),
         };
-        measure(suite, operation, sizes, "", &moved, y, &plan)?;
+        measure(suite, operation, sizes, "", &moved, y, &recording.compile(&gpu))?;
     }
     Ok(())
 }
@@ -105,9 +105,9 @@ pub(super) fn pool(suite: &mut Suite, operation: &str) -> Result<()> {
         let all = tensors(&gpu, &[map(sizes), map(sizes), y_shape]);
         let [x, pre, y] = &all[..] else { unreachable!() };
         // All in the corner.
-        let indices = Tensor::zeros(&gpu, "bench", &[y.extent() / 4]);
-        let mut plan = Plan::new(&gpu);
-        let p = &mut plan;
+        let indices = Tensor::zeros("bench", &[y.extent() / 4]);
+        let mut recording = Recording::new(gpu.report());
+        let p = &mut recording;
         let (moved, output) = match operation {
             "pool.max_forward" => {
                 ops::pool::max_forward(p, "bench", &window, x, y, &indices);
@@ -128,7 +128,7 @@ pub(super) fn pool(suite: &mut Suite, operation: &str) -> Result<()> {
             _ => unreachable!("{operation}"),
         };
         let variant = format!("{kernel}x{kernel} by {stride}");
-        measure(suite, operation, sizes, &variant, &moved, output, &plan)?;
+        measure(suite, operation, sizes, &variant, &moved, output, &recording.compile(&gpu))?;
     }
     Ok(())
 }
@@ -141,15 +141,15 @@ pub(super) fn upsample(suite: &mut Suite, operation: &str) -> Result<()> {
         let all = tensors(&gpu, &[map(sizes), map(sizes), y_shape]);
         let [x, pre, y] = &all[..] else { unreachable!() };
         let extent = Extent { height: sizes[0], width: sizes[0] };
-        let mut plan = Plan::new(&gpu);
+        let mut recording = Recording::new(gpu.report());
         let (moved, output) = if operation.ends_with("forward") {
-            ops::upsample::forward(&mut plan, "bench", FACTOR, x, extent, y);
+            ops::upsample::forward(&mut recording, "bench", FACTOR, x, extent, y);
             (vec![x, y], y)
         } else {
-            ops::upsample::backward(&mut plan, "bench", FACTOR, y, &came_from(pre), extent, x);
+            ops::upsample::backward(&mut recording, "bench", FACTOR, y, &came_from(pre), extent, x);
             (vec![y, pre, x], x)
         };
-        measure(suite, operation, sizes, "", &moved, output, &plan)?;
+        measure(suite, operation, sizes, "", &moved, output, &recording.compile(&gpu))?;
     }
     Ok(())
 }
@@ -164,16 +164,16 @@ pub(super) fn pixel_shuffle(suite: &mut Suite, operation: &str) -> Result<()> {
         let all = tensors(&gpu, &[x_shape, x_shape, [rows, channels]]);
         let [x, pre, y] = &all[..] else { unreachable!() };
         let extent = Extent { height: side / FACTOR, width: side / FACTOR };
-        let mut plan = Plan::new(&gpu);
+        let mut recording = Recording::new(gpu.report());
         let (moved, output) = if operation.ends_with("forward") {
-            ops::pixel_shuffle::forward(&mut plan, "bench", FACTOR, x, extent, y);
+            ops::pixel_shuffle::forward(&mut recording, "bench", FACTOR, x, extent, y);
             (vec![x, y], y)
         } else {
             let origin = came_from(pre);
-            ops::pixel_shuffle::backward(&mut plan, "bench", FACTOR, y, &origin, extent, x);
+            ops::pixel_shuffle::backward(&mut recording, "bench", FACTOR, y, &origin, extent, x);
             (vec![y, pre, x], x)
         };
-        measure(suite, operation, [side, channels], "", &moved, output, &plan)?;
+        measure(suite, operation, [side, channels], "", &moved, output, &recording.compile(&gpu))?;
     }
     Ok(())
 }
@@ -185,7 +185,7 @@ pub(super) fn reshape(suite: &mut Suite, operation: &str) -> Result<()> {
         let both = [map([side, channels]), flat];
         let all = tensors(&gpu, &[both, both].concat());
         let [map, features, map_pre, features_pre] = &all[..] else { unreachable!() };
-        let mut plan = Plan::new(&gpu);
+        let mut recording = Recording::new(gpu.report());
         let (pre, output) = match operation {
             "reshape.flatten" => (features_pre, features),
             "reshape.unflatten" => (map_pre, map),
@@ -193,16 +193,24 @@ pub(super) fn reshape(suite: &mut Suite, operation: &str) -> Result<()> {
         };
         let origin = backward.then(|| came_from(pre));
         if operation == "reshape.flatten" {
-            ops::reshape::flatten(&mut plan, "bench", map, origin.as_ref(), features);
+            ops::reshape::flatten(&mut recording, "bench", map, origin.as_ref(), features);
         } else {
-            ops::reshape::unflatten(&mut plan, "bench", features, origin.as_ref(), map);
+            ops::reshape::unflatten(&mut recording, "bench", features, origin.as_ref(), map);
         }
         let (variant, moved) = if backward {
             ("backward", vec![map, features, pre])
         } else {
             ("", vec![map, features])
         };
-        measure(suite, operation, [side, channels], variant, &moved, output, &plan)?;
+        measure(
+            suite,
+            operation,
+            [side, channels],
+            variant,
+            &moved,
+            output,
+            &recording.compile(&gpu),
+        )?;
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Row, Suite, random};
 use crate::error::Result;
-use crate::gpu::{Choices, Gpu, Plan, Tensor};
+use crate::gpu::{Choices, Gpu, Recording, Tensor};
 use crate::model::{Network, Preset};
-use crate::ops::activation::Origin;
+use crate::ops::activation::{Activation, Origin};
 use crate::ops::matmul::{self, PRODUCTS, Problem, Product, Transposed, Variant, WeightGradient};
 use crate::ops::tune::{Tune, tune};
 
@@ -72,8 +72,8 @@ fn tuned(gpu: &Gpu, level: Tune, product: Product, sizes: [usize; 3]) -> Result<
     let [batch, inputs, outputs] = sizes;
     // Of a first layer nobody tunes the product that leads back to the input.
     let layers = [Problem::dense(1, 1), Problem::dense(inputs, outputs)];
-    let choices = tune(gpu, level, batch, &layers, Some("relu"), |_, _, _| ())?;
-    Ok(product.variant(gpu, &choices, sizes))
+    let choices = tune(gpu, level, batch, &layers, Some(Activation::Relu), |_, _, _| ())?;
+    Ok(product.variant(gpu.report(), &choices, sizes))
 }
 
 /// Batch, inputs and outputs of every linear layer of every preset, each once.
@@ -125,30 +125,31 @@ pub(super) fn problem(
     let name = variant.map_or("naive".into(), |variant| variant.to_string());
     let mut choices = Choices::new(gpu.report());
     choices.set(product.problem(inputs, outputs), name.clone());
-    let mut plan = Plan::with_choices(&gpu, &Arc::new(choices));
-    let operands = Operands::new(&plan, sizes);
+    let mut recording = Recording::with_choices(gpu.report(), &Arc::new(choices));
+    let operands = Operands::new(&recording, sizes);
     match variant {
-        Some(_) => operands.record(&mut plan, product),
-        None => operands.record_naive(&mut plan, product),
+        Some(_) => operands.record(&mut recording, product),
+        None => operands.record_naive(&mut recording, product),
     }
+    let plan = recording.compile(&gpu);
     operands.fill(&gpu, variant.is_some());
     let measured = suite.measure(row(&name), &plan, || operands.is_right(&gpu, product))?;
     Ok(measured.time.map(|time| time.median_seconds))
 }
 
 impl Operands {
-    fn new(plan: &Plan, sizes: [usize; 3]) -> Self {
+    fn new(recording: &Recording, sizes: [usize; 3]) -> Self {
         let [batch, inputs, outputs] = sizes;
         let weight_shape = [outputs, inputs];
         let bias_at = (outputs * crate::gpu::padded(inputs)).next_multiple_of(Tensor::ALIGNMENT);
         let length = bias_at + outputs.next_multiple_of(Tensor::ALIGNMENT);
-        let parameters = Tensor::zeros(plan.gpu(), "bench", &[length]);
+        let parameters = Tensor::zeros("bench", &[length]);
         Self {
             sizes,
-            x: plan.matrix(&[batch, inputs]),
+            x: recording.matrix(&[batch, inputs]),
             weight: parameters.view_matrix(0, &weight_shape),
             bias: parameters.view(bias_at, &[outputs]),
-            y: plan.matrix(&[batch, outputs]),
+            y: recording.matrix(&[batch, outputs]),
         }
     }
 
@@ -162,27 +163,27 @@ impl Operands {
         }
     }
 
-    fn record(&self, plan: &mut Plan, product: Product) {
+    fn record(&self, recording: &mut Recording, product: Product) {
         let Self { x, weight, bias, y, .. } = self;
         match product {
             Product::Forward => {
-                let pre = plan.matrix(y.shape());
-                matmul::forward(plan, "bench", x, weight, bias, None, &pre, y);
+                let pre = recording.matrix(y.shape());
+                matmul::forward(recording, "bench", x, weight, bias, None, &pre, y);
             }
             Product::BackwardInput => {
-                let origin = Origin { name: None, pre: plan.matrix(x.shape()) };
-                matmul::backward_input(plan, "bench", y, weight, &origin, x);
+                let origin = Origin { activation: None, pre: recording.matrix(x.shape()) };
+                matmul::backward_input(recording, "bench", y, weight, &origin, x);
             }
             Product::BackwardWeight => {
                 let (dy, x, weight, bias) = (y.clone(), x.clone(), weight.clone(), bias.clone());
                 let arena = weight.arena();
                 let layer = WeightGradient { dy, x, weight, bias };
-                matmul::backward_weight(plan, "bench", &[layer], &arena);
+                matmul::backward_weight(recording, "bench", &[layer], &arena);
             }
         }
     }
 
-    fn record_naive(&self, plan: &mut Plan, product: Product) {
+    fn record_naive(&self, recording: &mut Recording, product: Product) {
         let Self { x, weight, y, .. } = self;
         let [batch, inputs, outputs] = self.sizes;
         // The definition reads and writes different buffers.
@@ -191,7 +192,7 @@ impl Operands {
             Product::BackwardInput => (Transposed(y, false), Transposed(weight, false), outputs, x),
             Product::BackwardWeight => (Transposed(y, true), Transposed(x, false), batch, weight),
         };
-        matmul::naive(plan, "bench", left, right, depth, result);
+        matmul::naive(recording, "bench", left, right, depth, result);
     }
 
     /// Whether elements all over the result are the sums in f64 that define them.

@@ -3,12 +3,12 @@
 use super::Suite;
 use super::ops::{tensor, time};
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Tensor};
-use crate::ops::activation::Origin;
+use crate::gpu::{Gpu, Recording, Tensor};
+use crate::ops::activation::{Activation, Origin};
 use crate::ops::moments::Normalized;
 use crate::ops::{Extent, batch_norm as batch, layer_norm as layer};
 
-const ACTIVATION: Option<&str> = Some("relu");
+const ACTIVATION: Option<Activation> = Some(Activation::Relu);
 const BATCH: usize = 128;
 /// Height, which is the width, and channels.
 const SIZES: [[usize; 2]; 3] = [[1, 400], [4, 128], [16, 32]];
@@ -33,10 +33,10 @@ impl Tensors {
         };
         Self {
             read: [1, 2, 3].map(|seed| tensor(gpu, seed, &shape)),
-            written: [(); 3].map(|()| Tensor::zeros(gpu, "bench", &shape)),
+            written: [(); 3].map(|()| Tensor::zeros("bench", &shape)),
             small: [4, 5, 0, 0, 8, 9].map(|seed| match seed {
                 // Gradients, which are zero until they are computed.
-                0 => Tensor::zeros(gpu, "bench", &[parameters]),
+                0 => Tensor::zeros("bench", &[parameters]),
                 seed => positive(seed),
             }),
         }
@@ -51,32 +51,41 @@ pub(super) fn batch_norm(suite: &mut Suite, operation: &str) -> Result<()> {
         let [pre, y, dx] = &tensors.written;
         let [weight, bias, dweight, dbias, mean, variance] = &tensors.small;
         let (parameters, running) = ([weight, bias], [mean, variance]);
-        let forward = |plan: &mut Plan| {
-            batch::forward(plan, "bench", x, parameters, running, ACTIVATION, [pre, y])
+        let forward = |recording: &mut Recording| {
+            batch::forward(recording, "bench", x, parameters, running, ACTIVATION, [pre, y])
         };
-        let mut plan = Plan::new(&gpu);
+        let mut recording = Recording::new(gpu.report());
         let (moved, outputs) = match operation {
             "batch_norm.forward" => {
-                forward(&mut plan);
+                forward(&mut recording);
                 (3, vec![y])
             }
             "batch_norm.evaluate" => {
-                batch::evaluate(&mut plan, "bench", x, parameters, running, ACTIVATION, [pre, y]);
+                batch::evaluate(
+                    &mut recording,
+                    "bench",
+                    x,
+                    parameters,
+                    running,
+                    ACTIVATION,
+                    [pre, y],
+                );
                 (3, vec![y])
             }
             "batch_norm.backward" => {
-                let mut first = Plan::new(&gpu);
+                let mut first = Recording::new(gpu.report());
                 let moments = forward(&mut first);
-                first.run();
+                first.compile(&gpu).run();
                 let gradients = [dweight, dbias];
                 let forward = Normalized { x, weight, moments: &moments };
-                let origin = Origin { name: ACTIVATION, pre: before.clone() };
-                batch::backward(&mut plan, "bench", dy, forward, &origin, gradients, dx);
+                let origin = Origin { activation: ACTIVATION, pre: before.clone() };
+                batch::backward(&mut recording, "bench", dy, forward, &origin, gradients, dx);
                 (4, vec![dx, dweight, dbias])
             }
             _ => unreachable!("{operation}"),
         };
         let work = [0.0, 4.0 * (moved * x.len()) as f64];
+        let plan = recording.compile(&gpu);
         time(suite, operation, (&[BATCH, side, side, channels], ""), work, &outputs, &plan)?;
     }
     Ok(())
@@ -90,32 +99,33 @@ pub(super) fn layer_norm(suite: &mut Suite, operation: &str) -> Result<()> {
         let [x, dy, before] = &tensors.read;
         let [pre, y, dx] = &tensors.written;
         let [weight, bias, dweight, dbias, ..] = &tensors.small;
-        let mut first = Plan::new(&gpu);
+        let mut first = Recording::new(gpu.report());
         let parameters = [weight, bias];
         let moments =
             layer::forward(&mut first, "bench", extent, x, parameters, ACTIVATION, [pre, y]);
         let forward = Normalized { x, weight, moments: &moments };
-        let mut plan = Plan::new(&gpu);
+        let mut recording = Recording::new(gpu.report());
         let (moved, outputs) = match operation {
             "layer_norm.forward" => {
-                plan = first;
+                recording = first;
                 (3, vec![y])
             }
             "layer_norm.backward_input" => {
-                first.run();
-                let origin = Origin { name: ACTIVATION, pre: before.clone() };
-                layer::backward_input(&mut plan, "bench", extent, dy, forward, &origin, dx);
+                first.compile(&gpu).run();
+                let origin = Origin { activation: ACTIVATION, pre: before.clone() };
+                layer::backward_input(&mut recording, "bench", extent, dy, forward, &origin, dx);
                 (4, vec![dx])
             }
             "layer_norm.backward_weight" => {
-                first.run();
+                first.compile(&gpu).run();
                 let gradients = [dweight, dbias];
-                layer::backward_weight(&mut plan, "bench", extent, dy, forward, gradients);
+                layer::backward_weight(&mut recording, "bench", extent, dy, forward, gradients);
                 (2, vec![dweight, dbias])
             }
             _ => unreachable!("{operation}"),
         };
         let work = [0.0, 4.0 * (moved * x.len()) as f64];
+        let plan = recording.compile(&gpu);
         time(suite, operation, (&[BATCH, side, side, channels], ""), work, &outputs, &plan)?;
     }
     Ok(())

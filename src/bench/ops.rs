@@ -2,7 +2,7 @@
 
 use super::{Row, Suite, random};
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Tensor};
+use crate::gpu::{Gpu, Plan, Recording, Tensor};
 use crate::ops::gather::{Corruption, Source};
 use crate::ops::latent::Divergence;
 use crate::ops::optimizer::{NAMES, Optimizer, Rule, Update};
@@ -21,12 +21,12 @@ pub(super) fn tensor(gpu: &Gpu, seed: u64, shape: &[usize]) -> Tensor {
     Tensor::new(gpu, "bench", shape, &random(seed, shape.iter().product()))
 }
 
-fn zeros(gpu: &Gpu, shape: &[usize]) -> Tensor {
-    Tensor::zeros(gpu, "bench", shape)
+fn zeros(shape: &[usize]) -> Tensor {
+    Tensor::zeros("bench", shape)
 }
 
 pub(super) fn state(gpu: &Gpu) -> Tensor {
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     let host = State { images: IMAGES as u32, ..State::default() };
     host.write(gpu, &state);
     state
@@ -69,13 +69,13 @@ pub(super) fn optimizer(suite: &mut Suite, operation: &str) -> Result<()> {
         let rule: Rule = rule(name).expect("a rule has defaults");
         let optimizer = Optimizer { rule, ..Optimizer::default() };
         let [gradient, parameter] = [1, 2].map(|seed| tensor(&gpu, seed, &[count]));
-        let [first, second] = [(); 2].map(|()| zeros(&gpu, &[count]));
+        let [first, second] = [(); 2].map(|()| zeros(&[count]));
         let (state, optimizer) = (&state(&gpu), &optimizer);
         let update = Update { optimizer, state, parameter: &parameter, moments: [&first, &second] };
-        let mut plan = Plan::new(&gpu);
-        ops::optimizer::step(&mut plan, "bench", &update, &gradient, None);
+        let mut recording = Recording::new(gpu.report());
+        ops::optimizer::step(&mut recording, "bench", &update, &gradient, None);
         let work = [0.0, 4.0 * words * count as f64];
-        time(suite, operation, (&[count], name), work, &[&parameter], &plan)?;
+        time(suite, operation, (&[count], name), work, &[&parameter], &recording.compile(&gpu))?;
     }
     Ok(())
 }
@@ -84,10 +84,10 @@ pub(super) fn squares(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for count in PARAMETERS {
         let gradient = tensor(&gpu, 1, &[count]);
-        let mut plan = Plan::new(&gpu);
-        let squares = ops::clip::squares(&mut plan, "bench", &gradient);
+        let mut recording = Recording::new(gpu.report());
+        let squares = ops::clip::squares(&mut recording, "bench", &gradient);
         let work = [2.0 * count as f64, 4.0 * count as f64];
-        time(suite, operation, (&[count], ""), work, &[&squares], &plan)?;
+        time(suite, operation, (&[count], ""), work, &[&squares], &recording.compile(&gpu))?;
     }
     Ok(())
 }
@@ -95,11 +95,13 @@ pub(super) fn squares(suite: &mut Suite, operation: &str) -> Result<()> {
 /// Of as many parts as there are ever.
 pub(super) fn factor(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
-    let count = ops::clip::squares(&mut Plan::new(&gpu), "bench", &zeros(&gpu, &[1 << 22])).len();
+    let mut sized = Recording::new(gpu.report());
+    let count = ops::clip::squares(&mut sized, "bench", &zeros(&[1 << 22])).len();
     let values: Vec<_> = random(1, count).into_iter().map(f32::abs).collect();
     let partials = Tensor::new(&gpu, "bench", &[count], &values);
-    let mut plan = Plan::new(&gpu);
-    let factor = ops::clip::factor(&mut plan, "bench", &partials, 1.0);
+    let mut recording = Recording::new(gpu.report());
+    let factor = ops::clip::factor(&mut recording, "bench", &partials, 1.0);
+    let plan = recording.compile(&gpu);
     time(suite, operation, (&[count], ""), [0.0, 4.0 * count as f64], &[&factor], &plan)
 }
 
@@ -115,15 +117,25 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
     let on_order = Tensor::new(&gpu, "order", &[IMAGES], &order);
     let state = state(&gpu);
     for rows in ROWS {
-        let mut plan = Plan::new(&gpu);
-        let (x, epsilon) = (plan.matrix(&[rows, PIXELS]), plan.vector(rows * LATENT));
+        let mut recording = Recording::new(gpu.report());
+        let (x, epsilon) = (recording.matrix(&[rows, PIXELS]), recording.vector(rows * LATENT));
         let noise = Some((SEED, Stream::Train));
         let extent = Extent { height: 28, width: 28 };
         let source = Source { images: &images, order: &on_order, channels: 1, extent };
-        ops::gather::batch(&mut plan, "bench", &state, &source, &x, false, None, noise, &epsilon);
+        ops::gather::batch(
+            &mut recording,
+            "bench",
+            &state,
+            &source,
+            &x,
+            false,
+            None,
+            noise,
+            &epsilon,
+        );
         let bytes_moved = 5.0 * x.len() as f64 + 4.0 * epsilon.len() as f64;
         let row = Row::new(operation, x.shape(), "", 0.0, bytes_moved);
-        suite.measure(row, &plan, || {
+        suite.measure(row, &recording.compile(&gpu), || {
             let close = |(i, got): (usize, &f32)| {
                 let image = order[i / PIXELS] as usize;
                 (255.0 * got - f32::from(bytes[image * PIXELS + i % PIXELS])).abs() < 1e-3
@@ -133,12 +145,14 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
     }
     // Colour images as maps, with noise on them.
     let (extent, channels, rows) = (Extent { height: 16, width: 16 }, 3, ROWS[0]);
-    let mut plan = Plan::new(&gpu);
-    let (x, none) = (plan.matrix(&[rows * extent.height * extent.width, channels]), plan.vector(1));
+    let mut recording = Recording::new(gpu.report());
+    let (x, none) =
+        (recording.matrix(&[rows * extent.height * extent.width, channels]), recording.vector(1));
     let source = Source { images: &images, order: &on_order, channels, extent };
     let corruption = Some((Corruption::Gaussian(0.4), (SEED, Stream::Corrupt)));
-    ops::gather::batch(&mut plan, "bench", &state, &source, &x, true, corruption, None, &none);
+    ops::gather::batch(&mut recording, "bench", &state, &source, &x, true, corruption, None, &none);
     let work = [0.0, 5.0 * x.len() as f64];
+    let plan = recording.compile(&gpu);
     time(suite, operation, (&[rows, 16, 16, channels], "noisy maps"), work, &[&x], &plan)
 }
 
@@ -151,22 +165,31 @@ pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
     for (rows, (variant, divergence)) in
         ROWS.into_iter().flat_map(|r| variants.iter().map(move |v| (r, v)))
     {
-        let mut plan = Plan::new(&gpu);
-        let [head, dhead] = [(); 2].map(|()| plan.matrix(&[rows, 2 * LATENT]));
-        let [z, dz] = [(); 2].map(|()| plan.matrix(&[rows, LATENT]));
-        let (epsilon, kl) = (plan.vector(rows * LATENT), plan.vector(LATENT));
-        let (state, units) = (state(&gpu), zeros(&gpu, &[ops::latent::STATISTICS * LATENT]));
+        let mut recording = Recording::new(gpu.report());
+        let [head, dhead] = [(); 2].map(|()| recording.matrix(&[rows, 2 * LATENT]));
+        let [z, dz] = [(); 2].map(|()| recording.matrix(&[rows, LATENT]));
+        let (epsilon, kl) = (recording.vector(rows * LATENT), recording.vector(LATENT));
+        let (state, units) = (state(&gpu), zeros(&[ops::latent::STATISTICS * LATENT]));
         let mut outputs = vec![&z, &kl];
         let mut words = 2 + 1 + 1;
         if operation.ends_with("forward") {
-            ops::latent::forward(&mut plan, "bench", &state, &head, &epsilon, &z, &kl, &units);
+            ops::latent::forward(&mut recording, "bench", &state, &head, &epsilon, &z, &kl, &units);
         } else {
             ops::latent::backward(
-                &mut plan, "bench", &state, divergence, &head, &epsilon, &kl, &dz, &dhead,
+                &mut recording,
+                "bench",
+                &state,
+                divergence,
+                &head,
+                &epsilon,
+                &kl,
+                &dz,
+                &dhead,
             );
             outputs = vec![&dhead];
             words = 2 + 1 + 1 + 2;
         }
+        let plan = recording.compile(&gpu);
         for (tensor, seed) in [&head, &epsilon, &dz].into_iter().zip(1..) {
             tensor.write(&gpu, &random(seed, tensor.len()));
         }
@@ -179,11 +202,11 @@ pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
 pub(super) fn noise(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for shape in [[ROWS[0], LATENT], [ROWS[1], PIXELS]] {
-        let (state, epsilon) = (state(&gpu), zeros(&gpu, &shape));
-        let mut plan = Plan::new(&gpu);
-        ops::noise::normal(&mut plan, "bench", SEED, Stream::Train, &state, &epsilon);
+        let (state, epsilon) = (state(&gpu), zeros(&shape));
+        let mut recording = Recording::new(gpu.report());
+        ops::noise::normal(&mut recording, "bench", SEED, Stream::Train, &state, &epsilon);
         let work = [0.0, 4.0 * epsilon.len() as f64];
-        time(suite, operation, (&shape, ""), work, &[&epsilon], &plan)?;
+        time(suite, operation, (&shape, ""), work, &[&epsilon], &recording.compile(&gpu))?;
     }
     Ok(())
 }
@@ -193,10 +216,10 @@ pub(super) fn report(suite: &mut Suite, operation: &str) -> Result<()> {
     for rows in ROWS {
         let recon = tensor(&gpu, 1, &[rows]);
         let state = state(&gpu);
-        let mut plan = Plan::new(&gpu);
-        ops::report::accumulate(&mut plan, "bench", rows, &recon, &state);
+        let mut recording = Recording::new(gpu.report());
+        ops::report::accumulate(&mut recording, "bench", rows, &recon, &state);
         let row = Row::new(operation, &[rows], "", 0.0, 4.0 * rows as f64);
-        suite.measure(row, &plan, || {
+        suite.measure(row, &recording.compile(&gpu), || {
             let State { step, row, recon, .. } = State::read(&gpu, &state)?;
             let counted = step > 0 && row == step.wrapping_mul(rows as u32);
             Ok(counted && recon.is_finite() && recon != 0.0)
@@ -208,11 +231,11 @@ pub(super) fn report(suite: &mut Suite, operation: &str) -> Result<()> {
 pub(super) fn shuffle(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for count in [60_000, 1 << 20] {
-        let (state, order) = (state(&gpu), zeros(&gpu, &[count]));
-        let mut plan = Plan::new(&gpu);
-        ops::shuffle::permutation(&mut plan, "bench", SEED, &state, &order);
+        let (state, order) = (state(&gpu), zeros(&[count]));
+        let mut recording = Recording::new(gpu.report());
+        ops::shuffle::permutation(&mut recording, "bench", SEED, &state, &order);
         let row = Row::new(operation, &[count], "", 0.0, 4.0 * count as f64);
-        suite.measure(row, &plan, || {
+        suite.measure(row, &recording.compile(&gpu), || {
             let mut order: Vec<u32> = order.read(&gpu)?;
             let moved = order.iter().zip(0..).any(|(&to, from)| to != from);
             order.sort_unstable();

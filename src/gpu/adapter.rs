@@ -81,6 +81,8 @@ pub struct AdapterReport {
     pub max_workgroup_bytes: u32,
     /// Invocations in a workgroup.
     pub max_workgroup_invocations: u32,
+    /// Workgroups of a dispatch along one dimension.
+    pub max_workgroups: u32,
     /// Storage buffers in a shader.
     pub max_storage_buffers: u32,
     /// Invocations in a subgroup, smallest and largest.
@@ -99,6 +101,52 @@ impl AdapterReport {
     /// Whether its shaders run on the CPU.
     pub fn is_software(&self) -> bool {
         self.kind == "software"
+    }
+
+    /// A GPU of unknown make that has what WebGPU guarantees and nothing more: for recordings that
+    /// are to run in any browser, or where no adapter is at hand.
+    pub fn webgpu() -> Self {
+        let limits = wgpu::Limits::default();
+        Self {
+            index: 0,
+            name: "WebGPU".into(),
+            driver: String::new(),
+            backend: Backend::Vulkan,
+            kind: "discrete",
+            max_buffer_bytes: limits.max_buffer_size,
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
+            max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
+            max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+            max_workgroups: limits.max_compute_workgroups_per_dimension,
+            max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            subgroup_sizes: [0, 0],
+            subgroups: false,
+            f16: false,
+            timestamps: false,
+            pipeline_cache: false,
+        }
+    }
+
+    /// Fails unless a buffer of `bytes`, of which kernels see `bound` at a time, fits the adapter;
+    /// `what` and `remedy` word the message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gpu`] naming the limit.
+    pub fn check_fits(&self, what: &str, bytes: u64, bound: u64, remedy: &str) -> Result<()> {
+        let limits = [
+            (bytes, self.max_buffer_bytes, "a buffer"),
+            (bound, self.max_binding_bytes, "a tensor"),
+        ];
+        let Some((bytes, limit, place)) = limits.into_iter().find(|l| l.0 > l.1) else {
+            return Ok(());
+        };
+        Err(Error::Gpu(format!(
+            "{what}: {} MiB in {place}, where the adapter {} holds at most {}; {remedy}",
+            bytes.div_ceil(1 << 20),
+            self.name,
+            limit >> 20,
+        )))
     }
 }
 
@@ -171,6 +219,7 @@ fn report(adapter: &wgpu::Adapter) -> Option<AdapterReport> {
             .min(u64::from(u32::MAX) & !15),
         max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
         max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+        max_workgroups: limits.max_compute_workgroups_per_dimension,
         max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
         subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
         subgroups: features.contains(wgpu::Features::SUBGROUP),

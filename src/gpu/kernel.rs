@@ -1,8 +1,11 @@
-//! Shader modules and compute pipelines, their bindings read from the WGSL itself.
-
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+//! Entry points of shaders and what they bind, read from the WGSL itself. No adapter is needed.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// One WGSL source: the text of `shaders/NAME.wgsl` behind the shared files it uses. Constants that
 /// the host sets, all of type `u32`, are used but not declared in it.
@@ -19,14 +22,36 @@ impl Shader {
         let declare = |(name, value): &(&str, u32)| format!("const {name}: u32 = {value}u;\n");
         constants.iter().map(declare).collect::<String>() + &self.source
     }
+
+    /// The entry point `entry` with `constants` set. Panics on faulty WGSL and where there is no such
+    /// entry point, which are bugs of the caller.
+    pub fn kernel(&self, entry: &str, constants: &[(&str, u32)]) -> Arc<Kernel> {
+        let text = self.text(constants);
+        let mut modules = MODULES.lock().unwrap();
+        let module = match modules.get(&text) {
+            Some(module) => module.clone(),
+            None => {
+                let module = Arc::new(Module::parse(self.name, text.clone()));
+                modules.insert(text, module.clone());
+                module
+            }
+        };
+        drop(modules);
+        Arc::new(Kernel::new(module, entry))
+    }
 }
 
-/// A parsed and uploaded [`Shader`].
+/// Every text parsed so far: a step's plans, for a full batch and for a smaller one, share most.
+static MODULES: LazyLock<Mutex<HashMap<String, Arc<Module>>>> = LazyLock::new(Mutex::default);
+
+/// A [`Shader`] with its constants set, parsed and validated.
 pub(super) struct Module {
-    shader: &'static str,
-    naga: naga::Module,
+    /// Different for every module of a process.
+    pub id: u64,
+    pub shader: &'static str,
+    pub text: String,
+    pub naga: naga::Module,
     info: naga::valid::ModuleInfo,
-    module: wgpu::ShaderModule,
 }
 
 /// What a shader's global variable asks to be bound to it.
@@ -45,69 +70,55 @@ pub(super) enum BindingKind {
     Storage { writable: bool },
 }
 
-/// A compute pipeline and what it binds.
+/// An entry point of a shader with its constants set.
 pub struct Kernel {
-    pub(super) name: String,
-    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) module: Arc<Module>,
+    /// The name of the entry point.
+    pub entry: String,
     pub(super) bindings: Vec<Binding>,
     /// Invocations in a workgroup along x, y and z.
     pub workgroup_size: [u32; 3],
 }
 
 impl Module {
-    /// Parses and validates `text`; panics on faulty WGSL, which is a bug of this crate.
-    pub(super) fn new(device: &wgpu::Device, name: &'static str, text: &str) -> Self {
-        let naga = naga::front::wgsl::parse_str(text)
-            .unwrap_or_else(|e| panic!("shader {name}: {}", e.emit_to_string(text)));
+    fn parse(shader: &'static str, text: String) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let naga = naga::front::wgsl::parse_str(&text)
+            .unwrap_or_else(|e| panic!("shader {shader}: {}", e.emit_to_string(&text)));
         let info = Validator::new(ValidationFlags::all(), Capabilities::all())
             .validate(&naga)
-            .unwrap_or_else(|e| panic!("shader {name}: {}", e.emit_to_string(text)));
-        let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(name),
-            source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(naga.clone())),
-        };
-        // SAFETY: the kernels bound their own indices and loops; tests/ops checks each at sizes
-        // that do not fill its workgroups.
-        let module = unsafe {
-            device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
-        };
-        Self { shader: name, naga, info, module }
+            .unwrap_or_else(|e| panic!("shader {shader}: {}", e.emit_to_string(&text)));
+        Self { id: NEXT.fetch_add(1, Relaxed), shader, text, naga, info }
     }
 }
 
 impl Kernel {
-    /// Compiles `entry` of `module`; panics if there is none, which is a bug of this crate.
-    pub(super) fn new(
-        device: &wgpu::Device,
-        module: &Module,
-        entry: &str,
-        cache: Option<&wgpu::PipelineCache>,
-    ) -> Self {
-        let name = format!("{}.{entry}", module.shader);
-        let index = module
-            .naga
-            .entry_points
-            .iter()
-            .position(|e| e.name == entry)
-            .unwrap_or_else(|| panic!("{name}: no such entry point"));
-        let point = &module.naga.entry_points[index];
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(&name),
-            layout: None,
-            module: &module.module,
-            entry_point: Some(entry),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: false,
-                ..Default::default()
-            },
-            cache,
-        });
+    fn new(module: Arc<Module>, entry: &str) -> Self {
+        let index = module.naga.entry_points.iter().position(|e| e.name == entry);
+        let index =
+            index.unwrap_or_else(|| panic!("{}.{entry}: no such entry point", module.shader));
         Self {
-            pipeline,
             bindings: bindings(&module.naga, module.info.get_entry_point(index)),
-            workgroup_size: point.workgroup_size,
-            name,
+            workgroup_size: module.naga.entry_points[index].workgroup_size,
+            entry: entry.into(),
+            module,
         }
+    }
+
+    /// Shader and entry point, as in `matmul.forward`.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.module.shader, self.entry)
+    }
+
+    /// The complete WGSL text.
+    pub fn text(&self) -> &str {
+        &self.module.text
+    }
+
+    /// The `@binding` of its uniform, if it has one.
+    pub(super) fn uniform(&self) -> Option<u32> {
+        let uniform = |b: &&Binding| matches!(b.kind, BindingKind::Uniform(_));
+        self.bindings.iter().find(uniform).map(|binding| binding.index)
     }
 }
 

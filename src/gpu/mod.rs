@@ -1,23 +1,28 @@
 //! Adapters, buffers, kernels and recorded plans. Knows nothing of learning.
 
 mod adapter;
+mod buffer;
 mod choices;
 mod kernel;
 mod pipelines;
 mod plan;
+mod recording;
 mod tensor;
 mod timestamps;
+mod workspace;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 pub use adapter::{AdapterOptions, AdapterReport, Backend, adapters};
+pub use buffer::Buffer;
+use buffer::WeakBuffer;
 pub use choices::Choices;
-use kernel::Module;
 pub use kernel::{Kernel, Shader};
 use pipelines::Pipelines;
 pub use plan::Plan;
+pub use recording::{Dispatch, Recording, Slice};
 pub use tensor::{Tensor, padded};
 pub use timestamps::Timer;
 
@@ -31,10 +36,15 @@ struct Inner {
     report: AdapterReport,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    modules: Mutex<HashMap<String, Arc<Module>>>,
-    kernels: Mutex<HashMap<(String, String), Arc<Kernel>>>,
+    /// Of every [`Buffer`] used here, by its id.
+    memory: Mutex<HashMap<u64, (WeakBuffer, wgpu::Buffer)>>,
+    /// By the id of the kernels' module.
+    modules: Mutex<HashMap<u64, wgpu::ShaderModule>>,
+    /// By the same id and the entry point.
+    compiled: Mutex<HashMap<(u64, String), Arc<wgpu::ComputePipeline>>>,
     /// Kept on the disk when this is dropped.
     pipelines: Option<Pipelines>,
+    allocated: AtomicU64,
     failure: Arc<Mutex<Option<String>>>,
     traffic: [AtomicU64; 3],
 }
@@ -106,9 +116,11 @@ impl Gpu {
             report,
             device,
             queue,
+            memory: Mutex::default(),
             modules: Mutex::default(),
-            kernels: Mutex::default(),
+            compiled: Mutex::default(),
             pipelines,
+            allocated: AtomicU64::new(0),
             failure,
             traffic: Default::default(),
         })))
@@ -139,21 +151,79 @@ impl Gpu {
         }
     }
 
-    /// The kernel for `entry` of `shader` with its constants set, compiled on first use.
-    pub fn kernel(&self, shader: &Shader, entry: &str, constants: &[(&str, u32)]) -> Arc<Kernel> {
-        let text = shader.text(constants);
-        let key = (text.clone(), entry.to_string());
-        if let Some(kernel) = self.0.kernels.lock().unwrap().get(&key) {
-            return kernel.clone();
+    /// Bytes of all buffers made so far, those that are gone included.
+    pub fn allocated_bytes(&self) -> u64 {
+        self.0.allocated.load(Relaxed)
+    }
+
+    /// The memory of `buffer`, which is made, and filled as it begins, at its first use.
+    pub(super) fn buffer(&self, buffer: &Buffer) -> wgpu::Buffer {
+        let mut memory = self.0.memory.lock().unwrap();
+        if let Some((_, made)) = memory.get(&buffer.id()) {
+            return made.clone();
+        }
+        memory.retain(|_, (buffer, _)| !buffer.is_gone());
+        use wgpu::BufferUsages as Usage;
+        let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
+        let made = self.new_buffer(buffer.name(), buffer.bytes(), usage);
+        if let Some(words) = buffer.contents() {
+            self.0.queue.write_buffer(&made, 0, bytemuck::cast_slice(words));
+        }
+        memory.insert(buffer.id(), (buffer.downgrade(), made.clone()));
+        made
+    }
+
+    /// A buffer for the parameters of dispatches; none where they have none.
+    fn params_buffer(&self, bytes: u64) -> Option<wgpu::Buffer> {
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        (bytes > 0).then(|| self.new_buffer("params", bytes, usage))
+    }
+
+    fn new_buffer(&self, name: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.0.allocated.fetch_add(bytes, Relaxed);
+        // Not mapped at creation, which panics once the adapter is lost.
+        self.0.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(name),
+            size: bytes,
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// The pipeline of `kernel`, compiled at its first use.
+    pub(super) fn pipeline(&self, kernel: &Kernel) -> Arc<wgpu::ComputePipeline> {
+        let key = (kernel.module.id, kernel.entry.clone());
+        if let Some(pipeline) = self.0.compiled.lock().unwrap().get(&key) {
+            return pipeline.clone();
         }
         let mut modules = self.0.modules.lock().unwrap();
-        let new = || Arc::new(Module::new(&self.0.device, shader.name, &text));
-        let module = modules.entry(text.clone()).or_insert_with(new).clone();
+        let module = modules.entry(key.0).or_insert_with(|| self.module(kernel)).clone();
         drop(modules);
-        let cache = self.0.pipelines.as_ref().map(Pipelines::cache);
-        let kernel = Arc::new(Kernel::new(&self.0.device, &module, entry, cache));
-        self.0.kernels.lock().unwrap().insert(key, kernel.clone());
-        kernel
+        let pipeline = self.0.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&kernel.name()),
+            layout: None,
+            module: &module,
+            entry_point: Some(&kernel.entry),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: self.0.pipelines.as_ref().map(Pipelines::cache),
+        });
+        self.0.compiled.lock().unwrap().entry(key).or_insert_with(|| Arc::new(pipeline)).clone()
+    }
+
+    fn module(&self, kernel: &Kernel) -> wgpu::ShaderModule {
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(kernel.module.shader),
+            source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(kernel.module.naga.clone())),
+        };
+        // SAFETY: the kernels bound their own indices and loops; tests/ops checks each at sizes
+        // that do not fill its workgroups.
+        unsafe {
+            let unchecked = wgpu::ShaderRuntimeChecks::unchecked();
+            self.0.device.create_shader_module_trusted(descriptor, unchecked)
+        }
     }
 
     /// Encodes with `record` into one compute pass and submits it; returns without waiting.
@@ -190,29 +260,6 @@ impl Gpu {
             Some(message) => Err(Error::Gpu(message.clone())),
             None => Ok(()),
         }
-    }
-
-    /// Fails unless a buffer of `bytes`, of which kernels see `bound` at a time, fits the adapter;
-    /// `what` and `remedy` word the message.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Gpu`] naming the limit.
-    pub fn check_fits(&self, what: &str, bytes: u64, bound: u64, remedy: &str) -> Result<()> {
-        let report = &self.0.report;
-        let limits = [
-            (bytes, report.max_buffer_bytes, "a buffer"),
-            (bound, report.max_binding_bytes, "a tensor"),
-        ];
-        let Some((bytes, limit, place)) = limits.into_iter().find(|l| l.0 > l.1) else {
-            return Ok(());
-        };
-        Err(Error::Gpu(format!(
-            "{what}: {} MiB in {place}, where the adapter {} holds at most {}; {remedy}",
-            bytes.div_ceil(1 << 20),
-            report.name,
-            limit >> 20,
-        )))
     }
 }
 

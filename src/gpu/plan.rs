@@ -1,212 +1,148 @@
-//! Recorded dispatches: resolved once, replayed many times.
+//! A recording that is ready to run.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use super::kernel::BindingKind;
-use super::tensor::{Workspace, padded};
-use super::{Choices, Gpu, Kernel, Tensor};
-use crate::error::Result;
+use super::recording::Dispatch;
+use super::{Buffer, Gpu, Recording, Tensor};
 
 /// A list of dispatches with pipelines, bind groups and grids resolved. Replaying it allocates
 /// nothing and looks nothing up.
 pub struct Plan {
     gpu: Gpu,
-    choices: Arc<Choices>,
-    workspace: Arc<Workspace>,
-    dispatches: Vec<Dispatch>,
-    /// Of the dispatches, made when the workspace is.
-    bind_groups: OnceLock<Vec<wgpu::BindGroup>>,
+    steps: Vec<Step>,
+    /// The buffers that the bind groups refer to, whose memory it keeps.
+    _buffers: Vec<Buffer>,
+    /// See [`Plan::poison`].
+    poison: Option<Poison>,
 }
 
-struct Dispatch {
+struct Step {
     label: String,
-    kernel: Arc<Kernel>,
-    uniform: wgpu::Buffer,
-    /// By binding index.
-    tensors: Vec<(u32, Tensor)>,
+    pipeline: Arc<wgpu::ComputePipeline>,
+    bind_group: wgpu::BindGroup,
     grid: [u32; 3],
 }
 
+/// What fills memory that nothing may read any more.
+struct Poison {
+    source: wgpu::Buffer,
+    workspace: wgpu::Buffer,
+    /// The number of dispatches before, and the first byte and the bytes to fill.
+    parts: Vec<(usize, u64, u64)>,
+}
+
+/// NaN as a float, far out of range as an index.
+const POISON: u32 = 0x7FC0_DEAD;
+
 impl Plan {
-    /// An empty plan that takes every kernel's default variant.
-    pub fn new(gpu: &Gpu) -> Self {
-        Self::with_choices(gpu, &Arc::default())
-    }
-
-    /// An empty plan whose kernels take the variants that `choices` name.
-    pub fn with_choices(gpu: &Gpu, choices: &Arc<Choices>) -> Self {
-        Self {
-            gpu: gpu.clone(),
-            choices: choices.clone(),
-            workspace: Workspace::new(gpu.device()),
-            dispatches: Vec::new(),
-            bind_groups: OnceLock::new(),
+    pub(super) fn new(gpu: &Gpu, recording: &Recording) -> Self {
+        let params = gpu.params_buffer(recording.params_bytes());
+        let mut bytes = Vec::new();
+        for (at, dispatch) in recording.params_places() {
+            bytes.resize(at as usize, 0);
+            bytes.extend_from_slice(&dispatch.params);
         }
+        if let Some(params) = &params {
+            gpu.queue().write_buffer(params, 0, &bytes);
+        }
+        let steps = recording.params_places().map(|(at, dispatch)| {
+            let pipeline = gpu.pipeline(&dispatch.kernel);
+            let bind_group = bind(gpu, dispatch, &pipeline, params.as_ref(), at);
+            Step { label: dispatch.label.clone(), pipeline, bind_group, grid: dispatch.grid }
+        });
+        let steps = steps.collect();
+        let buffers = recording.buffers().into_iter().cloned().collect();
+        Self { gpu: gpu.clone(), steps, _buffers: buffers, poison: None }
     }
 
-    /// Which variants kernels are to take.
-    pub fn choices(&self) -> &Choices {
-        &self.choices
+    /// From now on [`Plan::run`] fills the whole workspace of `recording`, which it was compiled from,
+    /// with NaN before the first dispatch, but for `inputs`, which the host writes; and every part of
+    /// it once the recording has let go of it: a test's way to see that nothing reads what is stale.
+    pub fn poison(&mut self, recording: &Recording, inputs: &[&Tensor]) {
+        let workspace = recording.workspace();
+        let elements = workspace.elements();
+        let source = Tensor::new(&self.gpu, "poison", &[elements], &vec![POISON; elements]);
+        let mut stale = vec![true; elements];
+        for input in inputs {
+            stale[input.offset()..input.offset() + input.extent()].fill(false);
+        }
+        let mut parts = Vec::new();
+        let mut at = 0;
+        for run in stale.chunk_by(|a, b| a == b) {
+            if run[0] {
+                parts.push((0, 4 * at as u64, 4 * run.len() as u64));
+            }
+            at += run.len();
+        }
+        let freed = recording.freed().into_iter();
+        parts.extend(freed.map(|(n, offset, len)| (n, 4 * offset as u64, 4 * len as u64)));
+        let [source, workspace] = [source.buffer(), workspace].map(|b| self.gpu.buffer(b));
+        self.poison = Some(Poison { source, workspace, parts });
     }
 
-    /// A tensor of the plan's own, zero at first, with rows padded to multiples of four elements.
-    pub fn matrix(&self, shape: &[usize]) -> Tensor {
-        self.workspace.tensor(shape, padded(shape[1..].iter().product()))
-    }
-
-    /// A tensor of the plan's own, zero at first.
-    pub fn vector(&self, elements: usize) -> Tensor {
-        self.workspace.tensor(&[elements], 1)
-    }
-
-    /// Everything that [`Plan::matrix`] and [`Plan::vector`] gave out, as one tensor; call it after
-    /// the last of them.
-    pub fn workspace(&self) -> Tensor {
-        self.workspace.whole()
-    }
-
-    /// Makes the plan's memory and bind groups, which the first replay would do otherwise.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::Gpu`] where `what` does not fit the adapter, with the `remedy`.
-    pub fn prepare(&self, what: &str, remedy: &str) -> Result<()> {
-        let bytes = 4 * self.workspace().extent() as u64;
-        let bound = self.dispatches.iter().flat_map(|dispatch| &dispatch.tensors);
-        let largest = bound.map(|(_, tensor)| 4 * tensor.extent() as u64).max().unwrap_or(0);
-        self.gpu.check_fits(what, bytes, largest, remedy)?;
-        self.bind_groups();
-        Ok(())
-    }
-
-    fn bind_groups(&self) -> &[wgpu::BindGroup] {
-        self.bind_groups.get_or_init(|| self.dispatches.iter().map(|d| self.bind(d)).collect())
-    }
-
-    fn bind(&self, dispatch: &Dispatch) -> wgpu::BindGroup {
-        let Dispatch { label, kernel, uniform, tensors, .. } = dispatch;
-        let resource = |index: u32| {
-            let tensor = tensors.iter().find(|(i, _)| *i == index);
-            tensor.map_or_else(|| uniform.as_entire_binding(), |(_, tensor)| tensor.binding())
-        };
-        let entry = |b: &super::kernel::Binding| wgpu::BindGroupEntry {
-            binding: b.index,
-            resource: resource(b.index),
-        };
-        self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(label),
-            layout: &kernel.pipeline.get_bind_group_layout(0),
-            entries: &kernel.bindings.iter().map(entry).collect::<Vec<_>>(),
-        })
-    }
-
-    /// The adapter it is recorded for.
+    /// The adapter that it runs on.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }
 
     /// Labels of the dispatches in order, as in `encoder.0.matmul.forward`.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
-        self.dispatches.iter().map(|d| d.label.as_str())
-    }
-
-    /// Appends a dispatch of `groups` workgroups in all, for kernels that find their place with
-    /// `group_number`: they wrap into y past the adapter's limit on x.
-    pub fn record_flat<P: bytemuck::NoUninit>(
-        &mut self,
-        kernel: Arc<Kernel>,
-        label: &str,
-        params: &P,
-        tensors: &[(&str, &Tensor)],
-        groups: usize,
-    ) {
-        let limit = self.gpu.device().limits().max_compute_workgroups_per_dimension as usize;
-        let rows = groups.div_ceil(limit);
-        let columns = groups.div_ceil(rows.max(1));
-        self.record(kernel, label, params, tensors, [columns as u32, rows as u32, 1]);
-    }
-
-    /// Appends a dispatch with one invocation for each of `elements`, as [`Plan::record_flat`].
-    pub fn record_elements<P: bytemuck::NoUninit>(
-        &mut self,
-        kernel: Arc<Kernel>,
-        label: &str,
-        params: &P,
-        tensors: &[(&str, &Tensor)],
-        elements: usize,
-    ) {
-        let groups = elements.div_ceil(kernel.workgroup_size[0] as usize);
-        self.record_flat(kernel, label, params, tensors, groups);
-    }
-
-    /// Appends a dispatch of `grid` workgroups. `params` fills the shader's uniform `params`, each
-    /// other variable is bound to the tensor of its name.
-    ///
-    /// Panics on a tensor that is missing or one too many, on a `params` of the wrong size and on
-    /// memory that is both read and written: bugs of the caller, found at recording.
-    pub fn record<P: bytemuck::NoUninit>(
-        &mut self,
-        kernel: Arc<Kernel>,
-        label: &str,
-        params: &P,
-        tensors: &[(&str, &Tensor)],
-        grid: [u32; 3],
-    ) {
-        let label = format!("{label}.{}", kernel.name);
-        // Not mapped at creation, which panics once the adapter is lost.
-        let uniform = self.gpu.device().create_buffer(&wgpu::BufferDescriptor {
-            label: Some(&label),
-            size: size_of::<P>() as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        self.gpu.queue().write_buffer(&uniform, 0, bytemuck::bytes_of(params));
-        let find = |name: &str| {
-            let found = tensors.iter().find(|(n, _)| *n == name);
-            found.unwrap_or_else(|| panic!("{label}: nothing is bound to `{name}`")).1
-        };
-        let mut bound: Vec<(u32, &Tensor, bool)> = Vec::new();
-        for binding in &kernel.bindings {
-            match binding.kind {
-                BindingKind::Uniform(size) => {
-                    assert_eq!(size as usize, size_of::<P>(), "{label}: size of Params");
-                }
-                BindingKind::Storage { writable } => {
-                    bound.push((binding.index, find(&binding.name), writable));
-                }
-            }
-        }
-        assert_eq!(bound.len(), tensors.len(), "{label}: a tensor is bound to no variable");
-        for (i, (_, a, a_writable)) in bound.iter().enumerate() {
-            for (_, b, b_writable) in &bound[..i] {
-                let clash = match (a_writable, b_writable) {
-                    (true, true) => a.overlaps(b),
-                    (false, false) => false,
-                    // wgpu tracks whole buffers: kernels declare as writable what may share one
-                    // with their results.
-                    _ => a.shares_buffer(b),
-                };
-                assert!(!clash, "{label}: memory that is written is bound twice");
-            }
-        }
-        let tensors = bound.into_iter().map(|(index, tensor, _)| (index, tensor.clone())).collect();
-        if grid.iter().all(|&n| n > 0) {
-            self.dispatches.push(Dispatch { label, kernel, uniform, tensors, grid });
-        }
+        self.steps.iter().map(|step| step.label.as_str())
     }
 
     /// Replays every dispatch into `pass`.
     pub fn encode(&self, pass: &mut wgpu::ComputePass) {
-        for (dispatch, bind_group) in self.dispatches.iter().zip(self.bind_groups()) {
-            let [x, y, z] = dispatch.grid;
-            pass.set_pipeline(&dispatch.kernel.pipeline);
-            pass.set_bind_group(0, bind_group, &[]);
-            pass.dispatch_workgroups(x, y, z);
-        }
+        self.steps.iter().for_each(|step| step.encode(pass));
     }
 
     /// Submits the plan once; returns without waiting.
     pub fn run(&self) -> wgpu::SubmissionIndex {
-        self.gpu.submit(|pass| self.encode(pass))
+        let Some(Poison { source, workspace, parts }) = &self.poison else {
+            return self.gpu.submit(|pass| self.encode(pass));
+        };
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        for (n, step) in self.steps.iter().enumerate() {
+            for (_, at, bytes) in parts.iter().filter(|part| part.0 == n) {
+                encoder.copy_buffer_to_buffer(source, 0, workspace, *at, *bytes);
+            }
+            step.encode(&mut encoder.begin_compute_pass(&Default::default()));
+        }
+        self.gpu.submit_encoder(encoder)
     }
+}
+
+impl Step {
+    fn encode(&self, pass: &mut wgpu::ComputePass) {
+        let [x, y, z] = self.grid;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+fn bind(
+    gpu: &Gpu,
+    dispatch: &Dispatch,
+    pipeline: &wgpu::ComputePipeline,
+    params: Option<&wgpu::Buffer>,
+    at: u64,
+) -> wgpu::BindGroup {
+    let resource = |buffer, offset, bytes| {
+        let size = wgpu::BufferSize::new(bytes);
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
+    };
+    let buffers: Vec<_> = dispatch.bindings.iter().map(|slice| gpu.buffer(&slice.buffer)).collect();
+    let slices = dispatch.bindings.iter().zip(&buffers).map(|(slice, buffer)| {
+        let part = resource(buffer, 4 * slice.offset as u64, 4 * slice.elements as u64);
+        wgpu::BindGroupEntry { binding: slice.index, resource: part }
+    });
+    let uniform = dispatch.kernel.uniform().zip(params).map(|(binding, params)| {
+        let part = resource(params, at, dispatch.params.len() as u64);
+        wgpu::BindGroupEntry { binding, resource: part }
+    });
+    gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some(&dispatch.label),
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &uniform.into_iter().chain(slices).collect::<Vec<_>>(),
+    })
 }

@@ -1,13 +1,15 @@
-//! Storage buffers with a shape.
+//! Parts of buffers, with a shape.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, OnceLock};
 
-use super::Gpu;
+use super::buffer::QUAD;
+use super::workspace::{Region, Workspace};
+use super::{Buffer, Gpu};
 use crate::error::Result;
 
-/// A row-major array of 32-bit values in the adapter's memory, or a part of one. Cheap to clone:
-/// clones share the memory.
+/// A row-major array of 32-bit values in a [`Buffer`], or in a part of one. Cheap to clone: clones
+/// share the memory, whose contents only [`Tensor::write`] and [`Tensor::read`] reach.
 #[derive(Clone, Debug)]
 pub struct Tensor {
     memory: Memory,
@@ -19,96 +21,59 @@ pub struct Tensor {
 
 #[derive(Clone, Debug)]
 enum Memory {
-    Buffer(wgpu::Buffer),
-    Workspace(Arc<Workspace>),
-}
-
-/// One buffer for all that a plan computes on the way. It is made once the plan's tensors are all
-/// known, so that they need no sizes ahead, and kernels may see it whole.
-#[derive(Debug)]
-pub(super) struct Workspace {
-    device: wgpu::Device,
-    elements: Mutex<usize>,
-    buffer: OnceLock<wgpu::Buffer>,
-}
-
-impl Workspace {
-    pub fn new(device: &wgpu::Device) -> Arc<Self> {
-        Arc::new(Self { device: device.clone(), elements: Mutex::new(0), buffer: OnceLock::new() })
-    }
-
-    /// Places a tensor; panics once the buffer is made.
-    pub fn tensor(self: &Arc<Self>, shape: &[usize], stride: usize) -> Tensor {
-        assert!(self.buffer.get().is_none(), "a plan that has run takes no more tensors");
-        let mut elements = self.elements.lock().unwrap();
-        let memory = Memory::Workspace(self.clone());
-        let tensor = Tensor { memory, offset: *elements, shape: shape.to_vec(), stride };
-        *elements += tensor.extent().next_multiple_of(Tensor::ALIGNMENT);
-        tensor
-    }
-
-    /// All of it.
-    pub fn whole(self: &Arc<Self>) -> Tensor {
-        let elements = *self.elements.lock().unwrap();
-        let memory = Memory::Workspace(self.clone());
-        Tensor { memory, offset: 0, shape: vec![elements], stride: 1 }
-    }
-
-    fn buffer(&self) -> &wgpu::Buffer {
-        self.buffer.get_or_init(|| {
-            buffer(&self.device, "workspace", (*self.elements.lock().unwrap()).max(Tensor::QUAD))
-        })
-    }
-}
-
-fn buffer(device: &wgpu::Device, label: &str, elements: usize) -> wgpu::Buffer {
-    device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some(label),
-        size: 4 * elements.max(1).next_multiple_of(Tensor::QUAD) as u64,
-        usage: wgpu::BufferUsages::STORAGE
-            | wgpu::BufferUsages::COPY_SRC
-            | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    })
+    Buffer(Buffer),
+    Workspace(Arc<Region>),
 }
 
 /// Elements from one row of a matrix of `columns` to the next: rows begin where four elements can
 /// be read at once, and what lies between them is zero.
 pub fn padded(columns: usize) -> usize {
-    columns.next_multiple_of(Tensor::QUAD)
+    columns.next_multiple_of(QUAD)
 }
 
 impl Tensor {
     /// Elements between tensors that share a buffer: WebGPU's 256-byte binding alignment.
     pub const ALIGNMENT: usize = 64;
 
-    /// Elements that a buffer and a binding are rounded up to, so that kernels may read four at a
-    /// time.
-    const QUAD: usize = 4;
-
     /// A new tensor filled with zeros, its rows one after the other.
-    pub fn zeros(gpu: &Gpu, label: &str, shape: &[usize]) -> Self {
-        let memory = Memory::Buffer(buffer(gpu.device(), label, shape.iter().product()));
+    pub fn zeros(name: &str, shape: &[usize]) -> Self {
+        let memory = Memory::Buffer(Buffer::zeros(name, shape.iter().product()));
         Self { memory, offset: 0, shape: shape.to_vec(), stride: columns(shape) }
     }
 
-    /// As [`Tensor::zeros`], with rows padded to multiples of four elements by zeros.
-    pub fn matrix(gpu: &Gpu, label: &str, shape: &[usize]) -> Self {
+    /// A new tensor filled with zeros, its rows padded to multiples of four elements by zeros.
+    pub fn matrix(name: &str, shape: &[usize]) -> Self {
         let stride = padded(columns(shape));
-        let memory = Memory::Buffer(buffer(gpu.device(), label, shape[0] * stride));
+        let memory = Memory::Buffer(Buffer::zeros(name, shape[0] * stride));
         Self { memory, offset: 0, shape: shape.to_vec(), stride }
     }
 
-    /// A new tensor holding `values`; panics if they do not fill `shape`.
+    /// A new tensor that begins with `values`, which are kept for every adapter that it is used on:
+    /// for a few constants.
+    pub fn constant<T: bytemuck::NoUninit>(name: &str, values: &[T]) -> Self {
+        let words: Vec<u32> = bytemuck::pod_collect_to_vec(values);
+        let shape = vec![words.len()];
+        let memory = Memory::Buffer(Buffer::holding(name, words));
+        Self { memory, offset: 0, shape, stride: 1 }
+    }
+
+    /// A new tensor holding `values` on `gpu`; panics if they do not fill `shape`.
     pub fn new<T: bytemuck::NoUninit>(
         gpu: &Gpu,
-        label: &str,
+        name: &str,
         shape: &[usize],
         values: &[T],
     ) -> Self {
-        let tensor = Self::zeros(gpu, label, shape);
+        let tensor = Self::zeros(name, shape);
         tensor.write(gpu, values);
         tensor
+    }
+
+    /// A new tensor in `workspace`, of any contents.
+    pub(super) fn in_workspace(workspace: &Arc<Workspace>, shape: &[usize], stride: usize) -> Self {
+        let region = workspace.region(shape[0] * stride);
+        let offset = region.offset;
+        Self { memory: Memory::Workspace(region), offset, shape: shape.to_vec(), stride }
     }
 
     /// The elements from `offset` on, seen as `shape`; `offset` must be a multiple of
@@ -117,7 +82,7 @@ impl Tensor {
         self.part(offset, shape, columns(shape))
     }
 
-    /// As [`Tensor::view`], with rows padded to multiples of four elements.
+    /// The elements from `offset` on, seen as `shape` with rows padded to multiples of four elements.
     pub fn view_matrix(&self, offset: usize, shape: &[usize]) -> Self {
         self.part(offset, shape, padded(columns(shape)))
     }
@@ -145,7 +110,7 @@ impl Tensor {
 
     /// All of the buffer in which it lies.
     pub fn arena(&self) -> Self {
-        let elements = (self.buffer().size() / 4) as usize;
+        let elements = self.buffer().elements();
         Self { memory: self.memory.clone(), offset: 0, shape: vec![elements], stride: 1 }
     }
 
@@ -189,13 +154,22 @@ impl Tensor {
         self.rows() * self.stride
     }
 
+    /// The buffer in which it lies.
+    pub fn buffer(&self) -> &Buffer {
+        match &self.memory {
+            Memory::Buffer(buffer) => buffer,
+            Memory::Workspace(region) => &region.workspace.buffer,
+        }
+    }
+
     /// Overwrites all elements; panics if `values` is not as long as the tensor.
     pub fn write<T: bytemuck::NoUninit>(&self, gpu: &Gpu, values: &[T]) {
         let words: &[u8] = bytemuck::cast_slice(values);
         assert_eq!(words.len(), 4 * self.len(), "the values must fill the tensor");
         gpu.0.traffic[1].fetch_add(1, Relaxed);
+        let buffer = gpu.buffer(self.buffer());
         let write = |bytes: &[u8]| {
-            gpu.queue().write_buffer(self.buffer(), 4 * self.offset as u64, bytes);
+            gpu.queue().write_buffer(&buffer, 4 * self.offset as u64, bytes);
         };
         if self.stride == self.columns() {
             return write(words);
@@ -223,7 +197,8 @@ impl Tensor {
             mapped_at_creation: false,
         });
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(self.buffer(), 4 * self.offset as u64, &staging, 0, bytes);
+        let buffer = gpu.buffer(self.buffer());
+        encoder.copy_buffer_to_buffer(&buffer, 4 * self.offset as u64, &staging, 0, bytes);
         gpu.0.traffic[2].fetch_add(1, Relaxed);
         let submission = gpu.submit_encoder(encoder);
         staging.map_async(wgpu::MapMode::Read, .., |_| ());
@@ -234,14 +209,6 @@ impl Tensor {
         let all: Vec<T> = bytemuck::pod_collect_to_vec(&view);
         let rows = all.chunks(self.stride.max(1)).map(|row| &row[..self.columns()]);
         Ok(if self.stride == self.columns() { all } else { rows.flatten().copied().collect() })
-    }
-
-    pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
-        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: self.buffer(),
-            offset: 4 * self.offset as u64,
-            size: wgpu::BufferSize::new(4 * self.extent().next_multiple_of(Self::QUAD) as u64),
-        })
     }
 
     /// Whether both have memory in common.
@@ -258,18 +225,7 @@ impl Tensor {
 
     /// Whether both lie in one buffer.
     pub fn shares_buffer(&self, other: &Self) -> bool {
-        match (&self.memory, &other.memory) {
-            (Memory::Buffer(a), Memory::Buffer(b)) => a == b,
-            (Memory::Workspace(a), Memory::Workspace(b)) => Arc::ptr_eq(a, b),
-            _ => false,
-        }
-    }
-
-    fn buffer(&self) -> &wgpu::Buffer {
-        match &self.memory {
-            Memory::Buffer(buffer) => buffer,
-            Memory::Workspace(workspace) => workspace.buffer(),
-        }
+        self.buffer() == other.buffer()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{DataConfig, KlSchedule, ScheduleConfig};
 use crate::error::{Error, Result, shown};
 use crate::nn::{Chain, LayerSpec, Setting};
-use crate::ops::activation;
+use crate::ops::activation::Activation;
 use crate::ops::gather::Corruption;
 use crate::ops::likelihood::Likelihood;
 use crate::ops::optimizer::Rule;
@@ -174,9 +174,9 @@ impl ModelConfig {
         // What only moves values does not come between.
         let moves = ["reshape", "flatten", "upsample", "pixel_shuffle"];
         let last = self.decoder.iter().rev().find(|layer| !moves.contains(&layer.name.as_str()));
-        let last = last.and_then(|layer| activation::named(&layer.name));
+        let last = last.and_then(|layer| layer.name.parse::<Activation>().ok());
         if let (Some(last), true) = (last, self.likelihood.takes_logits()) {
-            let what = format!("decoder: its last layer is \"{last}\"");
+            let what = format!("decoder: its last layer is \"{}\"", last.name());
             require(false, &what, "this likelihood takes logits: leave that layer out")?;
         }
         if let Some(schedule) = &self.kl_schedule {

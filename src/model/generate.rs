@@ -3,7 +3,7 @@
 use super::Vae;
 use crate::data::Images;
 use crate::error::{Error, Result};
-use crate::gpu::{Plan, Tensor};
+use crate::gpu::{Recording, Tensor};
 use crate::nn::Shape;
 use crate::ops::{State, Stream, noise};
 
@@ -48,16 +48,17 @@ impl Vae {
         }
         let gpu = self.gpu();
         let latent = self.config().latent;
-        let state = State::tensor(gpu, "state");
-        let block = Tensor::zeros(gpu, "prior", &[BLOCK, latent]);
-        let mut prior = Plan::new(gpu);
+        let state = State::tensor("state");
+        let block = Tensor::zeros("prior", &[BLOCK, latent]);
+        let mut prior = Recording::new(gpu.report());
         noise::normal(&mut prior, "prior", seed, Stream::Sample, &state, &block);
 
-        let mut decoder = self.plan();
+        let mut decoder = self.recording();
         let z = decoder.matrix(&[self.rows_at_once(count), latent]);
         // What the pixels' draws depend on, beside their place: the first image decoded with them.
-        let place = State::tensor(gpu, "place");
+        let place = State::tensor("place");
         let made = self.decode(&mut decoder, &z, draw.then_some((seed, &place)));
+        let (prior, decoder) = (prior.compile(gpu), decoder.compile(gpu));
         let mut pixels = Vec::new();
         for first in (0..count).step_by(BLOCK) {
             State { step: (first / BLOCK) as u32, ..State::default() }.write(gpu, &state);
@@ -113,11 +114,11 @@ impl Vae {
         let mut pixels = Vec::new();
         for batch in images.pixels.chunks(rows * self.shape().pixels()) {
             let rows = batch.len() / self.shape().pixels();
-            let mut plan = self.plan();
+            let mut plan = self.recording();
             let (x, z) = self.posterior_mean(&mut plan, rows);
             let mean = self.decode(&mut plan, &z, None);
             x.write(gpu, &self.values(batch));
-            plan.run();
+            plan.compile(gpu).run();
             pixels.extend(self.pixels(&mean, rows)?);
         }
         Ok(Images { shape: self.shape(), pixels })

@@ -2,7 +2,7 @@
 
 use super::network::{HEAD, LIKELIHOOD, LOG_SCALE};
 use super::{Running, Vae};
-use crate::gpu::{Plan, Tensor};
+use crate::gpu::{Recording, Tensor};
 use crate::nn::{self, Draws, Layer, Parameters, Value};
 use crate::ops::latent::{self, Divergence};
 use crate::ops::{conv, loss, matmul};
@@ -47,7 +47,7 @@ pub struct Forward {
 
 impl Vae {
     /// Tensors of `plan` for a batch of `rows` images and its noise.
-    pub fn batch(&self, plan: &Plan, rows: usize) -> Batch {
+    pub fn batch(&self, plan: &Recording, rows: usize) -> Batch {
         let (input, output) = (self.network().input, self.network().decoder.output());
         let x = input.tensor(plan, rows);
         let same = input == output && self.config().corruption.is_none();
@@ -59,7 +59,7 @@ impl Vae {
     /// z = mean + exp(logvar / 2) · epsilon.
     pub fn forward(
         &self,
-        plan: &mut Plan,
+        plan: &mut Recording,
         batch: &Batch,
         running: &Running,
         training: Option<u64>,
@@ -87,7 +87,7 @@ impl Vae {
             "decoder",
             self.config().likelihood,
             &origin.pre,
-            origin.name,
+            origin.activation,
             target,
             self.log_scale().as_ref(),
             *rows,
@@ -102,7 +102,7 @@ impl Vae {
     /// returns. What no product gives goes into `gradients`.
     pub fn backward(
         &self,
-        plan: &mut Plan,
+        plan: &mut Recording,
         forward: &Forward,
         divergence: &Divergence,
         training: Draws,
@@ -151,7 +151,7 @@ impl Vae {
 
     fn pass<'a>(
         &'a self,
-        plan: &'a mut Plan,
+        plan: &'a mut Recording,
         batch: usize,
         training: Option<Draws<'a>>,
     ) -> nn::Forward<'a> {
@@ -171,7 +171,7 @@ impl Vae {
     /// the model keeps to them.
     pub(super) fn decode(
         &self,
-        plan: &mut Plan,
+        plan: &mut Recording,
         z: &Tensor,
         draw: Option<(u64, &Tensor)>,
     ) -> Tensor {
@@ -194,8 +194,9 @@ impl Vae {
 
     /// Records the encoder; returns x, laid out as [`super::Network::input`] says, and the posterior's mean
     /// (rows, latent).
-    pub(super) fn posterior_mean(&self, plan: &mut Plan, rows: usize) -> (Tensor, Tensor) {
-        let batch = self.batch(plan, rows);
+    pub(super) fn posterior_mean(&self, plan: &mut Recording, rows: usize) -> (Tensor, Tensor) {
+        let mut batch = self.batch(plan, rows);
+        batch.epsilon = Tensor::zeros("epsilon", batch.epsilon.shape());
         let (_, head) = self.encode(&mut self.pass(plan, rows, None), &batch.x);
         if !self.config().variational {
             return (batch.x, head.tensor);
@@ -203,7 +204,6 @@ impl Vae {
         let z = plan.matrix(&[rows, self.config().latent]);
         let kl = plan.vector(self.config().latent);
         let Running { state, units, .. } = Running::new(self);
-        // The noise stays zero.
         latent::forward(plan, HEAD, &state, &head.tensor, &batch.epsilon, &z, &kl, &units);
         (batch.x, z)
     }

@@ -19,7 +19,7 @@ impl Running {
     /// Zeros.
     pub fn new(vae: &Vae) -> Self {
         let units = latent::STATISTICS * vae.config().latent;
-        let all = Tensor::zeros(vae.gpu(), "running", &[Tensor::ALIGNMENT + units]);
+        let all = Tensor::zeros("running", &[Tensor::ALIGNMENT + units]);
         let state = all.view(0, &[State::WORDS]);
         Self { state, units: all.view(Tensor::ALIGNMENT, &[units]), all }
     }

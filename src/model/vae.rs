@@ -6,7 +6,7 @@ use super::ModelConfig;
 use super::network::{LIKELIHOOD, LOG_SCALE, LONGEST_SUM, Network};
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
-use crate::gpu::{Choices, Gpu, Plan, Tensor};
+use crate::gpu::{Choices, Gpu, Recording, Tensor};
 use crate::nn::{Layout, Parameters};
 use crate::ops::likelihood::SCALES;
 use crate::ops::matmul::{Problem, Product};
@@ -54,13 +54,13 @@ impl Vae {
             )));
         }
         let zeros = |label: &str, layout: Layout| {
-            gpu.check_fits(
+            gpu.report().check_fits(
                 "all parameters of the model",
                 layout.bytes(),
                 layout.bytes(),
                 "use smaller layers",
             )?;
-            Ok(Parameters::zeros(gpu, label, &Arc::new(layout)))
+            Ok(Parameters::zeros(label, &Arc::new(layout)))
         };
         Ok(Self {
             gpu: gpu.clone(),
@@ -92,7 +92,12 @@ impl Vae {
     pub fn check_batch(&self, rows: usize) -> Result<()> {
         let of = |bytes: u64| bytes.saturating_mul(rows as u64);
         let (all, largest) = (self.network.bytes(), self.network.largest_bytes());
-        self.gpu.check_fits("a training step", of(all), of(largest), "use a smaller --batch-size")
+        self.gpu.report().check_fits(
+            "a training step",
+            of(all),
+            of(largest),
+            "use a smaller --batch-size",
+        )
     }
 
     /// Finds the fastest variants of its kernels for batches of `batch`, and takes them: see
@@ -123,9 +128,9 @@ impl Vae {
         &self.choices
     }
 
-    /// An empty plan for its kernels.
-    pub fn plan(&self) -> Plan {
-        Plan::with_choices(&self.gpu, &self.choices)
+    /// An empty recording for its kernels.
+    pub fn recording(&self) -> Recording {
+        Recording::with_choices(self.gpu.report(), &self.choices)
     }
 
     /// What it was built from.

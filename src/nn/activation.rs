@@ -3,14 +3,15 @@
 use super::{Backward, Forward, Layer, Shape, Value};
 use crate::gpu::Tensor;
 use crate::ops::activate;
+use crate::ops::activation::Activation;
 
 /// y = f(x), element by element.
-pub(super) struct Activation {
-    pub name: &'static str,
+pub(super) struct Activated {
+    pub name: Activation,
     pub shape: Shape,
 }
 
-impl Layer for Activation {
+impl Layer for Activated {
     fn output(&self) -> Shape {
         self.shape
     }
@@ -34,7 +35,7 @@ impl Layer for Activation {
         dy: &Tensor,
     ) -> Option<Tensor> {
         let origin = x.origin.as_ref()?;
-        if origin.name.is_none() {
+        if origin.activation.is_none() {
             return Some(dy.clone());
         }
         let dx = self.shape.tensor(pass.plan, pass.batch);

@@ -2,7 +2,7 @@
 
 use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
 use crate::gpu::Tensor;
-use crate::ops::activation::Origin;
+use crate::ops::activation::{Activation, Origin};
 use crate::ops::batch_norm;
 use crate::ops::moments::Normalized;
 
@@ -11,7 +11,7 @@ use crate::ops::moments::Normalized;
 /// evaluation.
 struct BatchNorm {
     input: Shape,
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
 }
 
 pub(super) fn build(_: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
@@ -40,7 +40,7 @@ impl Layer for BatchNorm {
         false
     }
 
-    fn activate(&mut self, name: &'static str) -> bool {
+    fn activate(&mut self, name: Activation) -> bool {
         super::take(&mut self.activation, name)
     }
 
@@ -90,7 +90,7 @@ impl Layer for BatchNorm {
         let gradients = pass.gradients.expect("a place for gradients").expect(label, PARAMETERS);
         let dx = self.input.tensor(pass.plan, pass.batch);
         // The sums behind the gradient by x are the gradients by the parameters: for an input, too.
-        let origin = x.origin.clone().unwrap_or(Origin { name: None, pre: x.tensor.clone() });
+        let origin = x.origin.clone().unwrap_or(Origin { activation: None, pre: x.tensor.clone() });
         let forward = Normalized { x: &x.tensor, weight: &weight, moments: &y.saved[0] };
         let gradients = gradients.each_ref();
         batch_norm::backward(pass.plan, label, dy, forward, &origin, gradients, &dx);

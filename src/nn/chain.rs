@@ -5,7 +5,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::gpu::Tensor;
-use crate::ops::activation as activations;
+use crate::ops::activation::Activation;
 
 /// A sequence of layers.
 pub struct Chain {
@@ -73,15 +73,15 @@ impl Chain {
         build: &Build,
     ) -> std::result::Result<(), String> {
         super::check(spec)?;
-        if let Some(activation) = activations::named(&spec.name) {
+        if let Ok(activation) = spec.name.parse::<Activation>() {
             if let Some(last) = self.links.last_mut()
                 && last.layer.activate(activation)
             {
-                last.words += &format!(", {activation}");
+                last.words += &format!(", {}", activation.name());
                 return Ok(());
             }
             let shape = self.output;
-            let layer = Box::new(activation::Activation { name: activation, shape });
+            let layer = Box::new(activation::Activated { name: activation, shape });
             self.links.push(Link { label, words: spec.to_string(), layer });
             return Ok(());
         }

@@ -3,6 +3,7 @@
 use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
 use crate::gpu::{Tensor, padded};
 use crate::ops::Extent;
+use crate::ops::activation::Activation;
 use crate::ops::conv::{self, Geometry, WeightGradient};
 use crate::ops::matmul::Problem;
 
@@ -14,7 +15,7 @@ struct Conv {
     inputs: usize,
     outputs: usize,
     geometry: Geometry,
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
 }
 
 pub(super) fn conv2d(
@@ -94,7 +95,7 @@ impl Layer for Conv {
         vec![Problem::Conv { geometry, inputs, outputs }]
     }
 
-    fn activate(&mut self, name: &'static str) -> bool {
+    fn activate(&mut self, name: Activation) -> bool {
         super::take(&mut self.activation, name)
     }
 

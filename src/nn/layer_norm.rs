@@ -2,6 +2,7 @@
 
 use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
 use crate::gpu::Tensor;
+use crate::ops::activation::Activation;
 use crate::ops::moments::Normalized;
 use crate::ops::{Extent, layer_norm};
 
@@ -9,7 +10,7 @@ use crate::ops::{Extent, layer_norm};
 /// `LayerNorm` of features or of (channels, height, width).
 struct LayerNorm {
     input: Shape,
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
 }
 
 /// Values in a row: a lane takes turns at them twice, and llvmpipe runs a loop 65,535 times at most.
@@ -54,7 +55,7 @@ impl Layer for LayerNorm {
         false
     }
 
-    fn activate(&mut self, name: &'static str) -> bool {
+    fn activate(&mut self, name: Activation) -> bool {
         super::take(&mut self.activation, name)
     }
 

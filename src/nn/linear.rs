@@ -2,6 +2,7 @@
 
 use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
 use crate::gpu::Tensor;
+use crate::ops::activation::Activation;
 use crate::ops::matmul::{self, Problem, WeightGradient};
 
 /// y = f(x Wᵀ + b) with W (outputs, inputs), b (outputs) and an activation f, initialised as
@@ -12,8 +13,8 @@ pub struct Linear {
     pub inputs: usize,
     /// Values per image that come out.
     pub outputs: usize,
-    /// One of [`crate::ops::activation::NAMES`].
-    pub activation: Option<&'static str>,
+    /// What is applied to the result.
+    pub activation: Option<Activation>,
 }
 
 pub(super) fn build(
@@ -43,7 +44,7 @@ impl Layer for Linear {
         vec![Problem::dense(self.inputs, self.outputs)]
     }
 
-    fn activate(&mut self, name: &'static str) -> bool {
+    fn activate(&mut self, name: Activation) -> bool {
         super::take(&mut self.activation, name)
     }
 

@@ -25,8 +25,8 @@ pub use parameters::{Layout, ParameterSpec, Parameters};
 pub use shape::Shape;
 pub use spec::{LayerSpec, Setting};
 
-use crate::gpu::{Plan, Tensor};
-use crate::ops::activation::{self as activations, Origin};
+use crate::gpu::{Recording, Tensor};
+use crate::ops::activation::{Activation, Origin};
 use crate::ops::matmul::{Problem, WeightGradient};
 use crate::ops::{self, Extent};
 
@@ -101,8 +101,8 @@ impl Value {
     }
 
     /// y, an activation of `pre`.
-    pub fn activated(name: Option<&'static str>, pre: Tensor, y: Tensor) -> Self {
-        let origin = Some(Origin { name, pre });
+    pub fn activated(name: Option<Activation>, pre: Tensor, y: Tensor) -> Self {
+        let origin = Some(Origin { activation: name, pre });
         Self { tensor: y, origin, saved: Vec::new(), inner: Vec::new() }
     }
 }
@@ -119,7 +119,7 @@ pub struct Draws<'a> {
 /// A forward pass while it is recorded.
 pub struct Forward<'a> {
     /// What it is recorded into.
-    pub plan: &'a mut Plan,
+    pub plan: &'a mut Recording,
     /// Images in the batch.
     pub batch: usize,
     /// The model's parameters.
@@ -133,7 +133,7 @@ pub struct Forward<'a> {
 /// A backward pass while it is recorded.
 pub struct Backward<'a> {
     /// What it is recorded into.
-    pub plan: &'a mut Plan,
+    pub plan: &'a mut Recording,
     /// Images in the batch.
     pub batch: usize,
     /// The model's parameters.
@@ -182,7 +182,7 @@ pub trait Layer: Send + Sync {
     }
 
     /// Takes on an activation of its output; false where it cannot.
-    fn activate(&mut self, _name: &'static str) -> bool {
+    fn activate(&mut self, _name: Activation) -> bool {
         false
     }
 
@@ -217,13 +217,13 @@ fn kind(name: &str) -> Option<&'static LayerKind> {
 
 /// Fails unless there is a layer of that name, with such options.
 fn check(spec: &LayerSpec) -> Result<(), String> {
-    if activations::named(&spec.name).is_some() {
+    if spec.name.parse::<Activation>().is_ok() {
         return check_options(spec, &[], false);
     }
     let Some(LayerKind { sized, options, .. }) = kind(&spec.name) else {
         let layers: Vec<_> = LAYERS.iter().map(|kind| kind.name).collect();
         let layers = layers.join(", ");
-        let activations = activations::NAMES.join(", ");
+        let activations = Activation::ALL.map(Activation::name).join(", ");
         return Err(format!(
             "there is no such layer; there are {layers}, and the activations {activations}"
         ));
@@ -262,7 +262,7 @@ fn check_weight(sizes: &[usize]) -> Result<(), String> {
 }
 
 /// Takes `name` on as the activation of a layer that has none yet.
-fn take(activation: &mut Option<&'static str>, name: &'static str) -> bool {
+fn take(activation: &mut Option<Activation>, name: Activation) -> bool {
     let free = activation.is_none();
     activation.get_or_insert(name);
     free

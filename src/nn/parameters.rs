@@ -145,8 +145,8 @@ pub struct Parameters {
 
 impl Parameters {
     /// All zero.
-    pub fn zeros(gpu: &Gpu, label: &str, layout: &Arc<Layout>) -> Self {
-        let arena = Tensor::zeros(gpu, label, &[layout.elements]);
+    pub fn zeros(label: &str, layout: &Arc<Layout>) -> Self {
+        let arena = Tensor::zeros(label, &[layout.elements]);
         Self { layout: layout.clone(), arena }
     }
 

@@ -3,7 +3,8 @@
 use super::{
     Backward, Build, Chain, Forward, Layer, LayerSpec, ParameterSpec, Setting, Shape, Value,
 };
-use crate::gpu::{Plan, Tensor};
+use crate::gpu::{Recording, Tensor};
+use crate::ops::activation::Activation;
 use crate::ops::matmul::Problem;
 use crate::ops::{activate, add};
 
@@ -11,7 +12,7 @@ use crate::ops::{activate, add};
 struct Residual {
     chain: Chain,
     label: String,
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
 }
 
 pub(super) fn build(
@@ -46,7 +47,7 @@ impl Residual {
     /// no tensor twice.
     fn apart(
         &self,
-        plan: &mut Plan,
+        plan: &mut Recording,
         batch: usize,
         label: &str,
         tensor: &Tensor,
@@ -93,7 +94,7 @@ impl Layer for Residual {
         Some(&self.chain)
     }
 
-    fn activate(&mut self, name: &'static str) -> bool {
+    fn activate(&mut self, name: Activation) -> bool {
         super::take(&mut self.activation, name)
     }
 
@@ -125,7 +126,7 @@ impl Layer for Residual {
         // The sum's gradient is that of either side, taken back through what it came out of.
         let last = &y.inner[y.inner.len() - 1];
         let dlast = match &last.origin {
-            Some(origin) if origin.name.is_some() => {
+            Some(origin) if origin.activation.is_some() => {
                 let dlast = self.output().tensor(pass.plan, pass.batch);
                 activate::backward(pass.plan, label, dy, origin, &dlast);
                 dlast

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter};
 
-use crate::gpu::{Plan, Tensor, padded};
+use crate::gpu::{Recording, Tensor, padded};
 use crate::ops::Extent;
 
 /// The shape of one image's values between two layers.
@@ -56,7 +56,7 @@ impl Shape {
     }
 
     /// A tensor of `plan` for a batch.
-    pub fn tensor(&self, plan: &Plan, batch: usize) -> Tensor {
+    pub fn tensor(&self, plan: &Recording, batch: usize) -> Tensor {
         plan.matrix(&[batch * self.rows(), self.columns()])
     }
 

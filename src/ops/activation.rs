@@ -1,36 +1,84 @@
 //! Elementwise activations, as PyTorch defines them. They are computed where their argument is: see
 //! [`super::matmul::forward`] and `shaders/shared/activation.wgsl`.
 
-use crate::gpu::{Plan, Tensor};
+use std::str::FromStr;
 
-/// The activations; `leaky_relu` has slope 0.01, `elu` α = 1, `gelu` is the exact one, by erf.
-pub const NAMES: [&str; 8] =
-    ["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softplus"];
+use crate::gpu::{Recording, Tensor};
 
-/// What a value came out of: it is an activation of `pre`, which has its shape and layout. Whoever
-/// computes the gradient by such a value multiplies it by the activation's slope at `pre`, so that it is
-/// the gradient by `pre`.
+/// An elementwise function between layers. Its number, as the shaders' constant `ACTIVATION` counts,
+/// is its place here; [`Activation::COUNT`] stands for the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Activation {
+    /// max(x, 0)
+    Relu,
+    /// x from 0 up, 0.01 · x below.
+    LeakyRelu,
+    /// x from 0 up, exp(x) − 1 below.
+    Elu,
+    /// x · Φ(x), Φ the standard normal distribution function, by erf and not its approximation.
+    Gelu,
+    /// x · sigmoid(x)
+    Silu,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// 1 / (1 + exp(−x))
+    Sigmoid,
+    /// log(1 + exp(x))
+    Softplus,
+}
+
+use Activation::*;
+
+impl Activation {
+    /// Every activation, in the order of their numbers.
+    pub const ALL: [Self; 8] = [Relu, LeakyRelu, Elu, Gelu, Silu, Tanh, Sigmoid, Softplus];
+
+    /// How many there are.
+    pub const COUNT: u32 = Self::ALL.len() as u32;
+
+    /// The name in configurations: PyTorch's function.
+    pub fn name(self) -> &'static str {
+        match self {
+            Relu => "relu",
+            LeakyRelu => "leaky_relu",
+            Elu => "elu",
+            Gelu => "gelu",
+            Silu => "silu",
+            Tanh => "tanh",
+            Sigmoid => "sigmoid",
+            Softplus => "softplus",
+        }
+    }
+}
+
+impl FromStr for Activation {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|activation| activation.name() == name).ok_or(())
+    }
+}
+
+/// The activation that a value came out of. Whoever computes the gradient by such a value multiplies
+/// it by the activation's slope, so that it is the gradient by the pre-activation.
 #[derive(Clone)]
 pub struct Origin {
-    /// One of [`NAMES`]; the identity without one.
-    pub name: Option<&'static str>,
-    /// What went into it; the value itself where there is no activation.
+    /// The activation; the identity without one.
+    pub activation: Option<Activation>,
+    /// The pre-activation, of the value's shape and layout; the value itself where there is no
+    /// activation.
     pub pre: Tensor,
 }
 
-/// The one called `name`; none for any other name.
-pub fn named(name: &str) -> Option<&'static str> {
-    NAMES.into_iter().find(|n| *n == name)
+/// The shaders' constant for an activation, or the identity.
+pub(super) fn constant(activation: Option<Activation>) -> (&'static str, u32) {
+    ("ACTIVATION", activation.map_or(Activation::COUNT, |activation| activation as u32))
 }
 
-/// The shaders' number of the activation `name` of [`NAMES`]; of the identity without one.
-pub(super) fn constant(name: Option<&str>) -> (&'static str, u32) {
-    ("ACTIVATION", name.map_or(NAMES.len() as u32, |name| super::kind(&NAMES, name)))
-}
-
-/// What kernels are to read the slope at: where there is no activation they read nothing, and `pre` may
-/// be a tensor that is bound already.
-pub(super) fn argument(plan: &Plan, origin: Option<&Origin>) -> Tensor {
-    let activated = origin.filter(|origin| origin.name.is_some());
-    activated.map_or_else(|| plan.vector(4), |origin| origin.pre.clone())
+/// What kernels are to read the slope at: where there is no activation they read nothing, and `pre`
+/// may be a tensor that is bound already.
+pub(super) fn argument(recording: &Recording, origin: Option<&Origin>) -> Tensor {
+    let activated = origin.filter(|origin| origin.activation.is_some());
+    activated.map_or_else(|| recording.vector(4), |origin| origin.pre.clone())
 }

@@ -1,42 +1,42 @@
 //! The sum of a residual block's branch and what goes around it (He et al. 2016).
 
-use super::activation::{self, Origin};
+use super::activation::{self, Activation, Origin};
 use super::{quads, shader};
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/add.wgsl`.
 pub const SHADER: Shader = shader!("add", "index", "padding", "math", "activation");
 
 /// y (rows, columns) = activation(a + b), and `pre`, like y, before the activation.
 pub fn forward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     [a, b]: [&Tensor; 2],
-    activation: Option<&str>,
+    activation: Option<Activation>,
     pre: &Tensor,
     y: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "forward", &[activation::constant(activation)]);
+    let kernel = SHADER.kernel("forward", &[activation::constant(activation)]);
     let count = quads(label, &[a, b, pre, y]);
     let params = [count as u32, y.columns() as u32, 0, 0];
     let tensors = [("a", a), ("b", b), ("pre", pre), ("y", y)];
-    plan.record_elements(kernel, label, &params, &tensors, count);
+    recording.record_elements(kernel, label, &params, &tensors, count);
 }
 
 /// dx (rows, columns), the gradient by the `pre` of `origin`, what the block's input x came out of: da,
 /// which is that by way of the branch, plus dy, the gradient of the sum, times the activation's slope.
 pub fn backward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     da: &Tensor,
     dy: &Tensor,
     origin: &Origin,
     dx: &Tensor,
 ) {
-    let Origin { name, pre } = origin;
-    let kernel = plan.gpu().kernel(&SHADER, "backward", &[activation::constant(*name)]);
+    let Origin { activation, pre } = origin;
+    let kernel = SHADER.kernel("backward", &[activation::constant(*activation)]);
     let count = quads(label, &[da, dy, pre, dx]);
     let params = [count as u32, dx.columns() as u32, 0, 0];
     let tensors = [("da", da), ("dy", dy), ("pre", pre), ("dx", dx)];
-    plan.record_elements(kernel, label, &params, &tensors, count);
+    recording.record_elements(kernel, label, &params, &tensors, count);
 }

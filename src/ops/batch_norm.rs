@@ -1,9 +1,9 @@
 //! Batch normalization (Ioffe and Szegedy 2015), as PyTorch's `BatchNorm1d` and `BatchNorm2d`.
 
-use super::activation::{self, Origin};
+use super::activation::{self, Activation, Origin};
 use super::moments::{Call, Normalized};
 use super::{quads, shader};
-use crate::gpu::{Gpu, Plan, Shader, Tensor};
+use crate::gpu::{AdapterReport, Recording, Shader, Tensor};
 
 /// `shaders/batch_norm.wgsl`.
 pub const SHADER: Shader =
@@ -18,19 +18,25 @@ const ACROSS: usize = 8;
 /// of its unbiased variance; of a single row that has none, and the running one is left as it is.
 /// Returns what [`backward`] needs, whose rows 0 and 1 are the means and 1 / √(variance + 1e-5).
 pub fn forward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     x: &Tensor,
     [weight, bias]: [&Tensor; 2],
     [running_mean, running_var]: [&Tensor; 2],
-    activation: Option<&str>,
+    activation: Option<Activation>,
     [pre, y]: [&Tensor; 2],
 ) -> Tensor {
-    let call = call(plan.gpu(), label, &[x, pre, y]);
+    let call = call(recording.adapter(), label, &[x, pre, y]);
     assert_all(label, x, &[weight, bias, running_mean, running_var]);
-    let moments = plan.matrix(&[2 + 2 * call.params.chunks as usize, x.columns()]);
+    let moments = recording.matrix(&[2 + 2 * call.params.chunks as usize, x.columns()]);
     if call.params.chunks > 1 {
-        call.record(plan, label, (&SHADER, "statistics"), None, &[("x", x), ("moments", &moments)]);
+        call.record(
+            recording,
+            label,
+            (&SHADER, "statistics"),
+            None,
+            &[("x", x), ("moments", &moments)],
+        );
     }
     let tensors = [
         ("x", x),
@@ -42,21 +48,21 @@ pub fn forward(
         ("running_mean", running_mean),
         ("running_var", running_var),
     ];
-    call.record(plan, label, (&SHADER, "forward"), activation, &tensors);
+    call.record(recording, label, (&SHADER, "forward"), activation, &tensors);
     moments
 }
 
 /// As [`forward`], but by the running mean and variance.
 pub fn evaluate(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     x: &Tensor,
     [weight, bias]: [&Tensor; 2],
     [running_mean, running_var]: [&Tensor; 2],
-    activation: Option<&str>,
+    activation: Option<Activation>,
     [pre, y]: [&Tensor; 2],
 ) {
-    let call = call(plan.gpu(), label, &[x, pre, y]);
+    let call = call(recording.adapter(), label, &[x, pre, y]);
     assert_all(label, x, &[weight, bias, running_mean, running_var]);
     let tensors = [
         ("x", x),
@@ -67,13 +73,13 @@ pub fn evaluate(
         ("pre", pre),
         ("y", y),
     ];
-    call.record(plan, label, (&SHADER, "evaluate"), activation, &tensors);
+    call.record(recording, label, (&SHADER, "evaluate"), activation, &tensors);
 }
 
 /// dx from dy, the gradient by `pre` of [`forward`], times the slope of the activation that x came out
 /// of. Fills dweight and dbias (columns).
 pub fn backward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     dy: &Tensor,
     Normalized { x, weight, moments }: Normalized,
@@ -81,7 +87,7 @@ pub fn backward(
     [dweight, dbias]: [&Tensor; 2],
     dx: &Tensor,
 ) {
-    let call = call(plan.gpu(), label, &[x, dy, dx, &origin.pre]);
+    let call = call(recording.adapter(), label, &[x, dy, dx, &origin.pre]);
     assert_eq!(
         moments.rows(),
         2 + 2 * call.params.chunks as usize,
@@ -90,19 +96,19 @@ pub fn backward(
     assert_all(label, x, &[weight, dweight, dbias]);
     if call.params.chunks > 1 {
         let tensors = [("x", x), ("moments", moments), ("dy", dy)];
-        call.record(plan, label, (&SHADER, "backward_sums"), None, &tensors);
+        call.record(recording, label, (&SHADER, "backward_sums"), None, &tensors);
     }
     let tensors = [
         ("x", x),
         ("weight", weight),
         ("moments", moments),
-        ("pre", &activation::argument(plan, Some(origin))),
+        ("pre", &activation::argument(recording, Some(origin))),
         ("dy", dy),
         ("dx", dx),
         ("dweight", dweight),
         ("dbias", dbias),
     ];
-    call.record(plan, label, (&SHADER, "backward"), origin.name, &tensors);
+    call.record(recording, label, (&SHADER, "backward"), origin.activation, &tensors);
 }
 
 fn assert_all(label: &str, x: &Tensor, tensors: &[&Tensor]) {
@@ -112,10 +118,10 @@ fn assert_all(label: &str, x: &Tensor, tensors: &[&Tensor]) {
 }
 
 /// For matrices of one layout.
-fn call(gpu: &Gpu, label: &str, tensors: &[&Tensor]) -> Call {
+fn call(adapter: &AdapterReport, label: &str, tensors: &[&Tensor]) -> Call {
     quads(label, tensors);
     let x = tensors[0];
     let quads = x.stride() / 4;
     let across = quads.next_power_of_two().min(ACROSS);
-    Call::new(gpu, x, x.rows(), across, quads.div_ceil(across))
+    Call::new(adapter, x, x.rows(), across, quads.div_ceil(across))
 }

@@ -4,7 +4,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::shader;
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/clip.wgsl`.
 pub const SHADER: Shader = shader!("clip", "reduce");
@@ -22,25 +22,31 @@ struct Params {
 }
 
 /// The sum of the squares of `gradient`, padded by zeros to a multiple of 4, in parts for [`factor`].
-pub fn squares(plan: &mut Plan, label: &str, gradient: &Tensor) -> Tensor {
-    let kernel = plan.gpu().kernel(&SHADER, "squares", &[]);
+pub fn squares(recording: &mut Recording, label: &str, gradient: &Tensor) -> Tensor {
+    let kernel = SHADER.kernel("squares", &[]);
     let quads = gradient.extent().div_ceil(4);
     let groups = quads.div_ceil(kernel.workgroup_size[0] as usize).clamp(1, GROUPS);
-    let partials = plan.vector(2 * groups);
+    let partials = recording.vector(2 * groups);
     let params = Params { count: quads as u32, groups: groups as u32, max_norm: 0.0, pad: 0 };
     let tensors = [("gradient", gradient), ("partials", &partials)];
-    plan.record_flat(kernel, label, &params, &tensors, groups);
+    recording.record_flat(kernel, label, &params, &tensors, groups);
     partials
 }
 
 /// The factor min(1, max_norm / (norm + 1e-6)), for [`super::optimizer::step`], and the norm of the
 /// gradients whose [`squares`] these are. An infinite norm, which is one beyond 32 bits, makes the
 /// factor zero, and NaN makes it NaN.
-pub fn factor(plan: &mut Plan, label: &str, partials: &Tensor, max_norm: f64) -> Tensor {
-    let kernel = plan.gpu().kernel(&SHADER, "factor", &[]);
+pub fn factor(recording: &mut Recording, label: &str, partials: &Tensor, max_norm: f64) -> Tensor {
+    let kernel = SHADER.kernel("factor", &[]);
     let groups = partials.len() as u32 / 2;
     let params = Params { count: 0, groups, max_norm: max_norm as f32, pad: 0 };
-    let result = plan.vector(2);
-    plan.record_flat(kernel, label, &params, &[("partials", partials), ("result", &result)], 1);
+    let result = recording.vector(2);
+    recording.record_flat(
+        kernel,
+        label,
+        &params,
+        &[("partials", partials), ("result", &result)],
+        1,
+    );
     result
 }

@@ -1,7 +1,7 @@
 //! The sums of a matrix's columns, over a batch or a map's pixels.
 
 use super::shader;
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/column_sums.wgsl`.
 pub const SHADER: Shader = shader!("column_sums", "index");
@@ -11,16 +11,16 @@ const ROWS: usize = 1024;
 /// Parts at most.
 const PARTS: usize = 64;
 
-/// The column sums of x (rows, columns), of the plan's own memory, in parts: (parts, columns), to be
+/// The column sums of x (rows, columns), of the recording's own memory, in parts: (parts, columns), to be
 /// added by [`super::sums`].
-pub fn parts(plan: &mut Plan, label: &str, x: &Tensor) -> Tensor {
+pub fn parts(recording: &mut Recording, label: &str, x: &Tensor) -> Tensor {
     let rows = x.rows().div_ceil(PARTS).max(ROWS);
     let parts = x.rows().div_ceil(rows);
-    let result = plan.matrix(&[parts, x.columns()]);
+    let result = recording.matrix(&[parts, x.columns()]);
     assert_eq!(x.stride(), result.stride(), "{label}: matrices must be padded");
     let quads = x.stride() / 4;
     let params = [x.rows(), quads, rows, parts].map(|n| n as u32);
-    let kernel = plan.gpu().kernel(&SHADER, "parts", &[]);
-    plan.record_flat(kernel, label, &params, &[("x", x), ("result", &result)], parts * quads);
+    let kernel = SHADER.kernel("parts", &[]);
+    recording.record_flat(kernel, label, &params, &[("x", x), ("result", &result)], parts * quads);
     result
 }

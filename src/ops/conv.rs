@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::activation::{self, Origin};
+use super::activation::{self, Activation, Origin};
 use super::column_sums;
 pub use super::geometry::Geometry;
 use super::geometry::{Patches, Phase};
 use super::matmul::{Problem, Product, Variant, kernel};
 use super::optimizer::Update;
 use super::sums::{self, Sum};
-use crate::gpu::{Kernel, Plan, Tensor};
+use crate::gpu::{Kernel, Recording, Tensor};
 
 /// Phases in a dispatch.
 const PHASES: usize = 16;
@@ -28,24 +28,24 @@ const PHASES: usize = 16;
 /// the activation.
 #[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
 pub fn forward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     geometry: &Geometry,
     x: &Tensor,
     weight: &Tensor,
     bias: &Tensor,
-    activation: Option<&str>,
+    activation: Option<Activation>,
     pre: &Tensor,
     y: &Tensor,
 ) {
     let tensors = [("left", x), ("right", weight), ("bias", bias), ("pre", pre), ("result", y)];
     let record = if geometry.transposed { scatter } else { gather };
-    record(plan, label, geometry, Product::Forward, activation, &tensors);
+    record(recording, label, geometry, Product::Forward, activation, &tensors);
 }
 
 /// dx = dy taken back through the convolution, times the slope of the activation that x came out of.
 pub fn backward_input(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     geometry: &Geometry,
     dy: &Tensor,
@@ -55,7 +55,7 @@ pub fn backward_input(
 ) {
     let tensors = [("left", dy), ("right", weight), ("pre", &origin.pre), ("result", dx)];
     let record = if geometry.transposed { gather } else { scatter };
-    record(plan, label, geometry, Product::BackwardInput, origin.name, &tensors);
+    record(recording, label, geometry, Product::BackwardInput, origin.activation, &tensors);
 }
 
 type Tensors<'a> = [(&'a str, &'a Tensor)];
@@ -70,7 +70,7 @@ fn sides<'a>(label: &str, tensors: &Tensors<'a>) -> [&'a Tensor; 3] {
 
 /// How to multiply a batch, from the columns of the map that is read and of the one that is written.
 fn compiled(
-    plan: &Plan,
+    recording: &Recording,
     geometry: &Geometry,
     product: Product,
     batch: usize,
@@ -80,17 +80,17 @@ fn compiled(
     let [from, to] = [left.columns(), result.columns()];
     let [inputs, outputs] = if product == Product::Forward { [from, to] } else { [to, from] };
     let problem = Problem::Conv { geometry: *geometry, inputs, outputs };
-    let variant = problem.variant(plan.gpu(), plan.choices(), product, batch);
-    (variant, kernel(plan.gpu(), &problem.form(product), variant, constants))
+    let variant = problem.variant(recording.adapter(), recording.choices(), product, batch);
+    (variant, kernel(&problem.form(product), variant, constants))
 }
 
 /// From the larger map to the smaller.
 fn gather(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     geometry: &Geometry,
     product: Product,
-    activation: Option<&str>,
+    activation: Option<Activation>,
     tensors: &Tensors,
 ) {
     #[repr(C)]
@@ -102,21 +102,22 @@ fn gather(
     let [left, weight, result] = sides(label, tensors);
     let batch = geometry.batch(label, result, left, weight);
     let constants = [activation::constant(activation)];
-    let (variant, kernel) = compiled(plan, geometry, product, batch, [left, result], &constants);
+    let (variant, kernel) =
+        compiled(recording, geometry, product, batch, [left, result], &constants);
     let [height, width] = [result.rows(), result.columns()];
     let rows = [weight.stride() / 4, result.stride() / 4];
     let sizes = [height, width, weight.columns(), rows[0], rows[1], 0, 0, 0].map(|n| n as u32);
     let params = Params { sizes, patches: geometry.patches(left) };
-    plan.record_flat(kernel, label, &params, tensors, variant.groups(height, width));
+    recording.record_flat(kernel, label, &params, tensors, variant.groups(height, width));
 }
 
 /// From the smaller map to the larger.
 fn scatter(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     geometry: &Geometry,
     product: Product,
-    activation: Option<&str>,
+    activation: Option<Activation>,
     tensors: &Tensors,
 ) {
     #[repr(C)]
@@ -130,7 +131,8 @@ fn scatter(
     let Geometry { kernel: taps, stride, large, .. } = *geometry;
     let width = result.columns();
     let constants = [activation::constant(activation), ("PHASES", PHASES as u32)];
-    let (variant, kernel) = compiled(plan, geometry, product, batch, [left, result], &constants);
+    let (variant, kernel) =
+        compiled(recording, geometry, product, batch, [left, result], &constants);
     for phases in geometry.phases(left, batch).chunks(PHASES) {
         let quads = [weight.stride() / 4, result.stride() / 4];
         let pixels = [large.height * large.width, stride * large.width, stride];
@@ -141,11 +143,11 @@ fn scatter(
         params.phases[..phases.len()].copy_from_slice(phases);
         let groups = phases.iter().map(|phase| variant.groups(phase.height as usize, width)).max();
         let groups = phases.len() * groups.expect("every map has a pixel");
-        plan.record_flat(kernel.clone(), label, &params, tensors, groups);
+        recording.record_flat(kernel.clone(), label, &params, tensors, groups);
     }
 }
 
-/// What the gradients of a convolution's parameters are computed from, both of the plan's own memory.
+/// What the gradients of a convolution's parameters are computed from, both of the recording's own memory.
 #[derive(Clone)]
 pub struct WeightGradient {
     /// Of the two maps.
@@ -162,29 +164,31 @@ pub struct WeightGradient {
 
 /// Fills `gradients`, laid out as the parameters, with the gradients of `layers`.
 pub fn backward_weight(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     layers: &[WeightGradient],
     gradients: &Tensor,
 ) {
-    let sums: Vec<_> = layers.iter().flat_map(|layer| weight_parts(plan, label, layer)).collect();
-    sums::parts(plan, label, &sums, gradients);
+    let sums: Vec<_> =
+        layers.iter().flat_map(|layer| weight_parts(recording, label, layer)).collect();
+    sums::parts(recording, label, &sums, gradients);
 }
 
 /// The optimizer's step ([`super::optimizer::step`]) on the parameters of `layers`, without storing
 /// their gradients.
 pub fn backward_weight_step(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     layers: &[WeightGradient],
     update: &Update,
 ) {
-    let sums: Vec<_> = layers.iter().flat_map(|layer| weight_parts(plan, label, layer)).collect();
-    sums::parts_step(plan, label, &sums, update);
+    let sums: Vec<_> =
+        layers.iter().flat_map(|layer| weight_parts(recording, label, layer)).collect();
+    sums::parts_step(recording, label, &sums, update);
 }
 
 /// Records what gives the gradients of a layer's weight and bias in parts.
-fn weight_parts(plan: &mut Plan, label: &str, layer: &WeightGradient) -> [Sum; 2] {
+fn weight_parts(recording: &mut Recording, label: &str, layer: &WeightGradient) -> [Sum; 2] {
     #[repr(C)]
     #[derive(Clone, Copy, Pod, Zeroable)]
     struct Params {
@@ -198,21 +202,23 @@ fn weight_parts(plan: &mut Plan, label: &str, layer: &WeightGradient) -> [Sum; 2
     let product = Product::BackwardWeight;
     let (inputs, outputs) = (x.columns(), dy.columns());
     let problem = Problem::Conv { geometry: *geometry, inputs, outputs };
-    let variant = problem.variant(plan.gpu(), plan.choices(), product, batch);
+    let variant = problem.variant(recording.adapter(), recording.choices(), product, batch);
     let groups = variant.groups(height, width);
-    let length = length(plan, groups, depth);
+    let length = length(recording, groups, depth);
     let count = depth.div_ceil(length);
-    let parts = plan.matrix(&[count, weight.extent() + small.stride()]);
+    let parts = recording.matrix(&[count, weight.extent() + small.stride()]);
 
     let quads = [small.stride() / 4, weight.stride() / 4];
     let sizes = [height, width, depth, quads[0], quads[1], length, count, groups];
     let params = Params { sizes: sizes.map(|n| n as u32), patches: geometry.patches(large) };
-    let kernel = kernel(plan.gpu(), &problem.form(product), variant, &[]);
+    let kernel = kernel(&problem.form(product), variant, &[]);
     let tensors = [("left", small), ("right", large), ("result", &parts)];
-    plan.record_flat(kernel, label, &params, &tensors, count * groups);
+    recording.record_flat(kernel, label, &params, &tensors, count * groups);
 
     let of_bias = match geometry.transposed {
-        true => Sum { parts: column_sums::parts(plan, label, dy), offset: 0, result: bias.clone() },
+        true => {
+            Sum { parts: column_sums::parts(recording, label, dy), offset: 0, result: bias.clone() }
+        }
         false => Sum { parts: parts.clone(), offset: weight.extent(), result: bias.clone() },
     };
     [Sum { parts, offset: 0, result: weight.clone() }, of_bias]
@@ -224,8 +230,8 @@ const LONGEST: usize = 1 << 14;
 
 /// How long to make the parts of a product of `depth`, each of `groups` workgroups, so that they keep
 /// the adapter busy.
-fn length(plan: &Plan, groups: usize, depth: usize) -> usize {
-    let [wanted, least] = if plan.gpu().report().is_software() { [16, 512] } else { [1024, 256] };
+fn length(recording: &Recording, groups: usize, depth: usize) -> usize {
+    let [wanted, least] = if recording.adapter().is_software() { [16, 512] } else { [1024, 256] };
     let parts = (wanted / groups).clamp(1, depth.div_ceil(least));
     depth.div_ceil(parts).next_multiple_of(64).min(LONGEST)
 }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::activation::{self, Origin};
 use super::{Stream, halves, quads, shader};
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/dropout.wgsl`.
 pub const SHADER: Shader = shader!("dropout", "index", "state", "rng", "math", "activation");
@@ -50,17 +50,24 @@ impl Mask {
 
 /// y (rows, columns) = x where it is kept, over the chance of that, and zero elsewhere: a pure
 /// function of `mask`, the step in `state` and the element's row and column.
-pub fn forward(plan: &mut Plan, label: &str, mask: &Mask, state: &Tensor, x: &Tensor, y: &Tensor) {
-    let kernel = plan.gpu().kernel(&SHADER, "forward", &[activation::constant(None)]);
+pub fn forward(
+    recording: &mut Recording,
+    label: &str,
+    mask: &Mask,
+    state: &Tensor,
+    x: &Tensor,
+    y: &Tensor,
+) {
+    let kernel = SHADER.kernel("forward", &[activation::constant(None)]);
     let count = quads(label, &[x, y]);
     let tensors = [("state", state), ("x", x), ("y", y)];
-    plan.record_elements(kernel, label, &mask.params(count), &tensors, count);
+    recording.record_elements(kernel, label, &mask.params(count), &tensors, count);
 }
 
 /// dx (rows, columns) from dy under the mask of [`forward`], times the slope of the activation that x
 /// came out of.
 pub fn backward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     mask: &Mask,
     state: &Tensor,
@@ -68,9 +75,9 @@ pub fn backward(
     origin: &Origin,
     dx: &Tensor,
 ) {
-    let Origin { name, pre } = origin;
-    let kernel = plan.gpu().kernel(&SHADER, "backward", &[activation::constant(*name)]);
+    let Origin { activation, pre } = origin;
+    let kernel = SHADER.kernel("backward", &[activation::constant(*activation)]);
     let count = quads(label, &[dy, pre, dx]);
     let tensors = [("state", state), ("dy", dy), ("pre", pre), ("dx", dx)];
-    plan.record_elements(kernel, label, &mask.params(count), &tensors, count);
+    recording.record_elements(kernel, label, &mask.params(count), &tensors, count);
 }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
 use super::{Extent, Stream, halves, shader};
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/gather.wgsl`.
 pub const SHADER: Shader = shader!("gather", "index", "state", "rng");
@@ -58,7 +58,7 @@ pub struct Source<'a> {
 /// comes with its own.
 #[expect(clippy::too_many_arguments, reason = "a step's whole input")]
 pub fn batch(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     state: &Tensor,
     source: &Source,
@@ -96,10 +96,10 @@ pub fn batch(
         };
     }
     let constants = [("MAPS", maps.into()), ("CORRUPTION", kind)];
-    let kernel = plan.gpu().kernel(&SHADER, "batch", &constants);
+    let kernel = SHADER.kernel("batch", &constants);
     let Source { images, order, .. } = *source;
     let tensors =
         [("state", state), ("images", images), ("order", order), ("x", x), ("epsilon", epsilon)];
     let elements = x.extent() / 4 + count.div_ceil(4);
-    plan.record_elements(kernel, label, &params, &tensors, elements);
+    recording.record_elements(kernel, label, &params, &tensors, elements);
 }

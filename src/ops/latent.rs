@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::shader;
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/latent.wgsl`.
 pub const SHADER: Shader = shader!("latent", "index", "state", "reduce", "math");
@@ -78,7 +78,7 @@ pub const STATISTICS: usize = 3;
 /// one buffer.
 #[expect(clippy::too_many_arguments, reason = "three read, three written")]
 pub fn forward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     state: &Tensor,
     head: &Tensor,
@@ -87,7 +87,7 @@ pub fn forward(
     kl: &Tensor,
     units: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "forward", &[]);
+    let kernel = SHADER.kernel("forward", &[]);
     let params = params(head, z, &Divergence::weighted(1.0));
     let tensors = [
         ("state", state),
@@ -97,14 +97,14 @@ pub fn forward(
         ("kl", kl),
         ("units", units),
     ];
-    plan.record_flat(kernel, label, &params, &tensors, z.columns());
+    recording.record_flat(kernel, label, &params, &tensors, z.columns());
 }
 
 /// dhead from dz, plus the gradient of the batch mean of `divergence` at the step in `state`; head,
 /// epsilon and kl are those of [`forward`].
 #[expect(clippy::too_many_arguments, reason = "five read, one written")]
 pub fn backward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     state: &Tensor,
     divergence: &Divergence,
@@ -115,7 +115,7 @@ pub fn backward(
     dhead: &Tensor,
 ) {
     assert_eq!(head.stride(), dhead.stride(), "{label}: layouts differ");
-    let kernel = plan.gpu().kernel(&SHADER, "backward", &[]);
+    let kernel = SHADER.kernel("backward", &[]);
     let params = params(head, dz, divergence);
     let tensors = [
         ("state", state),
@@ -125,5 +125,5 @@ pub fn backward(
         ("dz", dz),
         ("dhead", dhead),
     ];
-    plan.record_elements(kernel, label, &params, &tensors, dz.len());
+    recording.record_elements(kernel, label, &params, &tensors, dz.len());
 }

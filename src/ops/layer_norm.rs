@@ -1,9 +1,9 @@
 //! Layer normalization (Ba et al. 2016), as PyTorch's `LayerNorm` over all values of an image.
 
-use super::activation::{self, Origin};
+use super::activation::{self, Activation, Origin};
 use super::moments::{Call, Normalized};
 use super::{Extent, quads, shader};
-use crate::gpu::{Gpu, Plan, Shader, Tensor, padded};
+use crate::gpu::{AdapterReport, Recording, Shader, Tensor, padded};
 
 /// `shaders/layer_norm.wgsl`.
 pub const SHADER: Shader =
@@ -17,19 +17,25 @@ const ACROSS: usize = 8;
 /// weight and bias are laid out as the map of one image; features are maps of 1 × 1. Returns what the
 /// ways back need, whose row for each image begins with its mean and 1 / √(variance + 1e-5).
 pub fn forward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     extent: Extent,
     x: &Tensor,
     [weight, bias]: [&Tensor; 2],
-    activation: Option<&str>,
+    activation: Option<Activation>,
     [pre, y]: [&Tensor; 2],
 ) -> Tensor {
-    let call = call(plan.gpu(), label, extent, &[x, pre, y]);
+    let call = call(recording.adapter(), label, extent, &[x, pre, y]);
     assert_all(label, extent, x, &[weight, bias]);
-    let moments = plan.matrix(&moments_shape(&call));
+    let moments = recording.matrix(&moments_shape(&call));
     if call.params.chunks > 1 {
-        call.record(plan, label, (&SHADER, "statistics"), None, &[("x", x), ("moments", &moments)]);
+        call.record(
+            recording,
+            label,
+            (&SHADER, "statistics"),
+            None,
+            &[("x", x), ("moments", &moments)],
+        );
     }
     let tensors = [
         ("x", x),
@@ -39,14 +45,14 @@ pub fn forward(
         ("pre", pre),
         ("y", y),
     ];
-    call.record(plan, label, (&SHADER, "forward"), activation, &tensors);
+    call.record(recording, label, (&SHADER, "forward"), activation, &tensors);
     moments
 }
 
 /// dx from dy, the gradient by `pre` of [`forward`], times the slope of the activation that x came out
 /// of.
 pub fn backward_input(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     extent: Extent,
     dy: &Tensor,
@@ -54,28 +60,28 @@ pub fn backward_input(
     origin: &Origin,
     dx: &Tensor,
 ) {
-    let call = call(plan.gpu(), label, extent, &[x, dy, dx, &origin.pre]);
+    let call = call(recording.adapter(), label, extent, &[x, dy, dx, &origin.pre]);
     assert_all(label, extent, x, &[weight]);
     assert_eq!(moments.shape(), moments_shape(&call), "{label}: another forward's moments");
     let tensors = [("x", x), ("weight", weight), ("moments", moments), ("dy", dy)];
     if call.params.chunks > 1 {
-        call.record(plan, label, (&SHADER, "backward_sums"), None, &tensors);
+        call.record(recording, label, (&SHADER, "backward_sums"), None, &tensors);
     }
-    let pre = activation::argument(plan, Some(origin));
+    let pre = activation::argument(recording, Some(origin));
     let tensors = [&tensors[..], &[("pre", &pre), ("dx", dx)]].concat();
-    call.record(plan, label, (&SHADER, "backward_input"), origin.name, &tensors);
+    call.record(recording, label, (&SHADER, "backward_input"), origin.activation, &tensors);
 }
 
 /// Fills dweight and dbias, laid out as weight and bias, from dy as in [`backward_input`].
 pub fn backward_weight(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     extent: Extent,
     dy: &Tensor,
     Normalized { x, moments, .. }: Normalized,
     [dweight, dbias]: [&Tensor; 2],
 ) {
-    let mut call = call(plan.gpu(), label, extent, &[x, dy]);
+    let mut call = call(recording.adapter(), label, extent, &[x, dy]);
     assert_all(label, extent, x, &[dweight, dbias]);
     assert_eq!(moments.shape(), moments_shape(&call), "{label}: another forward's moments");
     let quads = extent.height * extent.width * x.stride() / 4;
@@ -84,16 +90,16 @@ pub fn backward_weight(
     call.groups = quads.div_ceil(across);
     let tensors =
         [("x", x), ("moments", moments), ("dy", dy), ("dweight", dweight), ("dbias", dbias)];
-    call.record(plan, label, (&SHADER, "backward_weight"), None, &tensors);
+    call.record(recording, label, (&SHADER, "backward_weight"), None, &tensors);
 }
 
 /// For maps of one layout.
-fn call(gpu: &Gpu, label: &str, extent: Extent, tensors: &[&Tensor]) -> Call {
+fn call(adapter: &AdapterReport, label: &str, extent: Extent, tensors: &[&Tensor]) -> Call {
     quads(label, tensors);
     let (x, rows) = (tensors[0], extent.height * extent.width);
     let batch = x.rows() / rows;
     assert_eq!(batch * rows, x.rows(), "{label}: not whole images");
-    Call::new(gpu, x, rows, (x.stride() / 4).next_power_of_two(), batch)
+    Call::new(adapter, x, rows, (x.stride() / 4).next_power_of_two(), batch)
 }
 
 fn assert_all(label: &str, extent: Extent, x: &Tensor, tensors: &[&Tensor]) {

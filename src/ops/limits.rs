@@ -1,7 +1,7 @@
 //! Kernels that measure what an adapter can do; training has no use for them.
 
 use super::shader;
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/limits.wgsl`.
 pub const SHADER: Shader = shader!("limits", "index");
@@ -16,33 +16,39 @@ pub const COUNTER: usize = 64;
 /// result (count) = Σ over k in 1..=12 of what v ← m·v + c makes of k · start (count) in 8 · rounds
 /// steps, with (m, c) = factors (2).
 pub fn arithmetic(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     rounds: u32,
     factors: &Tensor,
     start: &Tensor,
     result: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "arithmetic", &[("QUADS", 1)]);
+    let kernel = SHADER.kernel("arithmetic", &[("QUADS", 1)]);
     let params = [result.len() as u32, rounds, 0, 0];
     let tensors = [("factors", factors), ("start", start), ("result", result)];
-    plan.record_elements(kernel, label, &params, &tensors, result.len());
+    recording.record_elements(kernel, label, &params, &tensors, result.len());
 }
 
 /// copied = source, `quads` (of [`QUADS`]) times four elements an invocation; panics unless their common length
 /// is a multiple of 4.
-pub fn copy(plan: &mut Plan, label: &str, quads: usize, source: &Tensor, copied: &Tensor) {
+pub fn copy(
+    recording: &mut Recording,
+    label: &str,
+    quads: usize,
+    source: &Tensor,
+    copied: &Tensor,
+) {
     assert!(source.len().is_multiple_of(4) && source.len() == copied.len(), "{label}: length");
-    let kernel = plan.gpu().kernel(&SHADER, "copy", &[("QUADS", quads as u32)]);
+    let kernel = SHADER.kernel("copy", &[("QUADS", quads as u32)]);
     let count = copied.len() / 4;
     let params = [count as u32, 0, 0, 0];
     let tensors = [("source", source), ("copied", copied)];
-    plan.record_elements(kernel, label, &params, &tensors, count.div_ceil(quads));
+    recording.record_elements(kernel, label, &params, &tensors, count.div_ceil(quads));
 }
 
 /// Adds one to every word of counter ([`COUNTER`] words at most).
-pub fn touch(plan: &mut Plan, label: &str, counter: &Tensor) {
-    let kernel = plan.gpu().kernel(&SHADER, "touch", &[("QUADS", 1)]);
+pub fn touch(recording: &mut Recording, label: &str, counter: &Tensor) {
+    let kernel = SHADER.kernel("touch", &[("QUADS", 1)]);
     let params = [counter.len() as u32, 0, 0, 0];
-    plan.record_flat(kernel, label, &params, &[("counter", counter)], 1);
+    recording.record_flat(kernel, label, &params, &[("counter", counter)], 1);
 }

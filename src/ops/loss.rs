@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
+use super::activation::{self, Activation};
 use super::likelihood::{Likelihood, Scale};
-use super::{Stream, activation, halves, shader};
-use crate::gpu::{Kernel, Plan, Shader, Tensor};
+use super::{Stream, halves, shader};
+use crate::gpu::{Kernel, Recording, Shader, Tensor};
 
 /// `shaders/loss.wgsl`.
 pub const SHADER: Shader = shader!(
@@ -31,8 +32,8 @@ pub const KINDS: [&str; 4] = ["bernoulli", "continuous_bernoulli", "gaussian", "
 const LANES: usize = 64;
 /// Sums that the loss is left in at most: enough workgroups to fill a GPU, and few enough for one to
 /// add them up. On a processor, few cores share them, and each costs barriers.
-fn most_sums(plan: &Plan) -> usize {
-    if plan.gpu().report().is_software() { 32 } else { 2048 }
+fn most_sums(recording: &Recording) -> usize {
+    if recording.adapter().is_software() { 32 } else { 2048 }
 }
 
 /// As `Params` in the shader.
@@ -64,11 +65,11 @@ struct Params {
 /// given elsewhere.
 #[expect(clippy::too_many_arguments, reason = "the output, the target and the gradient")]
 pub fn forward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     likelihood: Likelihood,
     pre: &Tensor,
-    activation: Option<&str>,
+    activation: Option<Activation>,
     target: &Tensor,
     log_scale: Option<&Tensor>,
     batch: usize,
@@ -77,19 +78,19 @@ pub fn forward(
     assert_eq!(pre.shape(), target.shape(), "{label}: shapes of output and target");
     assert_eq!([pre.stride(); 2], [target.stride(), dy.stride()], "{label}: layouts differ");
     let mut params = Params { batch: batch as f32, ..Params::new(likelihood, pre) };
-    let sums = (params.quads as usize).div_ceil(LANES).min(most_sums(plan));
+    let sums = (params.quads as usize).div_ceil(LANES).min(most_sums(recording));
     params.stride = (sums * LANES) as u32;
     params.turn = params.stride % params.row_quads;
-    let losses = plan.vector(sums);
+    let losses = recording.vector(sums);
     let tensors = [
         ("pre", pre),
         ("pixels", target),
-        ("log_scale", &log_scale_of(plan, label, likelihood, log_scale)),
+        ("log_scale", &log_scale_of(label, likelihood, log_scale)),
         ("dy", dy),
         ("losses", &losses),
     ];
-    let kernel = kernel(plan, "forward", likelihood, activation);
-    plan.record_flat(kernel, label, &params, &tensors, sums);
+    let kernel = kernel("forward", likelihood, activation);
+    recording.record_flat(kernel, label, &params, &tensors, sums);
     losses
 }
 
@@ -97,7 +98,7 @@ pub fn forward(
 /// that [`forward`] returned for `target`. Panics unless the scale is learnt.
 #[expect(clippy::too_many_arguments, reason = "what forward had, and the gradient")]
 pub fn backward_scale(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     likelihood: Likelihood,
     target: &Tensor,
@@ -112,20 +113,26 @@ pub fn backward_scale(
         pixels: (target.len() / batch) as f32,
         ..Params::new(likelihood, target)
     };
-    let log_scale = log_scale_of(plan, label, likelihood, Some(log_scale));
+    let log_scale = log_scale_of(label, likelihood, Some(log_scale));
     let tensors = [("losses", losses), ("log_scale", &log_scale), ("dlog_scale", dlog_scale)];
-    let kernel = kernel(plan, "backward_scale", likelihood, None);
-    plan.record_flat(kernel, label, &params, &tensors, 1);
+    let kernel = kernel("backward_scale", likelihood, None);
+    recording.record_flat(kernel, label, &params, &tensors, 1);
 }
 
 /// The likelihood's `mean` (rows, columns) for the decoder's `output` (rows, columns): of a logit a
 /// value in \[0, 1\], otherwise the output itself.
-pub fn mean(plan: &mut Plan, label: &str, likelihood: Likelihood, output: &Tensor, mean: &Tensor) {
+pub fn mean(
+    recording: &mut Recording,
+    label: &str,
+    likelihood: Likelihood,
+    output: &Tensor,
+    mean: &Tensor,
+) {
     assert_eq!(output.shape(), mean.shape(), "{label}: shapes");
     let params = Params::new(likelihood, output);
-    let kernel = kernel(plan, "mean", likelihood, None);
+    let kernel = kernel("mean", likelihood, None);
     let tensors = [("output", output), ("mean_of", mean)];
-    plan.record_elements(kernel, label, &params, &tensors, params.quads as usize);
+    recording.record_elements(kernel, label, &params, &tensors, params.quads as usize);
 }
 
 /// Fills `drawn` (rows, columns) from the likelihood for the decoder's `output` (rows, columns): a
@@ -133,7 +140,7 @@ pub fn mean(plan: &mut Plan, label: &str, likelihood: Likelihood, output: &Tenso
 /// 1, those of the continuous Bernoulli between; the others add noise to the output.
 #[expect(clippy::too_many_arguments, reason = "the output and what to draw from")]
 pub fn draw(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     likelihood: Likelihood,
     seed: u64,
@@ -151,11 +158,11 @@ pub fn draw(
     let tensors = [
         ("state", state),
         ("output", output),
-        ("log_scale", &log_scale_of(plan, label, likelihood, log_scale)),
+        ("log_scale", &log_scale_of(label, likelihood, log_scale)),
         ("drawn", drawn),
     ];
-    let kernel = kernel(plan, "draw", likelihood, None);
-    plan.record_elements(kernel, label, &params, &tensors, params.quads as usize);
+    let kernel = kernel("draw", likelihood, None);
+    recording.record_elements(kernel, label, &params, &tensors, params.quads as usize);
 }
 
 impl Params {
@@ -186,12 +193,7 @@ impl Params {
     }
 }
 
-fn kernel(
-    plan: &Plan,
-    entry: &str,
-    likelihood: Likelihood,
-    activation: Option<&str>,
-) -> Arc<Kernel> {
+fn kernel(entry: &str, likelihood: Likelihood, activation: Option<Activation>) -> Arc<Kernel> {
     let kind = match likelihood {
         Likelihood::Bernoulli => "bernoulli",
         Likelihood::ContinuousBernoulli => "continuous_bernoulli",
@@ -199,16 +201,11 @@ fn kernel(
         Likelihood::Laplace(_) => "laplace",
     };
     let constants = [("LIKELIHOOD", super::kind(&KINDS, kind)), activation::constant(activation)];
-    plan.gpu().kernel(&SHADER, entry, &constants)
+    SHADER.kernel(entry, &constants)
 }
 
 /// What to bind where a learnt scale is read; panics if it is missing, or superfluous.
-fn log_scale_of(
-    plan: &Plan,
-    label: &str,
-    likelihood: Likelihood,
-    given: Option<&Tensor>,
-) -> Tensor {
+fn log_scale_of(label: &str, likelihood: Likelihood, given: Option<&Tensor>) -> Tensor {
     assert_eq!(given.is_some(), likelihood.is_learnt(), "{label}: log_scale of {likelihood:?}");
-    given.cloned().unwrap_or_else(|| Tensor::zeros(plan.gpu(), "log_scale", &[1]))
+    given.cloned().unwrap_or_else(|| Tensor::zeros("log_scale", &[1]))
 }

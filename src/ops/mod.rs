@@ -1,9 +1,9 @@
-//! One file per shader, of the same stem: each wrapper records its dispatches into a [`Plan`]. What is
+//! One file per shader, of the same stem: each wrapper records its dispatches into a [`Recording`]. What is
 //! computed where something else is (activations, learning rates) has no dispatch of its own.
 //!
 //! Shapes are written as (rows, columns), row-major; a batch's images are its rows.
 //!
-//! [`Plan`]: crate::gpu::Plan
+//! [`Recording`]: crate::gpu::Recording
 
 pub mod activate;
 pub mod activation;
@@ -37,7 +37,7 @@ pub mod upsample;
 use bytemuck::{Pod, Zeroable};
 
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Shader, Tensor};
+use crate::gpu::{Gpu, Recording, Shader, Tensor};
 
 /// A [`Shader`] from `shaders/$name.wgsl` and the shared files it uses.
 macro_rules! shader {
@@ -111,8 +111,8 @@ impl State {
     pub const WORDS: usize = size_of::<Self>() / 4;
 
     /// A tensor that holds one state, zeroed.
-    pub fn tensor(gpu: &Gpu, label: &str) -> Tensor {
-        Tensor::zeros(gpu, label, &[Self::WORDS])
+    pub fn tensor(name: &str) -> Tensor {
+        Tensor::zeros(name, &[Self::WORDS])
     }
 
     /// Uploads it.
@@ -169,8 +169,8 @@ fn in_parts<T>(
 }
 
 /// Whether kernels can see all of `tensors`, which share a buffer, at once.
-fn can_bind<'a>(plan: &Plan, tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {
-    4 * Tensor::span(tensors).extent() as u64 <= plan.gpu().report().max_binding_bytes
+fn can_bind<'a>(recording: &Recording, tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {
+    4 * Tensor::span(tensors).extent() as u64 <= recording.adapter().max_binding_bytes
 }
 
 /// Position of `name` in `names`, as the shaders' constants count. Panics if there is none:

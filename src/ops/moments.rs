@@ -2,8 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::activation;
-use crate::gpu::{Gpu, Plan, Shader, Tensor};
+use super::activation::{self, Activation};
+use crate::gpu::{AdapterReport, Recording, Shader, Tensor};
 
 /// What the ways back need to know of a forward step.
 #[derive(Clone, Copy)]
@@ -45,8 +45,14 @@ pub(super) struct Call {
 
 impl Call {
     /// For `units` of `rows` of x, each of `across` quads (a power of two), or fewer.
-    pub fn new(gpu: &Gpu, x: &Tensor, rows: usize, across: usize, units: usize) -> Self {
-        let (lanes, groups) = if gpu.report().is_software() { (8, 32) } else { (256, 1024) };
+    pub fn new(
+        adapter: &AdapterReport,
+        x: &Tensor,
+        rows: usize,
+        across: usize,
+        units: usize,
+    ) -> Self {
+        let (lanes, groups) = if adapter.is_software() { (8, 32) } else { (256, 1024) };
         // A lane takes turns at the columns, too, where there are more than lanes.
         let (turns, across) = (across.div_ceil(lanes), across.min(lanes));
         let down = lanes / across;
@@ -62,15 +68,15 @@ impl Call {
 
     pub fn record(
         &self,
-        plan: &mut Plan,
+        recording: &mut Recording,
         label: &str,
         (shader, entry): (&Shader, &str),
-        activation: Option<&str>,
+        activation: Option<Activation>,
         tensors: &[(&str, &Tensor)],
     ) {
         let constants = [("INVOCATIONS", self.lanes as u32), activation::constant(activation)];
-        let kernel = plan.gpu().kernel(shader, entry, &constants);
-        plan.record_flat(kernel, label, &self.params, tensors, self.groups);
+        let kernel = shader.kernel(entry, &constants);
+        recording.record_flat(kernel, label, &self.params, tensors, self.groups);
     }
 }
 

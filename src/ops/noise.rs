@@ -1,7 +1,7 @@
 //! Standard normal noise from a counter-based generator.
 
 use super::{Stream, halves, shader};
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/noise.wgsl`.
 pub const SHADER: Shader = shader!("noise", "index", "state", "rng");
@@ -9,16 +9,16 @@ pub const SHADER: Shader = shader!("noise", "index", "state", "rng");
 /// Fills `epsilon` with standard normals: a pure function of `seed`, `stream`, the step in `state`
 /// and the element's index (Threefry-4x32-20, then Box and Muller).
 pub fn normal(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     seed: u64,
     stream: Stream,
     state: &Tensor,
     epsilon: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "normal", &[]);
+    let kernel = SHADER.kernel("normal", &[]);
     let [low, high] = halves(seed);
     let params = [epsilon.len() as u32, low, high, stream as u32];
     let tensors = [("state", state), ("epsilon", epsilon)];
-    plan.record_elements(kernel, label, &params, &tensors, epsilon.len().div_ceil(4));
+    recording.record_elements(kernel, label, &params, &tensors, epsilon.len().div_ceil(4));
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::{self, Schedule};
 use super::{kind, shader};
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/optimizer.wgsl`.
 pub const SHADER: Shader = shader!("optimizer", "index", "state", "math", "schedule", "optimizer");
@@ -255,7 +255,7 @@ impl Update<'_> {
 /// One step from `gradient`, like the parameter, which is multiplied by the first element of `factor`
 /// if there is one ([`super::clip::factor`]).
 pub fn step(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     update: &Update,
     gradient: &Tensor,
@@ -264,12 +264,11 @@ pub fn step(
     let Update { optimizer, parameter, moments: [first, second], .. } = update;
     let lengths = [gradient, first, second].map(Tensor::extent);
     assert_eq!(lengths, [parameter.extent(); 3], "{label}: lengths differ");
-    let gpu = plan.gpu().clone();
-    let kernel = gpu.kernel(&SHADER, "step", &optimizer.constants());
+    let kernel = SHADER.kernel("step", &optimizer.constants());
     let count = parameter.extent().div_ceil(4);
     let params = Params { optimizer: optimizer.coefficients(), count: count as u32, pad: [0; 3] };
-    let whole = factor.is_none().then(|| Tensor::new(&gpu, "one", &[1], &[1.0f32]));
+    let whole = factor.is_none().then(|| Tensor::constant("one", &[1.0f32]));
     let factor = factor.or(whole.as_ref()).expect("one of them");
     let tensors = update.bind(&[("factor", factor), ("gradient", gradient)]);
-    plan.record_elements(kernel, label, &params, &tensors, count);
+    recording.record_elements(kernel, label, &params, &tensors, count);
 }

@@ -5,7 +5,7 @@
 
 use super::activation::{self, Origin};
 use super::{Extent, quads, shader};
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/pixel_shuffle.wgsl`.
 pub const SHADER: Shader =
@@ -14,7 +14,7 @@ pub const SHADER: Shader =
 /// y = x, of `extent`: channel c · factor² + i · factor + j of a pixel becomes channel c of the pixel i
 /// down and j across in the square that it becomes.
 pub fn forward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     factor: usize,
     x: &Tensor,
@@ -22,15 +22,15 @@ pub fn forward(
     y: &Tensor,
 ) {
     let constants = [("FACTOR", factor as u32), activation::constant(None)];
-    let kernel = plan.gpu().kernel(&SHADER, "forward", &constants);
+    let kernel = SHADER.kernel("forward", &constants);
     let count = quads(label, &[y]);
     let params = params(label, factor, extent, [x, y], count);
-    plan.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
+    recording.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
 }
 
 /// dx, of `extent`, from dy, times the slope of the activation that x came out of.
 pub fn backward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     factor: usize,
     dy: &Tensor,
@@ -38,12 +38,18 @@ pub fn backward(
     extent: Extent,
     dx: &Tensor,
 ) {
-    let Origin { name, pre } = origin;
-    let constants = [("FACTOR", factor as u32), activation::constant(*name)];
-    let kernel = plan.gpu().kernel(&SHADER, "backward", &constants);
+    let Origin { activation, pre } = origin;
+    let constants = [("FACTOR", factor as u32), activation::constant(*activation)];
+    let kernel = SHADER.kernel("backward", &constants);
     let count = quads(label, &[dx, pre]);
     let params = params(label, factor, extent, [dx, dy], count);
-    plan.record_elements(kernel, label, &params, &[("dy", dy), ("pre", pre), ("dx", dx)], count);
+    recording.record_elements(
+        kernel,
+        label,
+        &params,
+        &[("dy", dy), ("pre", pre), ("dx", dx)],
+        count,
+    );
 }
 
 fn params(

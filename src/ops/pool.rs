@@ -2,9 +2,9 @@
 //!
 //! x is (batch · height · width, channels), y the same with the extent of [`Window::output`].
 
-use super::activation::{self, Origin};
+use super::activation::{self, Activation, Origin};
 use super::{Extent, quads, shader};
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/pool.wgsl`.
 pub const SHADER: Shader = shader!("pool", "index", "map", "math", "activation");
@@ -37,7 +37,7 @@ impl Window {
         allowed.then_some(Self { kernel, stride, padding, input, output })
     }
 
-    fn constants(&self, activation: Option<&str>) -> [(&'static str, u32); 4] {
+    fn constants(&self, activation: Option<Activation>) -> [(&'static str, u32); 4] {
         let Self { kernel, stride, padding, .. } = *self;
         let own = [("KERNEL", kernel), ("STRIDE", stride), ("PADDING", padding)];
         let [kernel, stride, padding] = own.map(|(name, value)| (name, value as u32));
@@ -61,25 +61,25 @@ impl Window {
 /// y = the maximum of each window; the padding never is. `indices` (quads of y) receives where in its
 /// window each was found: the first in row order, unless it is NaN.
 pub fn max_forward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     window: &Window,
     x: &Tensor,
     y: &Tensor,
     indices: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "max_forward", &window.constants(None));
+    let kernel = SHADER.kernel("max_forward", &window.constants(None));
     let count = quads(label, &[y]);
     assert_eq!(indices.len(), count, "{label}: indices");
     let params = window.params(label, count, [x, y]);
     let tensors = [("x", x), ("y", y), ("indices", indices)];
-    plan.record_elements(kernel, label, &params, &tensors, count);
+    recording.record_elements(kernel, label, &params, &tensors, count);
 }
 
 /// dx from dy and the `indices` of [`max_forward`], times the slope of the activation that x came out
 /// of.
 pub fn max_backward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     window: &Window,
     dy: &Tensor,
@@ -87,35 +87,47 @@ pub fn max_backward(
     origin: &Origin,
     dx: &Tensor,
 ) {
-    let Origin { name, pre } = origin;
-    let kernel = plan.gpu().kernel(&SHADER, "max_backward", &window.constants(*name));
+    let Origin { activation, pre } = origin;
+    let kernel = SHADER.kernel("max_backward", &window.constants(*activation));
     let count = quads(label, &[dx, pre]);
     assert_eq!(indices.len(), quads(label, &[dy]), "{label}: indices");
     let params = window.params(label, count, [dx, dy]);
     let tensors = [("dy", dy), ("indices", indices), ("pre", pre), ("dx", dx)];
-    plan.record_elements(kernel, label, &params, &tensors, count);
+    recording.record_elements(kernel, label, &params, &tensors, count);
 }
 
 /// y = the mean of each window, the padding counted as zeros (`count_include_pad`).
-pub fn avg_forward(plan: &mut Plan, label: &str, window: &Window, x: &Tensor, y: &Tensor) {
-    let kernel = plan.gpu().kernel(&SHADER, "avg_forward", &window.constants(None));
+pub fn avg_forward(
+    recording: &mut Recording,
+    label: &str,
+    window: &Window,
+    x: &Tensor,
+    y: &Tensor,
+) {
+    let kernel = SHADER.kernel("avg_forward", &window.constants(None));
     let count = quads(label, &[y]);
     let params = window.params(label, count, [x, y]);
-    plan.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
+    recording.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
 }
 
 /// dx from dy, times the slope of the activation that x came out of.
 pub fn avg_backward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     window: &Window,
     dy: &Tensor,
     origin: &Origin,
     dx: &Tensor,
 ) {
-    let Origin { name, pre } = origin;
-    let kernel = plan.gpu().kernel(&SHADER, "avg_backward", &window.constants(*name));
+    let Origin { activation, pre } = origin;
+    let kernel = SHADER.kernel("avg_backward", &window.constants(*activation));
     let count = quads(label, &[dx, pre]);
     let params = window.params(label, count, [dx, dy]);
-    plan.record_elements(kernel, label, &params, &[("dy", dy), ("pre", pre), ("dx", dx)], count);
+    recording.record_elements(
+        kernel,
+        label,
+        &params,
+        &[("dy", dy), ("pre", pre), ("dx", dx)],
+        count,
+    );
 }

@@ -3,7 +3,7 @@
 
 use super::activation::{self, Origin};
 use super::{quads, shader};
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/reshape.wgsl`.
 pub const SHADER: Shader = shader!("reshape", "index", "math", "activation");
@@ -11,28 +11,28 @@ pub const SHADER: Shader = shader!("reshape", "index", "math", "activation");
 /// features = map. Of gradients, `origin` is what the features came out of: they are multiplied by its
 /// activation's slope.
 pub fn flatten(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     map: &Tensor,
     origin: Option<&Origin>,
     features: &Tensor,
 ) {
-    record(plan, label, ("flatten", "features_pre"), [map, features], origin, features);
+    record(recording, label, ("flatten", "features_pre"), [map, features], origin, features);
 }
 
 /// map = features. Of gradients, `origin` is what the map came out of, likewise.
 pub fn unflatten(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     features: &Tensor,
     origin: Option<&Origin>,
     map: &Tensor,
 ) {
-    record(plan, label, ("unflatten", "map_pre"), [map, features], origin, map);
+    record(recording, label, ("unflatten", "map_pre"), [map, features], origin, map);
 }
 
 fn record(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     (entry, pre): (&str, &str),
     [map, features]: [&Tensor; 2],
@@ -42,15 +42,15 @@ fn record(
     if let Some(origin) = origin {
         quads(label, &[&origin.pre, result]);
     }
-    let name = origin.and_then(|origin| origin.name);
-    let kernel = plan.gpu().kernel(&SHADER, entry, &[activation::constant(name)]);
+    let name = origin.and_then(|origin| origin.activation);
+    let kernel = SHADER.kernel(entry, &[activation::constant(name)]);
     let (batch, channels) = (features.rows(), map.columns());
     let pixels = map.rows() / batch;
     assert_eq!(map.rows(), batch * pixels, "{label}: rows");
     assert_eq!(features.columns(), channels * pixels, "{label}: features");
     let blocks = batch * pixels.div_ceil(4) * (quads(label, &[map]) / map.rows());
     let params = [blocks, pixels, channels, features.stride()].map(|size| size as u32);
-    let argument = activation::argument(plan, origin);
+    let argument = activation::argument(recording, origin);
     let tensors = [("map", map), ("features", features), (pre, &argument)];
-    plan.record_elements(kernel, label, &params, &tensors, blocks);
+    recording.record_elements(kernel, label, &params, &tensors, blocks);
 }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::optimizer::{Coefficients, Update};
 use super::{can_bind, in_parts, shader};
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/sums.wgsl`.
 pub const SHADER: Shader = shader!("sums", "index", "sums");
@@ -17,7 +17,7 @@ const TASKS: usize = 32;
 /// As the shaders know it.
 const CONSTANT: (&str, u32) = ("TASKS", TASKS as u32);
 
-/// A result and its parts, a row each, of the plan's own memory. Rows begin with what is to be
+/// A result and its parts, a row each, of the recording's own memory. Rows begin with what is to be
 /// added: as many elements as the result has, its padding included.
 pub struct Sum {
     /// (parts, elements)
@@ -57,33 +57,39 @@ struct StepParams {
 }
 
 /// Adds up the parts of each of `sums`, whose results lie in `results` as they say.
-pub fn parts(plan: &mut Plan, label: &str, sums: &[Sum], results: &Tensor) {
-    for sums in bound(plan, sums) {
+pub fn parts(recording: &mut Recording, label: &str, sums: &[Sum], results: &Tensor) {
+    for sums in bound(recording, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
         let params = tasks(&all, sums);
-        let kernel = plan.gpu().kernel(&SHADER, "parts", &[CONSTANT]);
+        let kernel = SHADER.kernel("parts", &[CONSTANT]);
         let tensors = [("addends", &all), ("result", results)];
-        plan.record_elements(kernel, label, &params, &tensors, params.count as usize);
+        recording.record_elements(kernel, label, &params, &tensors, params.count as usize);
     }
 }
 
 /// The optimizer's step ([`super::optimizer::step`]) by gradients that are the sums, whose results are
 /// the places of the parameters.
-pub fn parts_step(plan: &mut Plan, label: &str, sums: &[Sum], update: &Update) {
-    for sums in bound(plan, sums) {
+pub fn parts_step(recording: &mut Recording, label: &str, sums: &[Sum], update: &Update) {
+    for sums in bound(recording, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
         let params = tasks(&all, sums);
         let count = params.count as usize;
         let constants = [&[CONSTANT][..], &update.optimizer.constants()].concat();
-        let kernel = plan.gpu().kernel(&STEP, "parts", &constants);
+        let kernel = STEP.kernel("parts", &constants);
         let params = StepParams { optimizer: update.optimizer.coefficients(), params };
-        plan.record_elements(kernel, label, &params, &update.bind(&[("addends", &all)]), count);
+        recording.record_elements(
+            kernel,
+            label,
+            &params,
+            &update.bind(&[("addends", &all)]),
+            count,
+        );
     }
 }
 
 /// `sums` in as few parts as a dispatch and the adapter's bindings hold.
-fn bound<'a>(plan: &Plan, sums: &'a [Sum]) -> Vec<&'a [Sum]> {
-    let fits = |sums: &[Sum]| can_bind(plan, sums.iter().map(|sum| &sum.parts));
+fn bound<'a>(recording: &Recording, sums: &'a [Sum]) -> Vec<&'a [Sum]> {
+    let fits = |sums: &[Sum]| can_bind(recording, sums.iter().map(|sum| &sum.parts));
     in_parts(sums, TASKS, fits).collect()
 }
 

@@ -4,14 +4,14 @@
 
 use super::activation::{self, Origin};
 use super::{Extent, quads, shader};
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/upsample.wgsl`.
 pub const SHADER: Shader = shader!("upsample", "index", "map", "math", "activation");
 
 /// y = every pixel of x, of `extent`, factor times down and across.
 pub fn forward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     factor: usize,
     x: &Tensor,
@@ -19,14 +19,14 @@ pub fn forward(
     y: &Tensor,
 ) {
     let constants = [("FACTOR", factor as u32), activation::constant(None)];
-    let kernel = plan.gpu().kernel(&SHADER, "forward", &constants);
+    let kernel = SHADER.kernel("forward", &constants);
     let params = params(label, factor, extent, [x, y]);
-    plan.record_elements(kernel, label, &params, &[("x", x), ("y", y)], quads(label, &[x]));
+    recording.record_elements(kernel, label, &params, &[("x", x), ("y", y)], quads(label, &[x]));
 }
 
 /// dx, of `extent`, from dy, times the slope of the activation that x came out of.
 pub fn backward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     factor: usize,
     dy: &Tensor,
@@ -34,12 +34,12 @@ pub fn backward(
     extent: Extent,
     dx: &Tensor,
 ) {
-    let Origin { name, pre } = origin;
-    let constants = [("FACTOR", factor as u32), activation::constant(*name)];
-    let kernel = plan.gpu().kernel(&SHADER, "backward", &constants);
+    let Origin { activation, pre } = origin;
+    let constants = [("FACTOR", factor as u32), activation::constant(*activation)];
+    let kernel = SHADER.kernel("backward", &constants);
     let params = params(label, factor, extent, [dx, dy]);
     let tensors = [("dy", dy), ("pre", pre), ("dx", dx)];
-    plan.record_elements(kernel, label, &params, &tensors, quads(label, &[dx, pre]));
+    recording.record_elements(kernel, label, &params, &tensors, quads(label, &[dx, pre]));
 }
 
 fn params(label: &str, factor: usize, extent: Extent, [x, y]: [&Tensor; 2]) -> [u32; 4] {

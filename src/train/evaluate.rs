@@ -50,14 +50,20 @@ impl Evaluator {
             Noise::Mean(seed) => (seed, false),
         };
         let record = |rows: usize| {
-            let mut plan = vae.plan();
+            let mut recording = vae.recording();
             let state = &running.state;
-            let batch =
-                split.record_batch(&mut plan, vae, rows, state, (seed, Stream::Evaluate), draws);
-            let forward = vae.forward(&mut plan, &batch, &running, None);
-            report::accumulate(&mut plan, "step", rows, &forward.recon, state);
-            plan.prepare("a batch", "use a smaller --batch-size")?;
-            Ok(plan)
+            let batch = split.record_batch(
+                &mut recording,
+                vae,
+                rows,
+                state,
+                (seed, Stream::Evaluate),
+                draws,
+            );
+            let forward = vae.forward(&mut recording, &batch, &running, None);
+            report::accumulate(&mut recording, "step", rows, &forward.recon, state);
+            recording.check_fits("a batch", "use a smaller --batch-size")?;
+            Ok(recording.compile(gpu))
         };
         let plans = batches(split.count, batch_size, record)?;
         Ok(Self { gpu: gpu.clone(), config: vae.config().clone(), split, running, plans })

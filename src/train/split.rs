@@ -2,7 +2,7 @@
 
 use crate::data::Images;
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Tensor};
+use crate::gpu::{Gpu, Plan, Recording, Tensor};
 use crate::model::{Batch, Vae};
 use crate::nn::Shape;
 use crate::ops::gather::{self, Corruption, Noise, Source};
@@ -20,7 +20,7 @@ impl Split {
     pub fn upload(gpu: &Gpu, images: &Images) -> Result<Self> {
         let bytes = images.pixels.len().next_multiple_of(4);
         let remedy = "use fewer or smaller images (--size)";
-        gpu.check_fits("the dataset", bytes as u64, bytes as u64, remedy)?;
+        gpu.report().check_fits("the dataset", bytes as u64, bytes as u64, remedy)?;
         let mut words = vec![0u32; bytes / 4];
         bytemuck::cast_slice_mut(&mut words)[..images.pixels.len()].copy_from_slice(&images.pixels);
         let order: Vec<u32> = (0..images.len() as u32).collect();
@@ -37,14 +37,17 @@ impl Split {
     /// epsilon, which stays zero.
     pub fn record_batch(
         &self,
-        plan: &mut Plan,
+        plan: &mut Recording,
         vae: &Vae,
         rows: usize,
         state: &Tensor,
         noise: Noise,
         draws: bool,
     ) -> Batch {
-        let batch = vae.batch(plan, rows);
+        let mut batch = vae.batch(plan, rows);
+        if !draws {
+            batch.epsilon = Tensor::zeros("epsilon", batch.epsilon.shape());
+        }
         let shape = vae.shape();
         let extent = Extent { height: shape.height, width: shape.width };
         let Self { images, order, .. } = self;
@@ -66,15 +69,15 @@ impl Split {
 /// `images` as a denoising model is given them, by the same draws every time.
 pub(super) fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<Images> {
     let split = Split::upload(gpu, images)?;
-    let (shape, mut plan) = (images.shape, Plan::new(gpu));
+    let (shape, mut plan) = (images.shape, Recording::new(gpu.report()));
     let x = plan.matrix(&[images.len(), shape.pixels()]);
-    let (none, state) = (plan.vector(1), State::tensor(gpu, "state"));
+    let (none, state) = (plan.vector(1), State::tensor("state"));
     let extent = Extent { height: shape.height, width: shape.width };
     let Split { images, order, .. } = &split;
     let source = Source { images, order, channels: shape.channels, extent };
     let corruption = Some((corruption, (0, Stream::CorruptEvaluate)));
     gather::batch(&mut plan, "shown", &state, &source, &x, false, corruption, None, &none);
-    plan.run();
+    plan.compile(gpu).run();
     let values: Vec<f32> = x.read(gpu)?;
     let pixels = values.iter().map(|v| (v * 255.0).round() as u8).collect();
     Ok(Images { shape, pixels })

@@ -1,6 +1,6 @@
 //! One step of training: losses, gradients, update.
 
-use crate::gpu::Plan;
+use crate::gpu::Recording;
 use crate::model::{Batch, Running, TrainConfig, Vae};
 use crate::nn::{Draws, Parameters};
 use crate::ops::latent::Divergence;
@@ -44,7 +44,7 @@ impl TrainStep {
 
     fn unstored(vae: &Vae, config: &TrainConfig, steps_per_epoch: usize) -> Self {
         let layout = vae.parameters().layout();
-        let zeros = |label: &str| Parameters::zeros(vae.gpu(), label, layout);
+        let zeros = |label: &str| Parameters::zeros(label, layout);
         let optimizer = config.optimizer(steps_per_epoch);
         let second_moment = zeros("second moment");
         let initial = optimizer.rule.initial_second_moment() as f32;
@@ -65,13 +65,13 @@ impl TrainStep {
     }
 
     fn store_gradients(self, vae: &Vae) -> Self {
-        let gradients = Parameters::zeros(vae.gpu(), "gradients", vae.parameters().layout());
+        let gradients = Parameters::zeros("gradients", vae.parameters().layout());
         Self { gradients: Some(gradients), ..self }
     }
 
     /// Records a step on `batch`, of the plan's own: forward, backward, the optimizer's update, and
     /// the report into the state.
-    pub fn record(&self, plan: &mut Plan, vae: &Vae, batch: &Batch) {
+    pub fn record(&self, plan: &mut Recording, vae: &Vae, batch: &Batch) {
         let Self { optimizer, gradients, running, seed, .. } = self;
         let state = &running.state;
         let forward = vae.forward(plan, batch, running, Some(*seed));

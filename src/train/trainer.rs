@@ -8,7 +8,7 @@ use super::split::{Split, batches};
 use super::{EpochReport, Evaluator, Losses, Noise, TrainStep};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{Choices, Gpu, Plan, Tensor};
+use crate::gpu::{Choices, Gpu, Plan, Recording, Tensor};
 use crate::model::{Config, TrainConfig, Vae};
 use crate::ops::tune::Tune;
 use crate::ops::{State, Stream, latent, shuffle};
@@ -92,16 +92,16 @@ impl Trainer {
         let step = TrainStep::new(&vae, &config.train, images.div_ceil(batch_size));
         let split = Split::upload(gpu, &data.train)?;
 
-        let mut shuffle = Plan::new(gpu);
+        let mut shuffle = Recording::new(gpu.report());
         shuffle::permutation(&mut shuffle, "epoch", seed, &step.running.state, &split.order);
         let steps = batches(images, batch_size, |rows| {
-            let mut plan = vae.plan();
+            let mut plan = vae.recording();
             let noise = (seed, Stream::Train);
             let state = &step.running.state;
             let batch = split.record_batch(&mut plan, &vae, rows, state, noise, true);
             step.record(&mut plan, &vae, &batch);
-            plan.prepare("a training step", "use a smaller --batch-size")?;
-            Ok(plan)
+            plan.check_fits("a training step", "use a smaller --batch-size")?;
+            Ok(plan.compile(gpu))
         })?;
         let evaluate = |test| Evaluator::new(&vae, test, batch_size, Noise::Seeded(seed));
         let evaluator = data.test.as_ref().map(evaluate).transpose()?;
@@ -115,7 +115,7 @@ impl Trainer {
             step,
             host,
             units: vec![0.0; latent::STATISTICS * config.model.latent],
-            shuffle,
+            shuffle: shuffle.compile(gpu),
             steps,
             evaluator,
             checksum: crc32fast::hash(&data.train.pixels),

@@ -133,9 +133,10 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
     let new = if way.gradients { TrainStep::with_gradients } else { TrainStep::new };
     let learning_rate = trace.config.learning_rate;
     let step = new(&vae, &TrainConfig { learning_rate, ..TrainConfig::default() }, 1);
-    let mut plan = vae.plan();
-    let given = vae.batch(&plan, batch);
-    step.record(&mut plan, &vae, &given);
+    let mut recording = vae.recording();
+    let given = vae.batch(&recording, batch);
+    step.record(&mut recording, &vae, &given);
+    let plan = recording.compile(gpu);
 
     let (batches, noise) = (trace.file.raw("batches"), trace.file.singles("noise"));
     let expected = ["loss", "recon", "kl"].map(|name| trace.file.floats(name));
@@ -194,11 +195,12 @@ fn read(gpu: &Gpu, trace: &Trace, running: &Running) -> (State, [f64; 3]) {
 
 /// The last batch once more, by the running statistics.
 fn evaluate(gpu: &Gpu, name: &str, trace: &Trace, vae: &Vae, last: &Batch) {
-    let mut plan = vae.plan();
-    let batch = vae.batch(&plan, last.rows);
+    let mut recording = vae.recording();
+    let batch = vae.batch(&recording, last.rows);
     let running = Running::new(vae);
-    let forward = vae.forward(&mut plan, &batch, &running, None);
-    report::accumulate(&mut plan, "test", batch.rows, &forward.recon, &running.state);
+    let forward = vae.forward(&mut recording, &batch, &running, None);
+    report::accumulate(&mut recording, "test", batch.rows, &forward.recon, &running.state);
+    let plan = recording.compile(gpu);
     let pairs =
         [(&batch.x, &last.x), (&batch.target, &last.target), (&batch.epsilon, &last.epsilon)];
     for (to, from) in pairs {

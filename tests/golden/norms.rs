@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use vae_gpu::Gpu;
-use vae_gpu::gpu::{Plan, Tensor};
+use vae_gpu::gpu::{Recording, Tensor};
 use vae_gpu::ops::activation::Origin;
 use vae_gpu::ops::moments::Normalized;
 use vae_gpu::ops::{Extent, batch_norm, layer_norm};
@@ -52,8 +52,8 @@ impl Trace {
             _ => shape,
         };
         let tensor = match shape.len() {
-            1 => Tensor::zeros(gpu, name, &shape),
-            _ => Tensor::matrix(gpu, name, &shape),
+            1 => Tensor::zeros(name, &shape),
+            _ => Tensor::matrix(name, &shape),
         };
         tensor.write(gpu, &values);
         tensor
@@ -80,10 +80,10 @@ impl Trace {
 }
 
 /// Tensors like `x` and like `weight` for results.
-fn results(gpu: &Gpu, x: &Tensor, weight: &Tensor) -> ([Tensor; 3], [Tensor; 2]) {
+fn results(x: &Tensor, weight: &Tensor) -> ([Tensor; 3], [Tensor; 2]) {
     let like = |tensor: &Tensor| match tensor.shape().len() {
-        1 => Tensor::zeros(gpu, "result", tensor.shape()),
-        _ => Tensor::matrix(gpu, "result", tensor.shape()),
+        1 => Tensor::zeros("result", tensor.shape()),
+        _ => Tensor::matrix("result", tensor.shape()),
     };
     ([(); 3].map(|()| like(x)), [(); 2].map(|()| like(weight)))
 }
@@ -92,20 +92,20 @@ fn follow_batch_norm(layer: &'static str) {
     let Some(gpu) = common::gpu() else { return };
     let trace = Trace::new(layer);
     let [weight, bias] = ["weight", "bias"].map(|name| trace.tensor(&gpu, name));
-    let mean = Tensor::zeros(&gpu, "mean", weight.shape());
+    let mean = Tensor::zeros("mean", weight.shape());
     let variance = Tensor::new(&gpu, "variance", weight.shape(), &vec![1.0f32; weight.len()]);
     let (parameters, running) = ([&weight, &bias], [&mean, &variance]);
     for step in 0..trace.steps {
         let [x, dy] = ["x", "dy"].map(|name| trace.tensor(&gpu, &format!("{step}.{name}")));
-        let ([pre, y, dx], [dweight, dbias]) = results(&gpu, &x, &weight);
-        let mut plan = Plan::new(&gpu);
+        let ([pre, y, dx], [dweight, dbias]) = results(&x, &weight);
+        let mut recording = Recording::new(gpu.report());
         let moments =
-            batch_norm::forward(&mut plan, layer, &x, parameters, running, None, [&pre, &y]);
+            batch_norm::forward(&mut recording, layer, &x, parameters, running, None, [&pre, &y]);
         let gradients = [&dweight, &dbias];
         let forward = Normalized { x: &x, weight: &weight, moments: &moments };
-        let origin = Origin { name: None, pre: x.clone() };
-        batch_norm::backward(&mut plan, layer, &dy, forward, &origin, gradients, &dx);
-        plan.run();
+        let origin = Origin { activation: None, pre: x.clone() };
+        batch_norm::backward(&mut recording, layer, &dy, forward, &origin, gradients, &dx);
+        recording.compile(&gpu).run();
         for (name, got) in [
             ("y", &y),
             ("dx", &dx),
@@ -118,10 +118,10 @@ fn follow_batch_norm(layer: &'static str) {
         }
     }
     let x = trace.tensor(&gpu, &format!("{}.x", trace.steps - 1));
-    let ([pre, y, _], _) = results(&gpu, &x, &weight);
-    let mut plan = Plan::new(&gpu);
-    batch_norm::evaluate(&mut plan, layer, &x, parameters, running, None, [&pre, &y]);
-    plan.run();
+    let ([pre, y, _], _) = results(&x, &weight);
+    let mut recording = Recording::new(gpu.report());
+    batch_norm::evaluate(&mut recording, layer, &x, parameters, running, None, [&pre, &y]);
+    recording.compile(&gpu).run();
     trace.assert(&gpu, "evaluated", &y);
 }
 
@@ -133,16 +133,16 @@ fn follow_layer_norm(layer: &'static str) {
     let parameters = [&weight, &bias];
     for step in 0..trace.steps {
         let [x, dy] = ["x", "dy"].map(|name| trace.tensor(&gpu, &format!("{step}.{name}")));
-        let ([pre, y, dx], [dweight, dbias]) = results(&gpu, &x, &weight);
-        let mut plan = Plan::new(&gpu);
+        let ([pre, y, dx], [dweight, dbias]) = results(&x, &weight);
+        let mut recording = Recording::new(gpu.report());
         let moments =
-            layer_norm::forward(&mut plan, layer, extent, &x, parameters, None, [&pre, &y]);
+            layer_norm::forward(&mut recording, layer, extent, &x, parameters, None, [&pre, &y]);
         let forward = Normalized { x: &x, weight: &weight, moments: &moments };
-        let origin = Origin { name: None, pre: x.clone() };
-        layer_norm::backward_input(&mut plan, layer, extent, &dy, forward, &origin, &dx);
+        let origin = Origin { activation: None, pre: x.clone() };
+        layer_norm::backward_input(&mut recording, layer, extent, &dy, forward, &origin, &dx);
         let gradients = [&dweight, &dbias];
-        layer_norm::backward_weight(&mut plan, layer, extent, &dy, forward, gradients);
-        plan.run();
+        layer_norm::backward_weight(&mut recording, layer, extent, &dy, forward, gradients);
+        recording.compile(&gpu).run();
         for (name, got) in [("y", &y), ("dx", &dx), ("dweight", &dweight), ("dbias", &dbias)] {
             trace.assert(&gpu, &format!("{step}.{name}"), got);
         }

@@ -1,7 +1,7 @@
 //! Objectives from their configuration to their gradients: see objectives.py beside this file.
 
 use serde::Deserialize;
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::latent::{self, Divergence, STATISTICS};
 use vae_gpu::train::Losses;
 use vae_gpu::{Config, ops::State};
@@ -34,20 +34,20 @@ impl Cases {
 /// of the latent variables.
 fn run(gpu: &Gpu, file: &File, divergence: &Divergence, step: u32) -> [Vec<f32>; 2] {
     let matrix = |name: &str| {
-        let tensor = Tensor::matrix(gpu, name, &file.shape(name));
+        let tensor = Tensor::matrix(name, &file.shape(name));
         tensor.write(gpu, &file.singles(name));
         tensor
     };
     let [head, dz] = ["head", "dz"].map(matrix);
     let epsilon = Tensor::new(gpu, "epsilon", &[dz.len()], &file.singles("epsilon"));
-    let [z, dhead] = [dz.shape(), head.shape()].map(|like| Tensor::matrix(gpu, "like", like));
-    let [kl, units] = [1, STATISTICS].map(|n| Tensor::zeros(gpu, "per unit", &[n * dz.columns()]));
-    let state = State::tensor(gpu, "state");
+    let [z, dhead] = [dz.shape(), head.shape()].map(|like| Tensor::matrix("like", like));
+    let [kl, units] = [1, STATISTICS].map(|n| Tensor::zeros("per unit", &[n * dz.columns()]));
+    let state = State::tensor("state");
     State { step, images: dz.rows() as u32, ..State::default() }.write(gpu, &state);
-    let mut plan = Plan::new(gpu);
-    latent::forward(&mut plan, "test", &state, &head, &epsilon, &z, &kl, &units);
-    latent::backward(&mut plan, "test", &state, divergence, &head, &epsilon, &kl, &dz, &dhead);
-    plan.run();
+    let mut recording = Recording::new(gpu.report());
+    latent::forward(&mut recording, "test", &state, &head, &epsilon, &z, &kl, &units);
+    latent::backward(&mut recording, "test", &state, divergence, &head, &epsilon, &kl, &dz, &dhead);
+    recording.compile(gpu).run();
     [dhead, units].map(|tensor| tensor.read(gpu).unwrap())
 }
 

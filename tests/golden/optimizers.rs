@@ -1,7 +1,7 @@
 //! Optimizers, schedules and clipping against `torch.optim`: see optimizers.py beside this file.
 
 use serde::Deserialize;
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Plan, Recording, Tensor};
 use vae_gpu::model::TrainConfig;
 use vae_gpu::ops::optimizer::{self, Optimizer, Rule, Update};
 use vae_gpu::ops::schedule::Schedule;
@@ -31,22 +31,23 @@ struct Stepper<'a> {
 impl<'a> Stepper<'a> {
     fn new(gpu: &'a Gpu, initial: &[f32], optimizer: &Optimizer, max_norm: Option<f64>) -> Self {
         let tensor = |values: &[f32]| {
-            let tensor = Tensor::matrix(gpu, "test", &[1, initial.len()]);
+            let tensor = Tensor::matrix("test", &[1, initial.len()]);
             tensor.write(gpu, values);
             tensor
         };
-        let state = State::tensor(gpu, "state");
+        let state = State::tensor("state");
         let (gradient, parameter) = (tensor(&vec![0.0; initial.len()]), tensor(initial));
         let moments = [0.0, optimizer.rule.initial_second_moment() as f32];
         let [first, second] = moments.map(|moment| tensor(&vec![moment; initial.len()]));
-        let mut plan = Plan::new(gpu);
+        let mut recording = Recording::new(gpu.report());
         let factor = max_norm.map(|max_norm| {
-            let squares = clip::squares(&mut plan, "test", &gradient);
-            clip::factor(&mut plan, "test", &squares, max_norm)
+            let squares = clip::squares(&mut recording, "test", &gradient);
+            clip::factor(&mut recording, "test", &squares, max_norm)
         });
         let moments = [&first, &second];
         let update = Update { optimizer, state: &state, parameter: &parameter, moments };
-        optimizer::step(&mut plan, "test", &update, &gradient, factor.as_ref());
+        optimizer::step(&mut recording, "test", &update, &gradient, factor.as_ref());
+        let plan = recording.compile(gpu);
         Self { gpu, state, gradient, parameter, factor, plan }
     }
 

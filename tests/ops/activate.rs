@@ -1,42 +1,42 @@
 use vae_gpu::gpu::Gpu;
 use vae_gpu::ops::activate;
-use vae_gpu::ops::activation::NAMES;
+use vae_gpu::ops::activation::Activation;
 
 use crate::check::{self, Guarded};
 use crate::maps::{self, SHAPES, activated, times_slope};
 
-fn assert_forward(gpu: &Gpu, shape: [usize; 2], name: Option<&str>) {
+fn assert_forward(gpu: &Gpu, shape: [usize; 2], activation: Option<Activation>) {
     let x = check::random(1, shape[0] * shape[1], -4.0..4.0);
     let (on_x, y) = (check::input(gpu, &shape, &x), Guarded::new(gpu, &shape));
-    check::run(gpu, |plan| activate::forward(plan, "test", &on_x, name, &y.tensor));
-    let want = activated(name, &check::wide(&x));
-    check::assert_norm(&format!("{name:?} of {shape:?}"), &y.floats(gpu), &want, 1e-5);
+    check::run(gpu, |recording| activate::forward(recording, "test", &on_x, activation, &y.tensor));
+    let want = activated(activation, &check::wide(&x));
+    check::assert_norm(&format!("{activation:?} of {shape:?}"), &y.floats(gpu), &want, 1e-5);
 }
 
-fn assert_backward(gpu: &Gpu, shape: [usize; 2], name: Option<&'static str>) {
+fn assert_backward(gpu: &Gpu, shape: [usize; 2], activation: Option<Activation>) {
     let [dy, pre] = [1, 2].map(|seed| check::random(seed, shape[0] * shape[1], -4.0..4.0));
     let [on_dy, on_pre] = [&dy, &pre].map(|values| check::input(gpu, &shape, values));
     let dx = Guarded::new(gpu, &shape);
-    let origin = maps::origin(name, &on_pre);
-    check::run(gpu, |plan| activate::backward(plan, "test", &on_dy, &origin, &dx.tensor));
-    let want = times_slope(check::wide(&dy), name, &check::wide(&pre));
-    check::assert_norm(&format!("{name:?} of {shape:?}"), &dx.floats(gpu), &want, 1e-5);
+    let origin = maps::origin(activation, &on_pre);
+    check::run(gpu, |recording| activate::backward(recording, "test", &on_dy, &origin, &dx.tensor));
+    let want = times_slope(check::wide(&dy), activation, &check::wide(&pre));
+    check::assert_norm(&format!("{activation:?} of {shape:?}"), &dx.floats(gpu), &want, 1e-5);
 }
 
-fn names() -> impl Iterator<Item = Option<&'static str>> {
-    NAMES.into_iter().map(Some).chain([None])
+fn activations() -> impl Iterator<Item = Option<Activation>> {
+    Activation::ALL.into_iter().map(Some).chain([None])
 }
 
 #[test]
 pub fn forward() {
     let Some(gpu) = check::gpu() else { return };
-    SHAPES.iter().for_each(|&shape| names().for_each(|name| assert_forward(gpu, shape, name)));
+    SHAPES.iter().for_each(|&shape| activations().for_each(|a| assert_forward(gpu, shape, a)));
 }
 
 #[test]
 pub fn backward() {
     let Some(gpu) = check::gpu() else { return };
-    SHAPES.iter().for_each(|&shape| names().for_each(|name| assert_backward(gpu, shape, name)));
+    SHAPES.iter().for_each(|&shape| activations().for_each(|a| assert_backward(gpu, shape, a)));
 }
 
 /// The count, not the bindings or the grid, ends the work; and grids wrap into y.

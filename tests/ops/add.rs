@@ -1,4 +1,5 @@
 use vae_gpu::gpu::Gpu;
+use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::add;
 
 use crate::check::{self, Guarded};
@@ -9,7 +10,7 @@ fn sums(a: &[f64], b: &[f64]) -> Vec<f64> {
 }
 
 /// dx from da, dy and pre.
-fn oracle(da: &[f64], dy: &[f64], activation: Option<&str>, pre: &[f64]) -> Vec<f64> {
+fn oracle(da: &[f64], dy: &[f64], activation: Option<Activation>, pre: &[f64]) -> Vec<f64> {
     sums(da, &times_slope(dy.to_vec(), activation, pre))
 }
 
@@ -30,12 +31,12 @@ fn oracle_is_the_gradient() {
     }
 }
 
-fn assert_forward(gpu: &Gpu, shape: [usize; 2], activation: Option<&str>) {
+fn assert_forward(gpu: &Gpu, shape: [usize; 2], activation: Option<Activation>) {
     let [a, b] = [1, 2].map(|seed| check::random(seed, shape[0] * shape[1], -3.0..3.0));
     let [on_a, on_b] = [&a, &b].map(|values| check::input(gpu, &shape, values));
     let [pre, y] = [(); 2].map(|()| Guarded::new(gpu, &shape));
-    check::run(gpu, |plan| {
-        add::forward(plan, "test", [&on_a, &on_b], activation, &pre.tensor, &y.tensor);
+    check::run(gpu, |recording| {
+        add::forward(recording, "test", [&on_a, &on_b], activation, &pre.tensor, &y.tensor);
     });
     let sums = sums(&check::wide(&a), &check::wide(&b));
     let what = format!("{activation:?} of {shape:?}");
@@ -43,12 +44,12 @@ fn assert_forward(gpu: &Gpu, shape: [usize; 2], activation: Option<&str>) {
     check::assert_norm(&what, &y.floats(gpu), &activated(activation, &sums), 1e-5);
 }
 
-fn assert_backward(gpu: &Gpu, shape: [usize; 2], activation: Option<&'static str>) {
+fn assert_backward(gpu: &Gpu, shape: [usize; 2], activation: Option<Activation>) {
     let values = [1, 2, 3].map(|seed| check::random(seed, shape[0] * shape[1], -3.0..3.0));
     let [da, dy, pre] = values.each_ref().map(|values| check::input(gpu, &shape, values));
     let dx = Guarded::new(gpu, &shape);
-    check::run(gpu, |plan| {
-        add::backward(plan, "test", &da, &dy, &maps::origin(activation, &pre), &dx.tensor);
+    check::run(gpu, |recording| {
+        add::backward(recording, "test", &da, &dy, &maps::origin(activation, &pre), &dx.tensor);
     });
     let [da, dy, pre] = values.map(|values| check::wide(&values));
     let want = oracle(&da, &dy, activation, &pre);
@@ -56,8 +57,8 @@ fn assert_backward(gpu: &Gpu, shape: [usize; 2], activation: Option<&'static str
 }
 
 /// Sigmoid of zero is not zero: padding must be.
-fn activations() -> impl Iterator<Item = Option<&'static str>> {
-    ACTIVATIONS.into_iter().chain([Some("sigmoid")])
+fn activations() -> impl Iterator<Item = Option<Activation>> {
+    ACTIVATIONS.into_iter().chain([Some(Activation::Sigmoid)])
 }
 
 #[test]

@@ -1,4 +1,5 @@
-use vae_gpu::gpu::{Gpu, Plan};
+use vae_gpu::gpu::{Gpu, Recording};
+use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::batch_norm;
 use vae_gpu::ops::moments::Normalized;
 
@@ -73,9 +74,9 @@ fn assert_forward(gpu: &Gpu, case: &Case) {
         let [weight, bias] = [&case.weight, &case.bias].map(|p| check::input(gpu, &[columns], p));
         let kept = running(columns).map(|values| Guarded::new(gpu, &[columns]).fill(gpu, &values));
         let [pre, y] = [(); 2].map(|()| Guarded::new(gpu, &case.shape));
-        let mut plan = Plan::new(gpu);
+        let mut recording = Recording::new(gpu.report());
         let moments = batch_norm::forward(
-            &mut plan,
+            &mut recording,
             "test",
             &x,
             [&weight, &bias],
@@ -83,7 +84,7 @@ fn assert_forward(gpu: &Gpu, case: &Case) {
             activation,
             [&pre.tensor, &y.tensor],
         );
-        plan.run();
+        recording.compile(gpu).run();
         assert_moments(&what, case, &moments.read(gpu).unwrap());
         assert_running(&what, case, kept.map(|kept| kept.floats(gpu)));
         let want = case.forward(&case.moments());
@@ -131,10 +132,10 @@ pub fn evaluate() {
         let running = running(columns);
         let [mean, variance] = running.each_ref().map(vector);
         let [pre, y] = [(); 2].map(|()| Guarded::new(gpu, &shape));
-        check::run(gpu, |plan| {
+        check::run(gpu, |recording| {
             let (parameters, running) = ([&weight, &bias], [&mean, &variance]);
             let both = [&pre.tensor, &y.tensor];
-            batch_norm::evaluate(plan, "test", &x, parameters, running, activation, both);
+            batch_norm::evaluate(recording, "test", &x, parameters, running, activation, both);
         });
         let moments = running[0].iter().zip(&running[1]).map(|(&m, &v)| [m.into(), v.into()]);
         let want = case.forward(&moments.collect::<Vec<_>>());
@@ -147,7 +148,7 @@ fn assert_backward(gpu: &Gpu, case: &Case) {
     let columns = case.shape[1];
     for activation in ACTIVATIONS {
         let what = format!("{:?}, {activation:?}", case.shape);
-        let mut plan = Plan::new(gpu);
+        let mut recording = Recording::new(gpu.report());
         let matrix = |values: &Vec<f32>| check::input(gpu, &case.shape, values);
         let [x, dy, pre] = [&case.x, &case.dy, &case.pre].map(matrix);
         // Without an activation there is nothing before it but x.
@@ -155,15 +156,16 @@ fn assert_backward(gpu: &Gpu, case: &Case) {
         let [weight, bias] = [&case.weight, &case.bias].map(|p| check::input(gpu, &[columns], p));
         let [mean, variance] =
             running(columns).map(|values| check::input(gpu, &[columns], &values));
-        let unused = [(); 2].map(|()| plan.matrix(&case.shape));
+        let unused = [(); 2].map(|()| recording.matrix(&case.shape));
         let dx = Guarded::new(gpu, &case.shape);
         let [dweight, dbias] = [(); 2].map(|()| Guarded::new(gpu, &[columns]));
         let parameters = [&weight, &bias];
         let (running, unused) = ([&mean, &variance], unused.each_ref());
-        let moments = batch_norm::forward(&mut plan, "test", &x, parameters, running, None, unused);
+        let moments =
+            batch_norm::forward(&mut recording, "test", &x, parameters, running, None, unused);
         let forward = Normalized { x: &x, weight: &weight, moments: &moments };
         batch_norm::backward(
-            &mut plan,
+            &mut recording,
             "test",
             &dy,
             forward,
@@ -171,7 +173,7 @@ fn assert_backward(gpu: &Gpu, case: &Case) {
             [&dweight.tensor, &dbias.tensor],
             &dx.tensor,
         );
-        plan.run();
+        recording.compile(gpu).run();
         let want = case.backward(activation);
         for (want, (name, got)) in
             want.iter().zip([("dx", dx), ("dweight", dweight), ("dbias", dbias)])
@@ -201,7 +203,7 @@ pub fn in_chunks() {
 }
 
 fn assert_cut(gpu: &Gpu, shape: [usize; 2], invocations: u32, across: usize, chunk_rows: usize) {
-    let activation = Some("sigmoid");
+    let activation = Some(Activation::Sigmoid);
     let what =
         format!("{shape:?} by {invocations} invocations, {across} across, {chunk_rows} rows");
     let (case, [rows, columns]) = (case(shape, 0.0), shape);
@@ -230,12 +232,12 @@ fn assert_cut(gpu: &Gpu, shape: [usize; 2], invocations: u32, across: usize, chu
         ("dweight", &dweight.tensor),
         ("dbias", &dbias.tensor),
     ];
-    let mut plan = Plan::new(gpu);
+    let mut recording = Recording::new(gpu.report());
     let mut record = |entry: &str, names: &[&str], pre: &[(&'static str, _)]| {
         let named = everything.iter().filter(|(name, _)| names.contains(name)).copied();
         let tensors: Vec<_> = named.chain(pre.iter().copied()).collect();
-        let kernel = gpu.kernel(&batch_norm::SHADER, entry, &constants);
-        plan.record_flat(kernel, "test", &params, &tensors, groups);
+        let kernel = batch_norm::SHADER.kernel(entry, &constants);
+        recording.record_flat(kernel, "test", &params, &tensors, groups);
     };
     record("statistics", &["x", "moments"], &[]);
     let names = ["x", "weight", "bias", "moments", "running_mean", "running_var", "y"];
@@ -243,7 +245,7 @@ fn assert_cut(gpu: &Gpu, shape: [usize; 2], invocations: u32, across: usize, chu
     record("backward_sums", &["x", "moments", "dy"], &[]);
     let names = ["x", "weight", "moments", "dy", "dx", "dweight", "dbias"];
     record("backward", &names, &[("pre", &pre_of_x)]);
-    plan.run();
+    recording.compile(gpu).run();
 
     assert_moments(&what, &case, &moments.floats(gpu));
     assert_running(&what, &case, kept.map(|kept| kept.floats(gpu)));

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use bytemuck::NoUninit;
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-use vae_gpu::gpu::{Gpu, Plan, Tensor, padded};
+use vae_gpu::gpu::{Gpu, Recording, Tensor, padded};
 
 use super::common;
 
@@ -26,11 +26,11 @@ pub fn gpu() -> Option<&'static Gpu> {
     gpu
 }
 
-/// Records a plan and submits it once.
-pub fn run(gpu: &Gpu, record: impl FnOnce(&mut Plan)) {
-    let mut plan = Plan::new(gpu);
-    record(&mut plan);
-    plan.run();
+/// Records, compiles and submits once.
+pub fn run(gpu: &Gpu, record: impl FnOnce(&mut Recording)) {
+    let mut recording = Recording::new(gpu.report());
+    record(&mut recording);
+    recording.compile(gpu).run();
 }
 
 /// A tensor with poison on both sides. Those of two dimensions are matrices as the products take

@@ -1,4 +1,4 @@
-use vae_gpu::gpu::{Gpu, Plan};
+use vae_gpu::gpu::{Gpu, Recording};
 use vae_gpu::ops::clip;
 
 use crate::check;
@@ -8,10 +8,10 @@ fn clipped(gpu: &Gpu, values: &[f32], max_norm: f64) -> [f32; 2] {
     // Of one row, so that there are zeros up to fours; poison lies behind.
     let gradient = check::roomy_input(gpu, &[1, values.len()], values);
     let gradient = gradient.view_matrix(0, &[1, values.len()]);
-    let mut plan = Plan::new(gpu);
-    let squares = clip::squares(&mut plan, "test", &gradient);
-    let result = clip::factor(&mut plan, "test", &squares, max_norm);
-    plan.run();
+    let mut recording = Recording::new(gpu.report());
+    let squares = clip::squares(&mut recording, "test", &gradient);
+    let result = clip::factor(&mut recording, "test", &squares, max_norm);
+    recording.compile(gpu).run();
     let result: Vec<f32> = result.read(gpu).unwrap();
     [result[0], result[1]]
 }

@@ -1,4 +1,4 @@
-use vae_gpu::gpu::Plan;
+use vae_gpu::gpu::Recording;
 use vae_gpu::ops::column_sums;
 
 use crate::check::{self, MARGIN, POISON};
@@ -8,12 +8,13 @@ use crate::check::{self, MARGIN, POISON};
 pub fn parts() {
     let Some(gpu) = check::gpu() else { return };
     for [rows, columns] in [[1, 1], [63, 5], [1024, 3], [1025, 64], [3001, 257], [70_000, 4]] {
-        let mut plan = Plan::new(gpu);
-        let x = plan.matrix(&[rows, columns]);
-        let margin = plan.vector(MARGIN);
-        let sums = column_sums::parts(&mut plan, "test", &x);
-        let behind = plan.vector(MARGIN);
+        let mut recording = Recording::new(gpu.report());
+        let x = recording.matrix(&[rows, columns]);
+        let margin = recording.vector(MARGIN);
+        let sums = column_sums::parts(&mut recording, "test", &x);
+        let behind = recording.vector(MARGIN);
         let values = check::random(1, rows * columns, -1.0..2.0);
+        let plan = recording.compile(gpu);
         x.write(gpu, &values);
         sums.write(gpu, &vec![POISON; sums.len()]);
         [&margin, &behind].iter().for_each(|margin| margin.write(gpu, &[POISON; MARGIN]));

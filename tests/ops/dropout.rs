@@ -1,4 +1,5 @@
 use vae_gpu::gpu::{Gpu, Tensor};
+use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::dropout::{self, Mask};
 use vae_gpu::ops::{State, Stream};
 
@@ -38,7 +39,7 @@ fn products(a: &[f64], b: &[f64]) -> Vec<f64> {
 }
 
 fn state(gpu: &Gpu, step: u32) -> Tensor {
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     State { step, epoch: 77, row: 88, ..State::default() }.write(gpu, &state);
     state
 }
@@ -46,7 +47,9 @@ fn state(gpu: &Gpu, step: u32) -> Tensor {
 fn run_forward(gpu: &Gpu, mask: &Mask, step: u32, shape: [usize; 2], x: &[f32]) -> Vec<f32> {
     let (state, on_x, y) =
         (state(gpu, step), check::input(gpu, &shape, x), Guarded::new(gpu, &shape));
-    check::run(gpu, |plan| dropout::forward(plan, "test", mask, &state, &on_x, &y.tensor));
+    check::run(gpu, |recording| {
+        dropout::forward(recording, "test", mask, &state, &on_x, &y.tensor)
+    });
     y.floats(gpu)
 }
 
@@ -63,13 +66,13 @@ fn assert_forward(gpu: &Gpu, shape: [usize; 2], mask: &Mask, step: u32) {
     check::assert_each(&format!("{shape:?}, {mask:?}"), &got, &want, 2e-7, 0.0);
 }
 
-fn assert_backward(gpu: &Gpu, shape: [usize; 2], activation: Option<&'static str>) {
+fn assert_backward(gpu: &Gpu, shape: [usize; 2], activation: Option<Activation>) {
     let [dy, pre] = [1, 2].map(|seed| check::random(seed, shape[0] * shape[1], -2.0..2.0));
     let [on_dy, on_pre] = [&dy, &pre].map(|values| check::input(gpu, &shape, values));
     let (state, dx) = (state(gpu, STEP), Guarded::new(gpu, &shape));
-    check::run(gpu, |plan| {
+    check::run(gpu, |recording| {
         let origin = maps::origin(activation, &on_pre);
-        dropout::backward(plan, "test", &MASK, &state, &on_dy, &origin, &dx.tensor);
+        dropout::backward(recording, "test", &MASK, &state, &on_dy, &origin, &dx.tensor);
     });
     let kept = products(&check::wide(&dy), &factors(&MASK, STEP, shape));
     let want = times_slope(kept, activation, &check::wide(&pre));

@@ -26,7 +26,7 @@ impl Dataset {
 
     /// The state at `row`, the packed images and the order.
     fn upload(&self, gpu: &Gpu, row: usize) -> [Tensor; 3] {
-        let state = State::tensor(gpu, "state");
+        let state = State::tensor("state");
         State { row: row as u32, step: 3, epoch: 5, ..State::default() }.write(gpu, &state);
         let mut bytes = self.bytes.clone();
         bytes.resize(bytes.len().next_multiple_of(4), 0xAB);
@@ -75,11 +75,11 @@ pub fn batch() {
         let x = Guarded::new(gpu, &[rows, pixels]);
         let len = [1, 2, 3, 63, 257, 1757, 4, 40][i];
         let epsilon = Guarded::new(gpu, &[len]);
-        check::run(gpu, |plan| {
+        check::run(gpu, |recording| {
             let noise = Some((noise::SEED, Stream::Train));
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
             let source = source(&dataset, &images, &order);
-            gather::batch(plan, "test", &state, &source, x, false, None, noise, epsilon);
+            gather::batch(recording, "test", &state, &source, x, false, None, noise, epsilon);
         });
         let what = format!("rows {row}.. of {count} x {pixels}");
         // A division may be wrong by 2.5 units in the last place; zero stays zero.
@@ -97,10 +97,10 @@ fn without_a_seed_there_is_no_noise() {
     let [state, images, order] = dataset.upload(gpu, 1);
     let x = Guarded::new(gpu, &[3, 63]);
     let epsilon = Guarded::new(gpu, &[70]);
-    check::run(gpu, |plan| {
+    check::run(gpu, |recording| {
         let (x, epsilon) = (&x.tensor, &epsilon.tensor);
         let source = source(&dataset, &images, &order);
-        gather::batch(plan, "test", &state, &source, x, false, None, None, epsilon);
+        gather::batch(recording, "test", &state, &source, x, false, None, None, epsilon);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(1, 3), 3e-7, 0.0);
     assert_eq!(epsilon.words(gpu), [check::POISON; 70]);
@@ -126,11 +126,11 @@ fn maps_have_their_channels_last() {
         let epsilon = Guarded::new(gpu, &[1]);
         let extent = Extent { height, width };
         let source = Source { images: &images, order: &order, channels, extent };
-        check::run(gpu, |plan| {
+        check::run(gpu, |recording| {
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
             // The wrapper takes the batch from x, which goes on with poison here.
             let x = x.view_matrix(0, &[rows * places, channels]);
-            gather::batch(plan, "test", &state, &source, &x, true, None, None, epsilon);
+            gather::batch(recording, "test", &state, &source, &x, true, None, None, epsilon);
         });
         let want = channels_last(&dataset.batch(3, rows), channels, places);
         check::assert_each("maps", &x.floats(gpu), &want, 3e-7, 0.0);
@@ -188,11 +188,11 @@ impl Batch {
         let source = Source { images: &bytes, order: &order, channels, extent };
         let x = Guarded::new(gpu, &self.shape());
         let epsilon = Guarded::new(gpu, &[63]);
-        check::run(gpu, |plan| {
+        check::run(gpu, |recording| {
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
             let noise = Some((noise::SEED, Stream::Train));
             let corruption = Some((corruption, (noise::SEED, stream)));
-            gather::batch(plan, "test", &state, &source, x, maps, corruption, noise, epsilon);
+            gather::batch(recording, "test", &state, &source, x, maps, corruption, noise, epsilon);
         });
         // Whatever is done to the pixels.
         let want = noise::oracle(noise::SEED, Stream::Train, step, 63);
@@ -261,7 +261,7 @@ fn surplus_invocations_do_nothing() {
     let [state, images, order] = dataset.upload(gpu, 1);
     let x = Guarded::roomy(gpu, &[rows, pixels]);
     let epsilon = Guarded::roomy(gpu, &[len]);
-    check::run(gpu, |plan| {
+    check::run(gpu, |recording| {
         let tensors = [
             ("state", &state),
             ("images", &images),
@@ -274,8 +274,8 @@ fn surplus_invocations_do_nothing() {
         let sizes = sizes.map(|n| n as u32);
         let params: Vec<u32> = [&sizes[..], &[low, high, Stream::Train as u32, 0, 0, 0]].concat();
         let params: [u32; 12] = params.try_into().unwrap();
-        let kernel = gpu.kernel(&gather::SHADER, "batch", &[("MAPS", 0), ("CORRUPTION", 0)]);
-        plan.record_flat(kernel, "test", &params, &tensors, 4);
+        let kernel = gather::SHADER.kernel("batch", &[("MAPS", 0), ("CORRUPTION", 0)]);
+        recording.record_flat(kernel, "test", &params, &tensors, 4);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(1, rows), 3e-7, 0.0);
     check::assert_each("epsilon", &epsilon.floats(gpu), &noise_oracle(len), 0.0, 1e-3);
@@ -290,11 +290,11 @@ fn grids_wrap_into_y() {
     let [state, images, order] = dataset.upload(gpu, 0);
     let x = Guarded::new(gpu, &[rows, 1]);
     let epsilon = Guarded::new(gpu, &[63]);
-    check::run(gpu, |plan| {
+    check::run(gpu, |recording| {
         let noise = Some((noise::SEED, Stream::Train));
         let (x, epsilon) = (&x.tensor, &epsilon.tensor);
         let source = source(&dataset, &images, &order);
-        gather::batch(plan, "test", &state, &source, x, false, None, noise, epsilon);
+        gather::batch(recording, "test", &state, &source, x, false, None, noise, epsilon);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(0, rows), 3e-7, 0.0);
     check::assert_norm("epsilon", &epsilon.floats(gpu), &noise_oracle(63), 1e-5);

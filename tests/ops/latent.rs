@@ -1,4 +1,4 @@
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::latent::{self, Divergence, STATISTICS};
 
@@ -96,7 +96,7 @@ fn objectives() -> [Divergence; 6] {
 }
 
 fn state(gpu: &Gpu) -> Tensor {
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     State { images: IMAGES, step: STEP, ..State::default() }.write(gpu, &state);
     state
 }
@@ -115,9 +115,10 @@ fn run_forward(
     let kl = Guarded::roomy(gpu, &[latent]);
     let units = Guarded::roomy(gpu, &[STATISTICS * latent]);
     let units = units.fill(gpu, &vec![0.0f32; STATISTICS * latent]);
-    let mut plan = Plan::new(gpu);
+    let mut recording = Recording::new(gpu.report());
     let (z_, kl_, units_) = (&z.tensor, &kl.tensor, &units.tensor);
-    latent::forward(&mut plan, "test", &state(gpu), &head, &epsilon, z_, kl_, units_);
+    latent::forward(&mut recording, "test", &state(gpu), &head, &epsilon, z_, kl_, units_);
+    let plan = recording.compile(gpu);
     for _ in 0..runs {
         plan.run();
     }
@@ -137,9 +138,9 @@ fn run_backward(
     let kl = check::input(gpu, &[latent], kl);
     let dhead = Guarded::roomy(gpu, &[rows, 2 * latent]);
     let state = state(gpu);
-    check::run(gpu, |plan| {
+    check::run(gpu, |recording| {
         let dhead = &dhead.tensor;
-        latent::backward(plan, "test", &state, divergence, &head, &epsilon, &kl, &dz, dhead);
+        latent::backward(recording, "test", &state, divergence, &head, &epsilon, &kl, &dz, dhead);
     });
     dhead.floats(gpu)
 }

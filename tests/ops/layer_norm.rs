@@ -1,4 +1,5 @@
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
+use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::moments::Normalized;
 use vae_gpu::ops::{Extent, layer_norm};
 
@@ -62,10 +63,10 @@ fn assert_forward(gpu: &Gpu, size: [usize; 4], case: &Case) {
         let parameters = parameters(size);
         let [weight, bias] = [&case.weight, &case.bias].map(|p| check::input(gpu, &parameters, p));
         let [pre, y] = [(); 2].map(|()| Guarded::new(gpu, &case.shape));
-        let mut plan = Plan::new(gpu);
+        let mut recording = Recording::new(gpu.report());
         let (both, extent) = ([&weight, &bias], extent(size));
         let moments = layer_norm::forward(
-            &mut plan,
+            &mut recording,
             "test",
             extent,
             &x,
@@ -73,7 +74,7 @@ fn assert_forward(gpu: &Gpu, size: [usize; 4], case: &Case) {
             activation,
             [&pre.tensor, &y.tensor],
         );
-        plan.run();
+        recording.compile(gpu).run();
         assert_moments(&what, case, &moments.read(gpu).unwrap());
         let want = case.forward(&case.moments());
         want.assert(&format!("{what}: pre"), &pre.floats(gpu));
@@ -92,11 +93,12 @@ pub fn forward() {
 fn the_last_of_very_many_values_count() {
     let Some(gpu) = check::gpu() else { return };
     let (batch, rows, channels) = (17, 1089, 1024);
-    let mut plan = Plan::new(gpu);
-    let [x, pre, y] = [(); 3].map(|()| plan.matrix(&[batch * rows, channels]));
-    let [weight, bias] = [(); 2].map(|()| Tensor::matrix(gpu, "test", &[rows, channels]));
+    let mut recording = Recording::new(gpu.report());
+    let [x, pre, y] = [(); 3].map(|()| recording.matrix(&[batch * rows, channels]));
+    let [weight, bias] = [(); 2].map(|()| Tensor::matrix("test", &[rows, channels]));
     let (extent, both) = (Extent { height: 33, width: 33 }, [&weight, &bias]);
-    let moments = layer_norm::forward(&mut plan, "test", extent, &x, both, None, [&pre, &y]);
+    let moments = layer_norm::forward(&mut recording, "test", extent, &x, both, None, [&pre, &y]);
+    let plan = recording.compile(gpu);
     // Zeros, but ones in the last pixel.
     let image = [vec![0.0f32; (rows - 1) * channels], vec![1.0; channels]].concat();
     x.write(gpu, &image.repeat(batch));
@@ -124,28 +126,28 @@ fn a_mean_far_from_zero_costs_no_variance() {
     }
 }
 
-/// A plan with the forward step recorded, x, weight, and what it leaves for the way back.
-fn recorded(gpu: &Gpu, size: [usize; 4], case: &Case) -> (Plan, [Tensor; 3]) {
-    let mut plan = Plan::new(gpu);
+/// A recording of the forward step, x, weight, and what it leaves for the way back.
+fn recorded(gpu: &Gpu, size: [usize; 4], case: &Case) -> (Recording, [Tensor; 3]) {
+    let mut recording = Recording::new(gpu.report());
     let x = check::input(gpu, &case.shape, &case.x);
     let parameters = parameters(size);
     let [weight, bias] = [&case.weight, &case.bias].map(|p| check::input(gpu, &parameters, p));
-    let unused = [(); 2].map(|()| plan.matrix(&case.shape));
+    let unused = [(); 2].map(|()| recording.matrix(&case.shape));
     let (both, unused) = ([&weight, &bias], unused.each_ref());
-    let moments = layer_norm::forward(&mut plan, "test", extent(size), &x, both, None, unused);
-    (plan, [x, weight, moments])
+    let moments = layer_norm::forward(&mut recording, "test", extent(size), &x, both, None, unused);
+    (recording, [x, weight, moments])
 }
 
 fn assert_backward_input(gpu: &Gpu, size: [usize; 4], case: &Case) {
     for activation in ACTIVATIONS {
-        let (mut plan, [x, weight, moments]) = recorded(gpu, size, case);
+        let (mut recording, [x, weight, moments]) = recorded(gpu, size, case);
         let [dy, pre] = [&case.dy, &case.pre].map(|v| check::input(gpu, &case.shape, v));
         // Without an activation there is nothing before it but x.
         let pre = if activation.is_some() { &pre } else { &x };
         let dx = Guarded::new(gpu, &case.shape);
         let forward = Normalized { x: &x, weight: &weight, moments: &moments };
         layer_norm::backward_input(
-            &mut plan,
+            &mut recording,
             "test",
             extent(size),
             &dy,
@@ -153,7 +155,7 @@ fn assert_backward_input(gpu: &Gpu, size: [usize; 4], case: &Case) {
             &maps::origin(activation, pre),
             &dx.tensor,
         );
-        plan.run();
+        recording.compile(gpu).run();
         let [want, ..] = case.backward(activation);
         want.assert(&format!("{size:?}, {activation:?}: dx"), &dx.floats(gpu));
     }
@@ -170,14 +172,14 @@ pub fn backward_weight() {
     let Some(gpu) = check::gpu() else { return };
     for size in SIZES {
         let case = case(size, 0.0);
-        let (mut plan, [x, weight, moments]) = recorded(gpu, size, &case);
+        let (mut recording, [x, weight, moments]) = recorded(gpu, size, &case);
         let forward = Normalized { x: &x, weight: &weight, moments: &moments };
         let dy = check::input(gpu, &case.shape, &case.dy);
         let gradients = [(); 2].map(|()| Guarded::new(gpu, &parameters(size)));
         let [dweight, dbias] = gradients.each_ref().map(|guarded| &guarded.tensor);
         let extent = extent(size);
-        layer_norm::backward_weight(&mut plan, "test", extent, &dy, forward, [dweight, dbias]);
-        plan.run();
+        layer_norm::backward_weight(&mut recording, "test", extent, &dy, forward, [dweight, dbias]);
+        recording.compile(gpu).run();
         let [_, dweight, dbias] = case.backward(None);
         dweight.assert(&format!("{size:?}: dweight"), &gradients[0].floats(gpu));
         dbias.assert(&format!("{size:?}: dbias"), &gradients[1].floats(gpu));
@@ -198,7 +200,7 @@ pub fn in_chunks() {
 }
 
 fn assert_cut(gpu: &Gpu, size: [usize; 4], invocations: u32, across: usize, chunk_rows: usize) {
-    let activation = Some("sigmoid");
+    let activation = Some(Activation::Sigmoid);
     let what = format!("{size:?} by {invocations} invocations, {across} across, {chunk_rows} rows");
     let (case, [batch, height, width, columns]) = (case(size, 0.0), size);
     let rows = height * width;
@@ -224,12 +226,12 @@ fn assert_cut(gpu: &Gpu, size: [usize; 4], invocations: u32, across: usize, chun
         ("dweight", &dweight.tensor),
         ("dbias", &dbias.tensor),
     ];
-    let mut plan = Plan::new(gpu);
+    let mut recording = Recording::new(gpu.report());
     let mut record = |entry: &str, names: &[&str], pre: &[(&'static str, _)], groups| {
         let named = everything.iter().filter(|(name, _)| names.contains(name)).copied();
         let tensors: Vec<_> = named.chain(pre.iter().copied()).collect();
-        let kernel = gpu.kernel(&layer_norm::SHADER, entry, &constants);
-        plan.record_flat(kernel, "test", &params, &tensors, groups + 3);
+        let kernel = layer_norm::SHADER.kernel(entry, &constants);
+        recording.record_flat(kernel, "test", &params, &tensors, groups + 3);
     };
     let groups = batch * chunks;
     record("statistics", &["x", "moments"], &[], groups);
@@ -240,7 +242,7 @@ fn assert_cut(gpu: &Gpu, size: [usize; 4], invocations: u32, across: usize, chun
     record("backward_input", &names, &[("pre", &pre_of_x)], groups);
     let names = ["x", "moments", "dy", "dweight", "dbias"];
     record("backward_weight", &names, &[], (rows * quads).div_ceil(across));
-    plan.run();
+    recording.compile(gpu).run();
 
     assert_moments(&what, &case, &moments.floats(gpu));
     let want = case.forward(&case.moments());

@@ -11,8 +11,8 @@ pub fn arithmetic() {
         let factors = check::input(gpu, &[2], &[m, c]);
         let on_start = check::input(gpu, &[count], &start);
         let result = Guarded::new(gpu, &[count]);
-        check::run(gpu, |plan| {
-            limits::arithmetic(plan, "test", rounds, &factors, &on_start, &result.tensor);
+        check::run(gpu, |recording| {
+            limits::arithmetic(recording, "test", rounds, &factors, &on_start, &result.tensor);
         });
         let steps = |v: f64| (0..8 * rounds).fold(v, |v, _| f64::from(m) * v + f64::from(c));
         let sum = |v: f64| (1..=12).map(|k| steps(f64::from(k) * v)).sum();
@@ -30,7 +30,9 @@ pub fn copy() {
         let on_source = check::roomy_input(gpu, &[count], &source);
         let copied = Guarded::new(gpu, &[count]);
         let on_source = on_source.view(0, &[count]);
-        check::run(gpu, |plan| limits::copy(plan, "test", quads, &on_source, &copied.tensor));
+        check::run(gpu, |recording| {
+            limits::copy(recording, "test", quads, &on_source, &copied.tensor)
+        });
         assert_eq!(copied.floats(gpu), source, "{count} by {quads}");
     }
 }
@@ -41,9 +43,9 @@ pub fn touch() {
     for count in [1, 63, limits::COUNTER] {
         let words: Vec<u32> = (0..count as u32).collect();
         let counter = Guarded::new(gpu, &[count]).fill(gpu, &words);
-        check::run(gpu, |plan| {
+        check::run(gpu, |recording| {
             for _ in 0..3 {
-                limits::touch(plan, "test", &counter.tensor);
+                limits::touch(recording, "test", &counter.tensor);
             }
         });
         let want: Vec<u32> = (3..count as u32 + 3).collect();

@@ -1,34 +1,35 @@
 //! What the cases of ops on maps share.
 
 use bytemuck::NoUninit;
-use vae_gpu::gpu::{Gpu, Plan, Shader, Tensor};
-use vae_gpu::ops::activation::{self, Origin};
+use vae_gpu::gpu::{Gpu, Recording, Shader, Tensor};
+use vae_gpu::ops::activation::{Activation, Origin};
 
 use crate::check::{self, Guarded, MARGIN};
 use crate::common::golden::File;
 use crate::matmul::oracle::{slope, value};
 
 /// Out of which the x of a backward pass may come.
-pub const ACTIVATIONS: [Option<&str>; 3] = [None, Some("relu"), Some("silu")];
+pub const ACTIVATIONS: [Option<Activation>; 3] =
+    [None, Some(Activation::Relu), Some(Activation::Silu)];
 
 /// Rows and columns for what takes elements one by one.
 pub const SHAPES: [[usize; 2]; 9] =
     [[1, 1], [1, 4], [63, 5], [257, 3], [5, 1757], [1757, 1], [33, 64], [20, 257], [2, 1756]];
 
 /// What an x came out of.
-pub fn origin(name: Option<&'static str>, pre: &Tensor) -> Origin {
-    Origin { name, pre: pre.clone() }
+pub fn origin(activation: Option<Activation>, pre: &Tensor) -> Origin {
+    Origin { activation, pre: pre.clone() }
 }
 
 /// f(x)
-pub fn activated(activation: Option<&str>, x: &[f64]) -> Vec<f64> {
-    x.iter().map(|&x| value(activation.unwrap_or("none"), x)).collect()
+pub fn activated(activation: Option<Activation>, x: &[f64]) -> Vec<f64> {
+    x.iter().map(|&x| value(activation, x)).collect()
 }
 
 /// dx · f'(pre)
-pub fn times_slope(dx: Vec<f64>, activation: Option<&str>, pre: &[f64]) -> Vec<f64> {
+pub fn times_slope(dx: Vec<f64>, activation: Option<Activation>, pre: &[f64]) -> Vec<f64> {
     let pairs = dx.iter().zip(pre);
-    pairs.map(|(dx, &pre)| dx * slope(activation.unwrap_or("none"), pre)).collect()
+    pairs.map(|(dx, &pre)| dx * slope(activation, pre)).collect()
 }
 
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -52,11 +53,13 @@ pub fn run_kernel<P: NoUninit>(
     tensors: &[(&str, &Tensor)],
     elements: usize,
 ) {
-    let none = ("ACTIVATION", activation::NAMES.len() as u32);
-    let kernel = gpu.kernel(shader, entry, &[&[none], constants].concat());
+    let none = ("ACTIVATION", Activation::COUNT);
+    let kernel = shader.kernel(entry, &[&[none], constants].concat());
     let rows = elements.div_ceil(2 * 64) + 1;
     assert!(rows > 2, "{entry}: too small to wrap");
-    check::run(gpu, |plan| plan.record(kernel, "test", params, tensors, [2, rows as u32, 1]));
+    check::run(gpu, |recording| {
+        recording.record(kernel, "test", params, tensors, [2, rows as u32, 1])
+    });
 }
 
 /// What PyTorch makes of maps: see tests/golden/README.md.
@@ -105,7 +108,7 @@ impl Copies {
         self.sources.iter().map(|&source| x[source]).collect()
     }
 
-    pub fn backward(&self, dy: &[f64], activation: Option<&str>, pre: &[f64]) -> Vec<f64> {
+    pub fn backward(&self, dy: &[f64], activation: Option<Activation>, pre: &[f64]) -> Vec<f64> {
         let mut dx = vec![0.0; pre.len()];
         self.sources.iter().zip(dy).for_each(|(&source, dy)| dx[source] += dy);
         times_slope(dx, activation, pre)
@@ -137,12 +140,12 @@ impl Copies {
         &self,
         gpu: &Gpu,
         what: &str,
-        record: impl Fn(&mut Plan, &Tensor, &Tensor),
+        record: impl Fn(&mut Recording, &Tensor, &Tensor),
     ) {
         let x = self.x(1, -1.0..1.0);
         let on_x = check::input(gpu, &self.x_shape, &x);
         let y = Guarded::new(gpu, &self.y_shape);
-        check::run(gpu, |plan| record(plan, &on_x, &y.tensor));
+        check::run(gpu, |recording| record(recording, &on_x, &y.tensor));
         check::assert_each(what, &y.floats(gpu), &self.forward(&check::wide(&x)), 0.0, 0.0);
     }
 
@@ -150,7 +153,7 @@ impl Copies {
         &self,
         gpu: &Gpu,
         what: &str,
-        record: impl Fn(&mut Plan, &Tensor, &Origin, &Tensor),
+        record: impl Fn(&mut Recording, &Tensor, &Origin, &Tensor),
     ) {
         for activation in ACTIVATIONS {
             let dy = check::random(1, self.sources.len(), -1.0..1.0);
@@ -158,7 +161,7 @@ impl Copies {
             let on_dy = check::input(gpu, &self.y_shape, &dy);
             let origin = origin(activation, &check::input(gpu, &self.x_shape, &pre));
             let dx = Guarded::new(gpu, &self.x_shape);
-            check::run(gpu, |plan| record(plan, &on_dy, &origin, &dx.tensor));
+            check::run(gpu, |recording| record(recording, &on_dy, &origin, &dx.tensor));
             let want = self.backward(&check::wide(&dy), activation, &check::wide(&pre));
             check::assert_norm(&format!("{what}, {activation:?}"), &dx.floats(gpu), &want, 1e-5);
         }

@@ -29,10 +29,12 @@ pub fn oracle(seed: u64, stream: Stream, step: u32, len: usize) -> Vec<f64> {
 }
 
 fn run(gpu: &Gpu, seed: u64, stream: Stream, step: u32, len: usize) -> Vec<f32> {
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     State { step, epoch: 77, row: 88, ..State::default() }.write(gpu, &state);
     let epsilon = Guarded::new(gpu, &[len]);
-    check::run(gpu, |plan| noise::normal(plan, "test", seed, stream, &state, &epsilon.tensor));
+    check::run(gpu, |recording| {
+        noise::normal(recording, "test", seed, stream, &state, &epsilon.tensor)
+    });
     epsilon.floats(gpu)
 }
 
@@ -81,10 +83,10 @@ fn extreme_words_give_finite_normals() {
     let count = words.len();
     let on_words = check::input(gpu, &[count, 4], &words);
     let values = Guarded::roomy(gpu, &[count, 4]);
-    check::run(gpu, |plan| {
+    check::run(gpu, |recording| {
         let tensors = [("words", &on_words), ("values", &values.tensor)];
-        let kernel = gpu.kernel(&NORMALS, "draw", &[]);
-        plan.record_elements(kernel, "test", &[count as u32, 0, 0, 0], &tensors, count);
+        let kernel = NORMALS.kernel("draw", &[]);
+        recording.record_elements(kernel, "test", &[count as u32, 0, 0, 0], &tensors, count);
     });
     let want: Vec<_> = words.into_iter().flat_map(normals).collect();
     // A logarithm of 1 that is 2⁻²¹ off makes a radius of 1e-3 out of none.
@@ -129,12 +131,12 @@ fn seeds_streams_and_steps_draw_apart() {
 fn surplus_invocations_do_nothing() {
     let Some(gpu) = check::gpu() else { return };
     for count in [1, 61, 62, 63, 64, 257] {
-        let state = State::tensor(gpu, "state");
+        let state = State::tensor("state");
         let epsilon = Guarded::roomy(gpu, &[count]);
-        check::run(gpu, |plan| {
+        check::run(gpu, |recording| {
             let tensors = [("state", &state), ("epsilon", &epsilon.tensor)];
-            let kernel = gpu.kernel(&noise::SHADER, "normal", &[]);
-            plan.record_flat(kernel, "test", &[count as u32, 1, 2, 0], &tensors, 3);
+            let kernel = noise::SHADER.kernel("normal", &[]);
+            recording.record_flat(kernel, "test", &[count as u32, 1, 2, 0], &tensors, 3);
         });
         assert!(epsilon.floats(gpu).iter().all(|value| value.is_finite()));
     }

@@ -1,14 +1,15 @@
 //! What the normalizations have in common: values that share a mean and a variance, and the tensors
 //! of a layer.
 
-use vae_gpu::ops::activation;
+use vae_gpu::ops::activation::Activation;
 
 use crate::check;
 use crate::maps::dot;
 use crate::matmul::oracle::{slope, value};
 
 /// Whose gradients pass and stop, and one that makes something of zero.
-pub const ACTIVATIONS: [Option<&str>; 3] = [None, Some("relu"), Some("sigmoid")];
+pub const ACTIVATIONS: [Option<Activation>; 3] =
+    [None, Some(Activation::Relu), Some(Activation::Sigmoid)];
 
 const EPSILON: f64 = 1e-5;
 
@@ -72,8 +73,8 @@ impl Want {
     }
 
     /// After an activation, whose slope is 1 at most.
-    pub fn activated(&self, name: Option<&str>) -> Self {
-        let values = self.values.iter().map(|&v| value(name.unwrap_or("none"), v)).collect();
+    pub fn activated(&self, activation: Option<Activation>) -> Self {
+        let values = self.values.iter().map(|&v| value(activation, v)).collect();
         let tolerances = self.tolerances.iter().map(|t| t + 1e-6).collect();
         Self { values, tolerances }
     }
@@ -165,7 +166,7 @@ impl Case {
     }
 
     /// dx with the slope of the activation at `pre`, dweight and dbias.
-    pub fn backward(&self, name: Option<&str>) -> [Want; 3] {
+    pub fn backward(&self, activation: Option<Activation>) -> [Want; 3] {
         let places = self.places();
         let by_standard = |i: usize| f64::from(self.dy[i]) * f64::from(self.weight[places[i][1]]);
         let empty = |len| Want { values: vec![0.0; len], tolerances: vec![0.0; len] };
@@ -181,7 +182,7 @@ impl Case {
                 set.iter().zip(standardize_backward(&x, &gradient)).zip(standard)
             {
                 let (pre, dy) = (f64::from(self.pre[i]), f64::from(self.dy[i]));
-                dx.values[i] = by_x * slope(name.unwrap_or("none"), pre);
+                dx.values[i] = by_x * slope(activation, pre);
                 dx.tolerances[i] = 5.0 * slack * rstd(moments[1]) * (1.0 + standard.abs());
                 let parameter = places[i][1];
                 dweight.values[parameter] += dy * standard;
@@ -196,7 +197,6 @@ impl Case {
 }
 
 /// The shaders' number of an activation.
-pub fn number(name: Option<&str>) -> u32 {
-    let position = |name| activation::NAMES.iter().position(|n| *n == name).unwrap();
-    name.map_or(activation::NAMES.len(), position) as u32
+pub fn number(activation: Option<Activation>) -> u32 {
+    activation.map_or(Activation::COUNT, |activation| activation as u32)
 }

@@ -1,4 +1,4 @@
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::optimizer::{self, Optimizer, Rule, Update};
 use vae_gpu::ops::schedule::{Course, Schedule};
@@ -122,7 +122,7 @@ fn twenty_steps(gpu: &Gpu, len: usize, optimizer: Optimizer, powers: std::ops::R
     // Small parameters, so that their own rounding does not hide that of the updates.
     let initial = check::random(1, len, 1e-4..2e-4);
     let mut oracle = Oracle::new(optimizer, &initial);
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     // Matrices of one row, so that what makes up fours must stay zero.
     let guarded = |values: &[f32]| Guarded::new(gpu, &[1, len]).fill(gpu, values);
     let gradient = guarded(&vec![0.0; len]).tensor;
@@ -132,8 +132,9 @@ fn twenty_steps(gpu: &Gpu, len: usize, optimizer: Optimizer, powers: std::ops::R
     let moments = [&first.tensor, &second.tensor];
     let (optimizer, state) = (&optimizer, &state);
     let update = Update { optimizer, state, parameter: &parameter.tensor, moments };
-    let mut plan = Plan::new(gpu);
-    optimizer::step(&mut plan, "test", &update, &gradient, None);
+    let mut recording = Recording::new(gpu.report());
+    optimizer::step(&mut recording, "test", &update, &gradient, None);
+    let plan = recording.compile(gpu);
 
     let what = format!("{len} parameters, {optimizer:?}");
     for step in 0..20 {
@@ -186,14 +187,14 @@ fn one_step(
     oracle.second.fill(moments[1].into());
     oracle.step(step, &check::wide(&gradient));
 
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     write_state(gpu, &state, step);
     let gradient = check::input(gpu, &[len], &gradient);
     let parameter = Guarded::new(gpu, &[len]).fill(gpu, initial);
     let [first, second] = moments.map(|value| check::input(gpu, &[len], &vec![value; len]));
     let (optimizer, moments) = (&constant(rule), [&first, &second]);
     let update = Update { optimizer, state: &state, parameter: &parameter.tensor, moments };
-    check::run(gpu, |plan| optimizer::step(plan, "test", &update, &gradient, None));
+    check::run(gpu, |recording| optimizer::step(recording, "test", &update, &gradient, None));
     (parameter.floats(gpu), oracle.parameter)
 }
 
@@ -251,7 +252,7 @@ fn the_factor_is_the_gradients_alone() {
         let optimizer = Optimizer { rule, learning_rate };
         let mut oracle = Oracle::new(optimizer, &initial);
         oracle.step(0, &gradient.iter().map(|g| factor * f64::from(*g)).collect::<Vec<_>>());
-        let state = State::tensor(gpu, "state");
+        let state = State::tensor("state");
         write_state(gpu, &state, 0);
         let parameter = Guarded::new(gpu, &[1, len]).fill(gpu, &initial);
         let gradient = check::input(gpu, &[1, len], &gradient);
@@ -260,7 +261,9 @@ fn the_factor_is_the_gradients_alone() {
         let moments = [0.0, second].map(|value| check::input(gpu, &[1, len], &vec![value; len]));
         let (optimizer, moments) = (&optimizer, [&moments[0], &moments[1]]);
         let update = Update { optimizer, state: &state, parameter: &parameter.tensor, moments };
-        check::run(gpu, |plan| optimizer::step(plan, "test", &update, &gradient, Some(&factor)));
+        check::run(gpu, |recording| {
+            optimizer::step(recording, "test", &update, &gradient, Some(&factor))
+        });
         assert_updates(&format!("{rule:?}"), &initial, &parameter.floats(gpu), &oracle.parameter);
     }
 }
@@ -272,7 +275,7 @@ fn surplus_invocations_do_nothing() {
     let Some(gpu) = check::gpu() else { return };
     let (count, bound) = (60, 600);
     let values = check::random(10, bound, 0.5..1.0);
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     write_state(gpu, &state, 0);
     let gradient = check::input(gpu, &[bound], &check::random(11, bound, 0.5..1.0));
     let factor = check::input(gpu, &[1], &[1.0f32]);
@@ -285,11 +288,11 @@ fn surplus_invocations_do_nothing() {
     params[0] = 1e-3f32.to_bits();
     params[8..17].copy_from_slice(&floats.map(f32::to_bits));
     params[20] = count as u32 / 4;
-    check::run(gpu, |plan| {
+    check::run(gpu, |recording| {
         let mut tensors = vec![("state", &state), ("gradient", &gradient), ("factor", &factor)];
         tensors.extend(outputs.iter().map(|(name, output)| (*name, &output.tensor)));
-        let kernel = gpu.kernel(&optimizer::SHADER, "step", &[("OPTIMIZER", 3), ("MOMENTUM", 0)]);
-        plan.record_flat(kernel, "test", &params, &tensors, 3);
+        let kernel = optimizer::SHADER.kernel("step", &[("OPTIMIZER", 3), ("MOMENTUM", 0)]);
+        recording.record_flat(kernel, "test", &params, &tensors, 3);
     });
     for (name, output) in outputs {
         let after = output.floats(gpu);

@@ -61,8 +61,8 @@ fn oracle_is_the_gradient() {
 pub fn forward() {
     let Some(gpu) = check::gpu() else { return };
     for sizes @ [_, _, height, width, factor] in SIZES {
-        copies(sizes).assert_forward(gpu, &format!("{sizes:?}"), |plan, x, y| {
-            pixel_shuffle::forward(plan, "test", factor, x, Extent { height, width }, y);
+        copies(sizes).assert_forward(gpu, &format!("{sizes:?}"), |recording, x, y| {
+            pixel_shuffle::forward(recording, "test", factor, x, Extent { height, width }, y);
         });
     }
 }
@@ -71,9 +71,9 @@ pub fn forward() {
 pub fn backward() {
     let Some(gpu) = check::gpu() else { return };
     for sizes @ [_, _, height, width, factor] in SIZES {
-        copies(sizes).assert_backward(gpu, &format!("{sizes:?}"), |plan, dy, origin, dx| {
+        copies(sizes).assert_backward(gpu, &format!("{sizes:?}"), |recording, dy, origin, dx| {
             let extent = Extent { height, width };
-            pixel_shuffle::backward(plan, "test", factor, dy, origin, extent, dx);
+            pixel_shuffle::backward(recording, "test", factor, dy, origin, extent, dx);
         });
     }
 }

@@ -1,4 +1,4 @@
-use vae_gpu::gpu::{Gpu, Plan};
+use vae_gpu::gpu::{Gpu, Recording};
 use vae_gpu::ops::{State, report};
 
 use crate::check::{self, Guarded};
@@ -27,8 +27,8 @@ pub fn accumulate() {
         let recon = check::random(1, recons, 50.0..600.0);
         let state = upload(gpu, &BEFORE);
         let on_recon = check::input(gpu, &[recons], &recon);
-        check::run(gpu, |plan| {
-            report::accumulate(plan, "test", rows, &on_recon, &state.tensor);
+        check::run(gpu, |recording| {
+            report::accumulate(recording, "test", rows, &on_recon, &state.tensor);
         });
         let after = read(gpu, &state);
         let want = mean(BEFORE.recon, &recon, 5000);
@@ -52,15 +52,15 @@ fn an_epoch_of_huge_losses_has_a_finite_mean() {
     for (batch, losses) in [128, 4096].into_iter().flat_map(|b| [(b, 5.5e2f32), (b, 5.5e35)]) {
         let recon = check::random(3, batch, 0.9 * losses..1.1 * losses);
         let state = upload(gpu, &State { images, ..State::default() });
-        let mut plan = Plan::new(gpu);
+        let mut recording = Recording::new(gpu.report());
         let mut want = 0.0;
         for first in (0..images).step_by(batch) {
             let rows = batch.min((images - first) as usize);
             let on_recon = check::input(gpu, &[rows], &recon[..rows]);
-            report::accumulate(&mut plan, "test", rows, &on_recon, &state.tensor);
+            report::accumulate(&mut recording, "test", rows, &on_recon, &state.tensor);
             want += mean(0.0, &recon[..rows], images);
         }
-        plan.run();
+        recording.compile(gpu).run();
         let after = read(gpu, &state);
         // Up to 469 additions, each rounded to 2⁻²⁴ of the sum so far, at worst all one way.
         check::assert_each("mean", &[after.recon], &[want], 2e-5, 0.0);
@@ -76,10 +76,10 @@ fn terms_behind_the_last_are_not_read() {
     let recon = check::random(5, 63, 50.0..600.0);
     let state = upload(gpu, &BEFORE);
     let on_recon = check::roomy_input(gpu, &[63], &recon);
-    check::run(gpu, |plan| {
+    check::run(gpu, |recording| {
         let tensors = [("recon", &on_recon), ("state", &state.tensor)];
-        let kernel = gpu.kernel(&report::SHADER, "accumulate", &[]);
-        plan.record_flat(kernel, "test", &[9, 63u32, 0, 0], &tensors, 1);
+        let kernel = report::SHADER.kernel("accumulate", &[]);
+        recording.record_flat(kernel, "test", &[9, 63u32, 0, 0], &tensors, 1);
     });
     let after = read(gpu, &state);
     let want = mean(BEFORE.recon, &recon, 5000);

@@ -1,4 +1,5 @@
 use vae_gpu::gpu::Gpu;
+use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::reshape;
 
 use crate::check::{self, Guarded};
@@ -107,21 +108,21 @@ fn oracle_is_the_gradient() {
 }
 
 /// As a layer's forward step, or as gradients are taken back through an activation or none.
-fn assert_way(gpu: &Gpu, way: Way, sizes: Sizes, activation: Option<Option<&'static str>>) {
+fn assert_way(gpu: &Gpu, way: Way, sizes: Sizes, activation: Option<Option<Activation>>) {
     let [from, to] = way.shapes(sizes);
     let [x, pre] = [1, 2].map(|seed| check::random(seed, sizes.iter().product(), -2.0..2.0));
     let (on_x, result) = (check::input(gpu, &from, &x), Guarded::new(gpu, &to));
-    let origin = activation.map(|name| maps::origin(name, &check::input(gpu, &to, &pre)));
-    check::run(gpu, |plan| match way {
-        Flatten => reshape::flatten(plan, "test", &on_x, origin.as_ref(), &result.tensor),
-        Unflatten => reshape::unflatten(plan, "test", &on_x, origin.as_ref(), &result.tensor),
+    let origin = activation.map(|a| maps::origin(a, &check::input(gpu, &to, &pre)));
+    check::run(gpu, |recording| match way {
+        Flatten => reshape::flatten(recording, "test", &on_x, origin.as_ref(), &result.tensor),
+        Unflatten => reshape::unflatten(recording, "test", &on_x, origin.as_ref(), &result.tensor),
     });
     let turned = way.turned(&check::wide(&x), sizes);
     let what = format!("{way:?} {sizes:?}, {activation:?}");
     match activation.flatten() {
         None => check::assert_each(&what, &result.floats(gpu), &turned, 0.0, 0.0),
-        name => {
-            let want = times_slope(turned, name, &check::wide(&pre));
+        activation => {
+            let want = times_slope(turned, activation, &check::wide(&pre));
             check::assert_norm(&what, &result.floats(gpu), &want, 1e-5);
         }
     }

@@ -1,4 +1,4 @@
-use vae_gpu::gpu::{Gpu, Plan};
+use vae_gpu::gpu::{Gpu, Recording};
 use vae_gpu::ops::State;
 use vae_gpu::ops::optimizer::{self, Optimizer, Rule, Update};
 use vae_gpu::ops::schedule::{Course, Schedule};
@@ -9,13 +9,14 @@ use crate::optimizer::write_state;
 /// The learning rates that the kernels have at `steps`: plain descent from zero along -1.
 fn rates(gpu: &Gpu, learning_rate: Schedule, steps: &[u32]) -> Vec<f32> {
     let rule = Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     let gradient = check::input(gpu, &[4], &[-1.0f32; 4]);
     let [parameter, first, second] = [(); 3].map(|()| check::input(gpu, &[4], &[0.0f32; 4]));
     let (optimizer, moments) = (&Optimizer { rule, learning_rate }, [&first, &second]);
     let update = Update { optimizer, state: &state, parameter: &parameter, moments };
-    let mut plan = Plan::new(gpu);
-    optimizer::step(&mut plan, "test", &update, &gradient, None);
+    let mut recording = Recording::new(gpu.report());
+    optimizer::step(&mut recording, "test", &update, &gradient, None);
+    let plan = recording.compile(gpu);
     let rate = |&step: &u32| {
         write_state(gpu, &state, step);
         parameter.write(gpu, &[0.0f32; 4]);

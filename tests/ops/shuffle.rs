@@ -1,4 +1,4 @@
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Plan, Recording, Tensor};
 use vae_gpu::ops::{State, shuffle};
 
 use crate::check::{self, Guarded, POISON};
@@ -40,10 +40,12 @@ fn write_epoch(gpu: &Gpu, state: &Tensor, epoch: u32) {
 }
 
 fn run(gpu: &Gpu, seed: u64, epoch: u32, count: usize) -> Vec<u32> {
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     write_epoch(gpu, &state, epoch);
     let order = Guarded::new(gpu, &[count]);
-    check::run(gpu, |plan| shuffle::permutation(plan, "test", seed, &state, &order.tensor));
+    check::run(gpu, |recording| {
+        shuffle::permutation(recording, "test", seed, &state, &order.tensor)
+    });
     order.words(gpu)
 }
 
@@ -78,21 +80,21 @@ struct Sizes {
 impl Sizes {
     const LARGEST: usize = 2000;
 
-    fn new(gpu: &Gpu) -> Self {
+    fn new() -> Self {
         let mut offsets = vec![0];
         for count in 1..=Self::LARGEST {
             let end = offsets[count - 1] + count;
             // At least one element of poison between any two.
             offsets.push((end + 1).next_multiple_of(Tensor::ALIGNMENT));
         }
-        let arena = Tensor::zeros(gpu, "orders", &[offsets[Self::LARGEST]]);
+        let arena = Tensor::zeros("orders", &[offsets[Self::LARGEST]]);
         Self { arena, offsets }
     }
 
-    fn record(&self, plan: &mut Plan, seed: u64, state: &Tensor) {
+    fn record(&self, recording: &mut Recording, seed: u64, state: &Tensor) {
         for count in 1..=Self::LARGEST {
             let order = self.arena.view(self.offsets[count - 1], &[count]);
-            shuffle::permutation(plan, "test", seed, state, &order);
+            shuffle::permutation(recording, "test", seed, state, &order);
         }
     }
 
@@ -114,11 +116,12 @@ impl Sizes {
 #[test]
 fn every_size_is_permuted_anew_in_every_epoch_and_for_every_seed() {
     let Some(gpu) = check::gpu() else { return };
-    let state = State::tensor(gpu, "state");
-    let sizes = Sizes::new(gpu);
-    let [mut plan, mut other] = [Plan::new(gpu), Plan::new(gpu)];
-    sizes.record(&mut plan, SEED, &state);
+    let state = State::tensor("state");
+    let sizes = Sizes::new();
+    let [mut recording, mut other] = [Recording::new(gpu.report()), Recording::new(gpu.report())];
+    sizes.record(&mut recording, SEED, &state);
     sizes.record(&mut other, SEED ^ (1 << 40), &state);
+    let [plan, other] = [recording, other].map(|recording| recording.compile(gpu));
     let mut runs: Vec<_> = (0..3).map(|epoch| sizes.run(gpu, &plan, &state, epoch)).collect();
     runs.push(sizes.run(gpu, &other, &state, 2)); // the last epoch again, by another seed
     for order in runs.iter().flatten() {
@@ -137,14 +140,14 @@ fn every_size_is_permuted_anew_in_every_epoch_and_for_every_seed() {
 fn surplus_invocations_do_nothing() {
     let Some(gpu) = check::gpu() else { return };
     for count in [1usize, 15, 63, 64, 65] {
-        let state = State::tensor(gpu, "state");
+        let state = State::tensor("state");
         let order = Guarded::roomy(gpu, &[count]);
-        check::run(gpu, |plan| {
+        check::run(gpu, |recording| {
             let tensors = [("state", &state), ("order", &order.tensor)];
-            let kernel = gpu.kernel(&shuffle::SHADER, "permutation", &[]);
+            let kernel = shuffle::SHADER.kernel("permutation", &[]);
             // Four half bits, which hold any of these counts, then seed and stream.
             let params = [count as u32, 4, 1, 2, 1, 0, 0, 0];
-            plan.record_flat(kernel, "test", &params, &tensors, 3);
+            recording.record_flat(kernel, "test", &params, &tensors, 3);
         });
         assert_permutation(&order.words(gpu));
     }

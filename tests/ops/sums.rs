@@ -1,4 +1,4 @@
-use vae_gpu::gpu::{Plan, Tensor, padded};
+use vae_gpu::gpu::{Recording, Tensor, padded};
 use vae_gpu::ops::sums::{self, Sum};
 
 use crate::check::{self, MARGIN, POISON};
@@ -10,7 +10,7 @@ const SIZES: [[usize; 4]; 5] =
 #[test]
 pub fn parts() {
     let Some(gpu) = check::gpu() else { return };
-    let mut plan = Plan::new(gpu);
+    let mut recording = Recording::new(gpu.report());
     let mut words = MARGIN;
     // More than a dispatch takes.
     let sizes: Vec<_> = SIZES.iter().cycle().take(37).collect();
@@ -29,11 +29,12 @@ pub fn parts() {
         .map(|(&&[parts, elements, offset, behind], &at)| {
             let columns = offset + padded(elements) + behind;
             let result = results.view(at, &[elements]);
-            Sum { parts: plan.matrix(&[parts, columns]), offset, result }
+            Sum { parts: recording.matrix(&[parts, columns]), offset, result }
         })
         .collect();
-    sums::parts(&mut plan, "test", &all, &results);
-    assert_eq!(plan.labels().count(), 2, "thirty-two sums a dispatch");
+    sums::parts(&mut recording, "test", &all, &results);
+    assert_eq!(recording.labels().count(), 2, "thirty-two sums a dispatch");
+    let plan = recording.compile(gpu);
     let wants: Vec<Vec<f64>> = all
         .iter()
         .zip(1..)

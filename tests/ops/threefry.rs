@@ -87,10 +87,10 @@ fn shader_has_the_known_answers_and_equals_its_twin() {
     let count = draws.len();
     let bound = check::input(gpu, &[count, 8], &draws);
     let words = check::Guarded::roomy(gpu, &[count, 4]);
-    check::run(gpu, |plan| {
-        let kernel = gpu.kernel(&SHADER, "draw", &[]);
+    check::run(gpu, |recording| {
+        let kernel = SHADER.kernel("draw", &[]);
         let tensors = [("draws", &bound), ("words", &words.tensor)];
-        plan.record_elements(kernel, "test", &[count as u32, 0, 0, 0], &tensors, count);
+        recording.record_elements(kernel, "test", &[count as u32, 0, 0, 0], &tensors, count);
     });
     let words = words.words(gpu);
     let got: Vec<_> = words.chunks_exact(4).collect();

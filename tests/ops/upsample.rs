@@ -75,8 +75,8 @@ fn oracle_is_the_gradient() {
 pub fn forward() {
     let Some(gpu) = check::gpu() else { return };
     for case in cases() {
-        case.copies().assert_forward(gpu, &format!("{case:?}"), |plan, x, y| {
-            upsample::forward(plan, "test", case.factor, x, case.extent, y);
+        case.copies().assert_forward(gpu, &format!("{case:?}"), |recording, x, y| {
+            upsample::forward(recording, "test", case.factor, x, case.extent, y);
         });
     }
 }
@@ -85,8 +85,8 @@ pub fn forward() {
 pub fn backward() {
     let Some(gpu) = check::gpu() else { return };
     for case in cases() {
-        case.copies().assert_backward(gpu, &format!("{case:?}"), |plan, dy, origin, dx| {
-            upsample::backward(plan, "test", case.factor, dy, origin, case.extent, dx);
+        case.copies().assert_backward(gpu, &format!("{case:?}"), |recording, dy, origin, dx| {
+            upsample::backward(recording, "test", case.factor, dy, origin, case.extent, dx);
         });
     }
 }

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use naga::Module;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use vae_gpu::gpu::{AdapterReport, Backend, Shader};
+use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::matmul::{self, Variant};
-use vae_gpu::ops::{SHADERS, activation, limits, loss};
+use vae_gpu::ops::{SHADERS, limits, loss};
 
 /// One entry point of a shader with its constants set.
 pub struct Text {
@@ -67,6 +68,7 @@ pub fn report(kind: &'static str, subgroups: bool, subgroup_sizes: [u32; 2]) -> 
         max_binding_bytes: limits.max_storage_buffer_binding_size,
         max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
         max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+        max_workgroups: limits.max_compute_workgroups_per_dimension,
         max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
         subgroup_sizes,
         subgroups,
@@ -129,7 +131,7 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
 fn constants(form: &str) -> Vec<Vec<(&'static str, u32)>> {
     match matmul::entry(form) {
         "forward" | "backward_input" => {
-            let activations = (0..=activation::NAMES.len() as u32).map(|kind| ("ACTIVATION", kind));
+            let activations = (0..=Activation::COUNT).map(|kind| ("ACTIVATION", kind));
             let scatters = ["conv.backward_input", "conv_transpose.forward"].contains(&form);
             let phases = scatters.then_some(("PHASES", 16));
             activations.map(|kind| [kind].into_iter().chain(phases).collect()).collect()
@@ -144,7 +146,7 @@ fn constants(form: &str) -> Vec<Vec<(&'static str, u32)>> {
 
 /// Every activation, in the workgroups of GPUs and in those of software adapters.
 fn norms() -> Vec<Vec<(&'static str, u32)>> {
-    let activations = 0..=activation::NAMES.len() as u32;
+    let activations = 0..=Activation::COUNT;
     let sets = activations.flat_map(|kind| {
         [8, 256].map(|invocations| vec![("ACTIVATION", kind), ("INVOCATIONS", invocations)])
     });

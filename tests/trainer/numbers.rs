@@ -1,6 +1,7 @@
 //! What comes out of a model: losses, initial weights, samples.
 
 use vae_gpu::ops::State;
+use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::likelihood::{Likelihood, Scale};
 
 use super::*;
@@ -91,7 +92,7 @@ fn losses_stay_finite_at_the_extremes() {
 #[test]
 fn weights_that_are_not_numbers_show_in_the_loss() {
     let Some(gpu) = common::gpu() else { return };
-    for activation in vae_gpu::ops::activation::NAMES {
+    for activation in Activation::ALL.map(Activation::name) {
         let mut config = config(1);
         for layer in config.model.encoder.iter_mut().filter(|layer| layer.name == "relu") {
             layer.name = activation.into();
@@ -108,7 +109,7 @@ fn weights_that_are_not_numbers_show_in_the_loss() {
 #[test]
 fn the_state_on_the_adapter_is_the_structs() {
     let Some(gpu) = common::gpu() else { return };
-    let tensor = State::tensor(&gpu, "state");
+    let tensor = State::tensor("state");
     let state = State { step: 1, epoch: 2, row: 3, images: 4, recon: 0.5 };
     state.write(&gpu, &tensor);
     assert_eq!(State::read(&gpu, &tensor).unwrap(), state);

@@ -180,10 +180,10 @@ fn a_layer_of_memory_is_what_inspect_says() {
         let rows = config.train.batch_size;
         let vae = Vae::new(&gpu, &config.model, preset.shape(), 1).unwrap();
         let step = vae_gpu::train::TrainStep::new(&vae, &config.train, 10);
-        let mut plan = vae.plan();
-        let batch = vae.batch(&plan, rows);
-        step.record(&mut plan, &vae, &batch);
-        let real = 4 * plan.workspace().len() as u64;
+        let mut recording = vae.recording();
+        let batch = vae.batch(&recording, rows);
+        step.record(&mut recording, &vae, &batch);
+        let real = recording.workspace_bytes();
         let said = rows as u64 * vae.network().bytes();
         // The parts of weights' gradients and of sums come on top.
         assert!(said <= real + real / 10, "{}: {said} of {real}", preset.name());

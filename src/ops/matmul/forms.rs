@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Variant;
-use crate::gpu::{Gpu, Kernel, Shader};
+use crate::gpu::{Kernel, Shader};
 
 macro_rules! part {
     ($file:literal) => {
@@ -141,11 +141,10 @@ pub fn entry(form: &str) -> &str {
 
 /// The kernel of a form in `variant`; `constants` are the form's.
 pub(in crate::ops) fn kernel(
-    gpu: &Gpu,
     form: &str,
     variant: Variant,
     constants: &[(&'static str, u32)],
 ) -> Arc<Kernel> {
     let (shader, own) = shader(form, variant);
-    gpu.kernel(&shader, entry(form), &[&own, constants].concat())
+    shader.kernel(entry(form), &[&own, constants].concat())
 }

@@ -18,8 +18,8 @@ pub use problem::Problem;
 pub use variant::Variant;
 pub use weights::{WeightGradient, backward_weight, backward_weight_step};
 
-use super::activation::{self, Origin};
-use crate::gpu::{Choices, Gpu, Plan, Tensor};
+use super::activation::{self, Activation, Origin};
+use crate::gpu::{AdapterReport, Choices, Recording, Tensor};
 pub(super) use forms::kernel;
 
 /// The three ways in which a layer's matrices are multiplied.
@@ -62,55 +62,66 @@ impl Product {
     }
 
     /// The variant that `choices` name, if the adapter can run it, and otherwise the default.
-    pub fn variant(self, gpu: &Gpu, choices: &Choices, sizes: [usize; 3]) -> Variant {
+    pub fn variant(self, adapter: &AdapterReport, choices: &Choices, sizes: [usize; 3]) -> Variant {
         let [height, width, _] = self.shape(sizes);
-        chosen(gpu, choices, &self.problem(sizes[1], sizes[2]), [height, width])
+        chosen(adapter, choices, &self.problem(sizes[1], sizes[2]), [height, width])
     }
 }
 
 /// The variant that `choices` name for `problem`, if the adapter can run it, and otherwise the default
 /// for a result of `height` by `width`.
-fn chosen(gpu: &Gpu, choices: &Choices, problem: &str, [height, width]: [usize; 2]) -> Variant {
-    let words = choices.get(problem).filter(|_| choices.are_for(gpu.report()));
+fn chosen(
+    adapter: &AdapterReport,
+    choices: &Choices,
+    problem: &str,
+    [height, width]: [usize; 2],
+) -> Variant {
+    let words = choices.get(problem).filter(|_| choices.are_for(adapter));
     let variant = words.and_then(|words| words.parse().ok());
     variant
-        .filter(|variant: &Variant| variant.fits(gpu.report()))
-        .unwrap_or_else(|| Variant::default_for(gpu.report(), height, width))
+        .filter(|variant: &Variant| variant.fits(adapter))
+        .unwrap_or_else(|| Variant::default_for(adapter, height, width))
 }
 
 /// y = activation(x · weightᵀ + bias), and `pre`, like y, before the activation.
 #[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
 pub fn forward(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     x: &Tensor,
     weight: &Tensor,
     bias: &Tensor,
-    activation: Option<&str>,
+    activation: Option<Activation>,
     pre: &Tensor,
     y: &Tensor,
 ) {
     let tensors = [("left", x), ("right", weight), ("bias", bias), ("pre", pre), ("result", y)];
     let sizes = [x.rows(), weight.columns(), weight.rows()];
-    let call = Call::new(plan, Product::Forward, sizes, [x, weight, y]);
-    call.record(plan, label, "matmul.forward", &[activation::constant(activation)], &tensors);
+    let call = Call::new(recording, Product::Forward, sizes, [x, weight, y]);
+    call.record(recording, label, "matmul.forward", &[activation::constant(activation)], &tensors);
 }
 
 /// dx (batch, inputs) = dy · weight, times the slope of the activation that x came out of.
 pub fn backward_input(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     dy: &Tensor,
     weight: &Tensor,
     origin: &Origin,
     dx: &Tensor,
 ) {
-    let Origin { name, pre } = origin;
+    let Origin { activation, pre } = origin;
     let tensors = [("left", dy), ("right", weight), ("pre", pre), ("result", dx)];
     let sizes = [dy.rows(), weight.columns(), weight.rows()];
-    let call = Call::new(plan, Product::BackwardInput, sizes, [dy, weight, dx]);
+    let call = Call::new(recording, Product::BackwardInput, sizes, [dy, weight, dx]);
     assert_eq!(pre.stride(), dx.stride(), "{label}: layouts differ");
-    call.record(plan, label, "matmul.backward_input", &[activation::constant(*name)], &tensors);
+    call.record(
+        recording,
+        label,
+        "matmul.backward_input",
+        &[activation::constant(*activation)],
+        &tensors,
+    );
 }
 
 /// A product over a batch with its variant chosen.
@@ -121,7 +132,12 @@ struct Call {
 }
 
 impl Call {
-    fn new(plan: &Plan, product: Product, sizes: [usize; 3], tensors: [&Tensor; 3]) -> Self {
+    fn new(
+        recording: &Recording,
+        product: Product,
+        sizes: [usize; 3],
+        tensors: [&Tensor; 3],
+    ) -> Self {
         let quads = tensors.map(|tensor| {
             assert!(tensor.stride().is_multiple_of(4), "matrices must be padded");
             tensor.stride() / 4
@@ -129,7 +145,7 @@ impl Call {
         let shape = product.shape(sizes);
         let params = [&shape[..], &quads, &[0, 0]].concat();
         let params = std::array::from_fn(|i| params[i] as u32);
-        Self { variant: product.variant(plan.gpu(), plan.choices(), sizes), params }
+        Self { variant: product.variant(recording.adapter(), recording.choices(), sizes), params }
     }
 
     fn groups(&self) -> usize {
@@ -138,13 +154,13 @@ impl Call {
 
     fn record(
         &self,
-        plan: &mut Plan,
+        recording: &mut Recording,
         label: &str,
         form: &str,
         constants: &[(&'static str, u32)],
         tensors: &[(&str, &Tensor)],
     ) {
-        let kernel = kernel(plan.gpu(), form, self.variant, constants);
-        plan.record_flat(kernel, label, &self.params, tensors, self.groups());
+        let kernel = kernel(form, self.variant, constants);
+        recording.record_flat(kernel, label, &self.params, tensors, self.groups());
     }
 }

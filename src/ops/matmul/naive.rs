@@ -1,6 +1,6 @@
 //! The product by its definition.
 
-use crate::gpu::{Plan, Shader, Tensor};
+use crate::gpu::{Recording, Shader, Tensor};
 use crate::ops::shader;
 
 /// `shaders/matmul/naive.wgsl`.
@@ -19,18 +19,18 @@ impl Transposed<'_> {
 
 /// result (height, width) = left (height, depth) · right (depth, width), one result an invocation.
 pub fn naive(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     left: Transposed,
     right: Transposed,
     depth: usize,
     result: &Tensor,
 ) {
-    let kernel = plan.gpu().kernel(&SHADER, "naive", &[]);
+    let kernel = SHADER.kernel("naive", &[]);
     let ([left_row, left_depth], [right_depth, right_column]) = (left.strides(), right.strides());
     let sizes = [result.rows(), result.columns(), depth, left_row, left_depth, right_depth];
     let params = [&sizes[..], &[right_column, result.stride()]].concat();
     let params: [u32; 8] = std::array::from_fn(|i| params[i] as u32);
     let tensors = [("left", left.0), ("right", right.0), ("result", result)];
-    plan.record_elements(kernel, label, &params, &tensors, result.len());
+    recording.record_elements(kernel, label, &params, &tensors, result.len());
 }

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Formatter};
 
 use super::{Product, Variant, chosen};
-use crate::gpu::{Choices, Gpu, padded};
+use crate::gpu::{AdapterReport, Choices, padded};
 use crate::ops::Extent;
 use crate::ops::geometry::Geometry;
 
@@ -83,8 +83,14 @@ impl Problem {
     }
 
     /// The variant that one of its products takes for a batch: see [`Product::variant`].
-    pub fn variant(&self, gpu: &Gpu, choices: &Choices, product: Product, batch: usize) -> Variant {
-        chosen(gpu, choices, &self.key(product), self.size(product, batch))
+    pub fn variant(
+        &self,
+        adapter: &AdapterReport,
+        choices: &Choices,
+        product: Product,
+        batch: usize,
+    ) -> Variant {
+        chosen(adapter, choices, &self.key(product), self.size(product, batch))
     }
 
     /// Terms of the longest sums of its products but those over the batch, which are cut.

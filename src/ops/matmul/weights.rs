@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::forms::kernel;
 use super::{Product, Variant};
-use crate::gpu::{Plan, Tensor};
+use crate::gpu::{Recording, Tensor};
 use crate::ops::optimizer::{Coefficients, Update};
 use crate::ops::{can_bind, in_parts};
 
@@ -12,7 +12,7 @@ use crate::ops::{can_bind, in_parts};
 const TASKS: usize = 16;
 
 /// What the gradients of a layer's parameters are computed from: dweight = dyᵀ · x, dbias = the
-/// column sums of dy. Both dy and x must be of the plan's own memory.
+/// column sums of dy. Both dy and x must be of the recording's own memory.
 #[derive(Clone)]
 pub struct WeightGradient {
     /// (batch, outputs)
@@ -60,37 +60,36 @@ struct StepParams {
 
 /// Fills `gradients`, laid out as the parameters, with the gradients of `layers`.
 pub fn backward_weight(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     layers: &[WeightGradient],
     gradients: &Tensor,
 ) {
-    for layers in bound(plan, layers) {
+    for layers in bound(recording, layers) {
         let sides = spans(&layers);
-        let (variant, params, groups) = cut(plan, &layers, &sides);
-        let kernel =
-            kernel(plan.gpu(), "matmul.backward_weight", variant, &[("TASKS", TASKS as u32)]);
+        let (variant, params, groups) = cut(recording, &layers, &sides);
+        let kernel = kernel("matmul.backward_weight", variant, &[("TASKS", TASKS as u32)]);
         let tensors = [("left", &sides[0]), ("right", &sides[1]), ("result", gradients)];
-        plan.record_flat(kernel, label, &params, &tensors, groups);
+        recording.record_flat(kernel, label, &params, &tensors, groups);
     }
 }
 
 /// The optimizer's step ([`crate::ops::optimizer::step`]) on the parameters of `layers`, without
 /// storing their gradients.
 pub fn backward_weight_step(
-    plan: &mut Plan,
+    recording: &mut Recording,
     label: &str,
     layers: &[WeightGradient],
     update: &Update,
 ) {
-    for layers in bound(plan, layers) {
+    for layers in bound(recording, layers) {
         let sides = spans(&layers);
-        let (variant, params, groups) = cut(plan, &layers, &sides);
+        let (variant, params, groups) = cut(recording, &layers, &sides);
         let constants = [&[("TASKS", TASKS as u32)][..], &update.optimizer.constants()].concat();
-        let kernel = kernel(plan.gpu(), "matmul.backward_weight_step", variant, &constants);
+        let kernel = kernel("matmul.backward_weight_step", variant, &constants);
         let tensors = update.bind(&[("left", &sides[0]), ("right", &sides[1])]);
         let params = StepParams { optimizer: update.optimizer.coefficients(), params };
-        plan.record_flat(kernel, label, &params, &tensors, groups);
+        recording.record_flat(kernel, label, &params, &tensors, groups);
     }
 }
 
@@ -103,17 +102,17 @@ fn spans(layers: &[WeightGradient]) -> [Tensor; 2] {
 }
 
 /// `layers` in as few parts as a dispatch and the adapter's bindings hold.
-fn bound(plan: &Plan, layers: &[WeightGradient]) -> Vec<Vec<WeightGradient>> {
+fn bound(recording: &Recording, layers: &[WeightGradient]) -> Vec<Vec<WeightGradient>> {
     let fits = |layers: &[WeightGradient]| {
-        can_bind(plan, layers.iter().map(|layer| &layer.dy))
-            && can_bind(plan, layers.iter().map(|layer| &layer.x))
+        can_bind(recording, layers.iter().map(|layer| &layer.dy))
+            && can_bind(recording, layers.iter().map(|layer| &layer.x))
     };
     in_parts(layers, TASKS, fits).map(<[_]>::to_vec).collect()
 }
 
 /// The largest layer's variant, the tasks in it, and their workgroups.
 fn cut(
-    plan: &Plan,
+    recording: &Recording,
     layers: &[WeightGradient],
     [left, right]: &[Tensor; 2],
 ) -> (Variant, Params, usize) {
@@ -121,7 +120,7 @@ fn cut(
     let largest = layers.iter().max_by_key(|layer| layer.weight.len()).expect("a layer");
     let sizes_of_largest = sizes(largest);
     let product = Product::BackwardWeight;
-    let variant = product.variant(plan.gpu(), plan.choices(), sizes_of_largest);
+    let variant = product.variant(recording.adapter(), recording.choices(), sizes_of_largest);
 
     let depth = sizes_of_largest[0];
     let mut params =

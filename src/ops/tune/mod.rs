@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use trial::Trial;
 pub(crate) use trial::record;
 
+use super::activation::Activation;
 use super::matmul::{PRODUCTS, Problem, Product, Variant, forms, shader};
 use crate::cache;
 use crate::error::{Error, Result};
@@ -62,7 +63,7 @@ pub fn tune(
     level: Tune,
     batch: usize,
     problems: &[Problem],
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
     mut found: impl FnMut(&Problem, Product, &Tuned),
 ) -> Result<Choices> {
     let mut choices = Choices::new(gpu.report());
@@ -182,7 +183,7 @@ fn sweep() -> impl Iterator<Item = Variant> {
 fn compile(
     gpu: &Gpu,
     problems: &[&Problem],
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
     candidates: &[Variant],
 ) {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
@@ -212,10 +213,10 @@ fn fastest(
     problem: &Problem,
     product: Product,
     batch: usize,
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
     candidates: &[Variant],
 ) -> Result<Tuned> {
-    let default = problem.variant(gpu, &Choices::new(gpu.report()), product, batch);
+    let default = problem.variant(gpu.report(), &Choices::new(gpu.report()), product, batch);
     let mut candidates = candidates.to_vec();
     if !candidates.contains(&default) {
         candidates.push(default);

@@ -7,8 +7,8 @@ use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use crate::error::Result;
-use crate::gpu::{Choices, Gpu, Plan, Tensor, padded};
-use crate::ops::activation::Origin;
+use crate::gpu::{Choices, Gpu, Plan, Recording, Tensor, padded};
+use crate::ops::activation::{Activation, Origin};
 use crate::ops::conv::{self, Geometry};
 use crate::ops::matmul::{self, Problem, Product, Variant};
 use crate::ops::optimizer::{Optimizer, Update};
@@ -31,7 +31,7 @@ impl Trial {
         problem: &Problem,
         product: Product,
         batch: usize,
-        activation: Option<&'static str>,
+        activation: Option<Activation>,
         variant: Variant,
     ) -> Result<Self> {
         let (plan, _) = record(gpu, problem, product, batch, activation, variant);
@@ -59,20 +59,21 @@ pub(crate) fn record(
     problem: &Problem,
     product: Product,
     batch: usize,
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
     variant: Variant,
 ) -> (Plan, Vec<Tensor>) {
     let mut choices = Choices::new(gpu.report());
     choices.set(problem.key(product), variant.to_string());
-    let mut plan = Plan::with_choices(gpu, &Arc::new(choices));
+    let mut recording = Recording::with_choices(gpu.report(), &Arc::new(choices));
     let filled = match *problem {
         Problem::Dense { inputs, outputs } => {
-            dense(&mut plan, product, [batch, inputs, outputs], activation)
+            dense(&mut recording, product, [batch, inputs, outputs], activation)
         }
         Problem::Conv { geometry, inputs, outputs } => {
-            convolution(&mut plan, product, &geometry, [batch, inputs, outputs], activation)
+            convolution(&mut recording, product, &geometry, [batch, inputs, outputs], activation)
         }
     };
+    let plan = recording.compile(gpu);
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for tensor in &filled {
         let draw = |_| random.random_range(-1.0f32..1.0);
@@ -82,73 +83,71 @@ pub(crate) fn record(
 }
 
 /// A weight, and a bias behind it, of a tensor of their own.
-fn parameters(gpu: &Gpu, shape: [usize; 2], outputs: usize) -> [Tensor; 3] {
+fn parameters(shape: [usize; 2], outputs: usize) -> [Tensor; 3] {
     let bias_at = (shape[0] * padded(shape[1])).next_multiple_of(Tensor::ALIGNMENT);
     let length = bias_at + outputs.next_multiple_of(Tensor::ALIGNMENT);
-    let all = Tensor::zeros(gpu, "trial", &[length]);
+    let all = Tensor::zeros("trial", &[length]);
     [all.view_matrix(0, &shape), all.view(bias_at, &[outputs]), all]
 }
 
 /// Records it and returns what is to be filled, as does [`convolution`].
 fn dense(
-    plan: &mut Plan,
+    recording: &mut Recording,
     product: Product,
     [batch, inputs, outputs]: [usize; 3],
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
 ) -> Vec<Tensor> {
-    let gpu = plan.gpu().clone();
-    let [x, y] = [inputs, outputs].map(|columns| plan.matrix(&[batch, columns]));
-    let [weight, bias, parameter] = parameters(&gpu, [outputs, inputs], outputs);
+    let [x, y] = [inputs, outputs].map(|columns| recording.matrix(&[batch, columns]));
+    let [weight, bias, parameter] = parameters([outputs, inputs], outputs);
     let mut filled = vec![x.clone(), y.clone(), weight.clone()];
     match product {
         Product::Forward => {
-            let pre = plan.matrix(&[batch, outputs]);
-            matmul::forward(plan, "trial", &x, &weight, &bias, activation, &pre, &y);
+            let pre = recording.matrix(&[batch, outputs]);
+            matmul::forward(recording, "trial", &x, &weight, &bias, activation, &pre, &y);
         }
         Product::BackwardInput => {
-            let origin = Origin { name: activation, pre: plan.matrix(&[batch, inputs]) };
-            matmul::backward_input(plan, "trial", &y, &weight, &origin, &x);
+            let origin = Origin { activation, pre: recording.matrix(&[batch, inputs]) };
+            matmul::backward_input(recording, "trial", &y, &weight, &origin, &x);
             filled.push(origin.pre);
         }
         Product::BackwardWeight => {
-            let [first, second] = [(); 2].map(|()| Tensor::zeros(&gpu, "trial", parameter.shape()));
+            let [first, second] = [(); 2].map(|()| Tensor::zeros("trial", parameter.shape()));
             let layer = matmul::WeightGradient { dy: y, x, weight, bias };
-            let (state, optimizer) = (&State::tensor(&gpu, "trial"), &Optimizer::default());
+            let (state, optimizer) = (&State::tensor("trial"), &Optimizer::default());
             let (parameter, moments) = (&parameter, [&first, &second]);
             let update = Update { optimizer, state, parameter, moments };
-            matmul::backward_weight_step(plan, "trial", &[layer], &update);
+            matmul::backward_weight_step(recording, "trial", &[layer], &update);
         }
     }
     filled
 }
 
 fn convolution(
-    plan: &mut Plan,
+    recording: &mut Recording,
     product: Product,
     geometry: &Geometry,
     [batch, inputs, outputs]: [usize; 3],
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
 ) -> Vec<Tensor> {
-    let gpu = plan.gpu().clone();
     let [input, output] = [(geometry.input(), inputs), (geometry.output(), outputs)]
         .map(|(Extent { height, width }, channels)| [batch * height * width, channels]);
-    let (x, y) = (plan.matrix(&input), plan.matrix(&output));
+    let (x, y) = (recording.matrix(&input), recording.matrix(&output));
     let [small, large] = geometry.small_and_large([inputs, outputs]);
-    let [weight, bias, parameter] = parameters(&gpu, geometry.weight_shape(small, large), outputs);
+    let [weight, bias, parameter] = parameters(geometry.weight_shape(small, large), outputs);
     let mut filled = vec![x.clone(), y.clone(), weight.clone()];
     match product {
         Product::Forward => {
-            let pre = plan.matrix(&output);
-            conv::forward(plan, "trial", geometry, &x, &weight, &bias, activation, &pre, &y);
+            let pre = recording.matrix(&output);
+            conv::forward(recording, "trial", geometry, &x, &weight, &bias, activation, &pre, &y);
         }
         Product::BackwardInput => {
-            let origin = Origin { name: activation, pre: plan.matrix(&input) };
-            conv::backward_input(plan, "trial", geometry, &y, &weight, &origin, &x);
+            let origin = Origin { activation, pre: recording.matrix(&input) };
+            conv::backward_input(recording, "trial", geometry, &y, &weight, &origin, &x);
             filled.push(origin.pre);
         }
         Product::BackwardWeight => {
             let layer = conv::WeightGradient { geometry: *geometry, dy: y, x, weight, bias };
-            conv::backward_weight(plan, "trial", &[layer], &parameter);
+            conv::backward_weight(recording, "trial", &[layer], &parameter);
         }
     }
     filled

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use vae_gpu::gpu::{Choices, Gpu, Plan, Tensor, padded};
-use vae_gpu::ops::activation::Origin;
+use vae_gpu::gpu::{Choices, Gpu, Recording, Tensor, padded};
+use vae_gpu::ops::activation::{Activation, Origin};
 use vae_gpu::ops::conv;
 use vae_gpu::ops::matmul::{Problem, Product};
 
@@ -15,14 +15,14 @@ use crate::matmul::oracle::{slope, value};
 pub const PRODUCT: f64 = 3e-6;
 const ACTIVATED: f64 = 1e-5;
 
-/// An empty plan in which `product` of each layer takes the variant `words`.
-pub fn plan(gpu: &Gpu, product: Product, layers: &[Layer], words: Option<&str>) -> Plan {
+/// An empty recording in which `product` of each layer takes the variant `words`.
+pub fn recording(gpu: &Gpu, product: Product, layers: &[Layer], words: Option<&str>) -> Recording {
     let mut choices = Choices::new(gpu.report());
     for layer in layers {
         let key = layer.problem().key(product);
         words.into_iter().for_each(|words| choices.set(key.clone(), words.into()));
     }
-    Plan::with_choices(gpu, &Arc::new(choices))
+    Recording::with_choices(gpu.report(), &Arc::new(choices))
 }
 
 impl Layer {
@@ -80,30 +80,30 @@ pub fn forward_of(
     gpu: &Gpu,
     layer: &Layer,
     words: Option<&str>,
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
     [x, weight, bias]: [&[f32]; 3],
 ) -> [Vec<f32>; 2] {
     let [x_rows, y_rows] = layer.rows();
     let x = check::input(gpu, &[x_rows, layer.input[0]], x);
     let (weight, bias) = (layer.weight(gpu, weight), check::input(gpu, &[layer.outputs], bias));
     let [pre, y] = [(); 2].map(|()| Guarded::new(gpu, &[y_rows, layer.outputs]));
-    let mut plan = plan(gpu, Product::Forward, &[*layer], words);
+    let mut recording = recording(gpu, Product::Forward, &[*layer], words);
     let (geometry, [to_pre, to_y]) = (layer.geometry().unwrap(), [&pre.tensor, &y.tensor]);
-    conv::forward(&mut plan, "test", &geometry, &x, &weight, &bias, activation, to_pre, to_y);
-    assert!(plan.labels().all(|label| label == layer.label(Product::Forward)));
-    plan.run();
+    conv::forward(&mut recording, "test", &geometry, &x, &weight, &bias, activation, to_pre, to_y);
+    assert!(recording.labels().all(|label| label == layer.label(Product::Forward)));
+    recording.compile(gpu).run();
     [pre.floats(gpu), y.floats(gpu)]
 }
 
 pub fn forward(gpu: &Gpu, layer: &Layer, words: Option<&str>) {
     let x = check::random(1, layer.rows()[0] * layer.input[0], -1.0..1.0);
     let (weight, bias) = (layer.random_weight(), check::random(3, layer.outputs, -1.0..1.0));
-    let [pre, y] = forward_of(gpu, layer, words, Some("silu"), [&x, &weight, &bias]);
+    let [pre, y] = forward_of(gpu, layer, words, Some(Activation::Silu), [&x, &weight, &bias]);
     let [x, weight, bias] = [x, weight, bias].map(|values| check::wide(&values));
     let want = layer.forward(&x, &weight, &bias);
     let what = format!("{layer:?}, {words:?}");
     check::assert_norm(&format!("pre of {what}"), &pre, &want, PRODUCT);
-    let want: Vec<_> = want.into_iter().map(|pre| value("silu", pre)).collect();
+    let want: Vec<_> = want.into_iter().map(|pre| value(Some(Activation::Silu), pre)).collect();
     check::assert_norm(&format!("y of {what}"), &y, &want, ACTIVATED);
 }
 
@@ -112,18 +112,18 @@ pub fn backward_input_of(
     gpu: &Gpu,
     layer: &Layer,
     words: Option<&str>,
-    activation: Option<&'static str>,
+    activation: Option<Activation>,
     [dy, weight, pre]: [&[f32]; 3],
 ) -> Vec<f32> {
     let ([x_rows, y_rows], inputs) = (layer.rows(), layer.input[0]);
     let dy = check::input(gpu, &[y_rows, layer.outputs], dy);
     let (weight, pre) = (layer.weight(gpu, weight), check::input(gpu, &[x_rows, inputs], pre));
     let dx = Guarded::new(gpu, &[x_rows, inputs]);
-    let mut plan = plan(gpu, Product::BackwardInput, &[*layer], words);
-    let (geometry, origin) = (layer.geometry().unwrap(), Origin { name: activation, pre });
-    conv::backward_input(&mut plan, "test", &geometry, &dy, &weight, &origin, &dx.tensor);
-    assert!(plan.labels().all(|label| label == layer.label(Product::BackwardInput)));
-    plan.run();
+    let mut recording = recording(gpu, Product::BackwardInput, &[*layer], words);
+    let (geometry, origin) = (layer.geometry().unwrap(), Origin { activation, pre });
+    conv::backward_input(&mut recording, "test", &geometry, &dy, &weight, &origin, &dx.tensor);
+    assert!(recording.labels().all(|label| label == layer.label(Product::BackwardInput)));
+    recording.compile(gpu).run();
     dx.floats(gpu)
 }
 
@@ -131,9 +131,10 @@ pub fn backward_input(gpu: &Gpu, layer: &Layer, words: Option<&str>) {
     let ([x_rows, y_rows], inputs) = (layer.rows(), layer.input[0]);
     let dy = check::random(1, y_rows * layer.outputs, -1.0..1.0);
     let (weight, pre) = (layer.random_weight(), check::random(3, x_rows * inputs, -4.0..4.0));
-    let dx = backward_input_of(gpu, layer, words, Some("silu"), [&dy, &weight, &pre]);
+    let dx = backward_input_of(gpu, layer, words, Some(Activation::Silu), [&dy, &weight, &pre]);
     let [dy, weight, pre] = [dy, weight, pre].map(|values| check::wide(&values));
     let want = layer.backward_input(&dy, &weight);
-    let want: Vec<_> = want.iter().zip(pre).map(|(dx, pre)| dx * slope("silu", pre)).collect();
+    let want: Vec<_> =
+        want.iter().zip(pre).map(|(dx, pre)| dx * slope(Some(Activation::Silu), pre)).collect();
     check::assert_norm(&format!("dx of {layer:?}, {words:?}"), &dx, &want, ACTIVATED);
 }

@@ -1,6 +1,6 @@
 //! The gradients of weights and biases, stored or put to use at once.
 
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::conv::{self, WeightGradient};
 use vae_gpu::ops::matmul::Product;
@@ -12,13 +12,13 @@ use crate::check::{self, POISON};
 use crate::matmul::arena::{Arena, Sides, one_sign};
 use crate::optimizer;
 
-/// Of dy and x of every layer, of the plan's own memory.
-fn sides(plan: &Plan, layers: &[Layer]) -> Sides {
+/// Of dy and x of every layer, of the recording's own memory.
+fn sides(recording: &Recording, layers: &[Layer]) -> Sides {
     let shapes = layers.iter().map(|layer| {
         let [x_rows, y_rows] = layer.rows();
         [[y_rows, layer.outputs], [x_rows, layer.input[0]]]
     });
-    Sides::new(plan, shapes)
+    Sides::new(recording, shapes)
 }
 
 /// A row for each tap of a weight's rows, since each is padded.
@@ -61,10 +61,11 @@ pub fn stored(
     words: Option<&str>,
     values: &[[Vec<f32>; 2]],
 ) -> Vec<Vec<f32>> {
-    let mut plan = run::plan(gpu, Product::BackwardWeight, layers, words);
-    let (sides, arena) = (sides(&plan, layers), arena(layers));
+    let mut recording = run::recording(gpu, Product::BackwardWeight, layers, words);
+    let (sides, arena) = (sides(&recording, layers), arena(layers));
     let stored = arena.upload(gpu, &vec![POISON; arena.len()]);
-    conv::backward_weight(&mut plan, "test", &tasks(layers, &sides, &arena, &stored), &stored);
+    conv::backward_weight(&mut recording, "test", &tasks(layers, &sides, &arena, &stored), &stored);
+    let plan = recording.compile(gpu);
     sides.write(gpu, values);
     plan.run();
     arena.read(gpu, &stored)
@@ -86,19 +87,20 @@ pub fn run(gpu: &Gpu, layers: &[Layer], words: Option<&str>) {
 
 /// Three steps, each from maps of its own, against convolutions and optimizers in f64.
 fn run_step(gpu: &Gpu, layers: &[Layer], optimizer: &Optimizer) {
-    let mut plan = Plan::new(gpu);
-    let (sides, arena) = (sides(&plan, layers), arena(layers));
+    let mut recording = Recording::new(gpu.report());
+    let (sides, arena) = (sides(&recording, layers), arena(layers));
     // Small parameters, so that their own rounding does not hide that of the updates.
     let initial = check::random(1, arena.len(), 1e-4..2e-4);
     let filled = |values: &[f32]| arena.upload(gpu, bytemuck::cast_slice(values));
     let parameter = filled(&initial);
     let second = optimizer.rule.initial_second_moment() as f32;
     let moments = [0.0, second].map(|moment| filled(&vec![moment; arena.len()]));
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     let tasks = tasks(layers, &sides, &arena, &parameter);
     let both = [&moments[0], &moments[1]];
     let update = Update { optimizer, state: &state, parameter: &parameter, moments: both };
-    conv::backward_weight_step(&mut plan, "test", &tasks, &update);
+    conv::backward_weight_step(&mut recording, "test", &tasks, &update);
+    let plan = recording.compile(gpu);
 
     let mut oracle = optimizer::Oracle::new(*optimizer, &initial);
     for step in 0..3 {

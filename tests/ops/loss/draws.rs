@@ -17,14 +17,14 @@ fn run(
     shape: [usize; 2],
     outputs: &[f32],
 ) -> Vec<f32> {
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     State { step, epoch: 77, row: 88, ..State::default() }.write(gpu, &state);
     let output = check::input(gpu, &shape, outputs);
     let log_scale = upload_scale(gpu, likelihood, log_scale);
     let drawn = Guarded::new(gpu, &shape);
-    check::run(gpu, |plan| {
+    check::run(gpu, |recording| {
         let scale = log_scale.as_ref();
-        loss::draw(plan, "test", likelihood, seed, &state, &output, scale, &drawn.tensor);
+        loss::draw(recording, "test", likelihood, seed, &state, &output, scale, &drawn.tensor);
     });
     drawn.floats(gpu)
 }

@@ -1,6 +1,6 @@
 //! Against PyTorch's distributions: see tests/golden/README.md.
 
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::likelihood::{
     Likelihood::{self, *},
     Scale::{Fixed, Learnt},
@@ -44,8 +44,8 @@ fn losses_gradients_and_means_are_pytorchs() {
         if likelihood.takes_logits() {
             let shape = [output.len(), 1];
             let tensor = check::input(gpu, &shape, &output);
-            let mean = Tensor::matrix(gpu, "mean", &shape);
-            check::run(gpu, |plan| loss::mean(plan, "test", likelihood, &tensor, &mean));
+            let mean = Tensor::matrix("mean", &shape);
+            check::run(gpu, |recording| loss::mean(recording, "test", likelihood, &tensor, &mean));
             let mean: Vec<f32> = mean.read(gpu).unwrap();
             check::assert_each(&format!("{name}.mean"), &mean, &double("mean"), 2e-6, 0.0);
         }
@@ -73,11 +73,12 @@ fn gradient_by_scale(
     let shape = [1, x.len()];
     let [output, x] = [output, x].map(|values| check::input(gpu, &shape, values));
     let log_scale = check::input(gpu, &[1], &[log_scale]);
-    let mut plan = Plan::new(gpu);
-    let (dy, gradient) = (plan.matrix(&shape), plan.vector(1));
+    let mut recording = Recording::new(gpu.report());
+    let (dy, gradient) = (recording.matrix(&shape), recording.vector(1));
     let scale = Some(&log_scale);
-    let losses = loss::forward(&mut plan, "test", likelihood, &output, None, &x, scale, 1, &dy);
-    loss::backward_scale(&mut plan, "test", likelihood, &x, &losses, &log_scale, 1, &gradient);
-    plan.run();
+    let losses =
+        loss::forward(&mut recording, "test", likelihood, &output, None, &x, scale, 1, &dy);
+    loss::backward_scale(&mut recording, "test", likelihood, &x, &losses, &log_scale, 1, &gradient);
+    recording.compile(gpu).run();
     gradient.read(gpu).unwrap()
 }

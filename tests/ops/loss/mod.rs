@@ -4,7 +4,8 @@ mod oracle;
 
 pub use draws::draw;
 
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
+use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::likelihood::{
     Likelihood::{self, *},
     Scale::{Fixed, Learnt},
@@ -49,7 +50,7 @@ fn upload_scale(gpu: &Gpu, likelihood: Likelihood, log_scale: f64) -> Option<Ten
 fn run(
     gpu: &Gpu,
     (likelihood, log_scale): (Likelihood, f64),
-    activation: Option<&str>,
+    activation: Option<Activation>,
     [rows, columns, batch]: [usize; 3],
     pre: &[f32],
     x: &[f32],
@@ -58,9 +59,9 @@ fn run(
     let (on_pre, on_x) = (check::input(gpu, &shape, pre), check::input(gpu, &shape, x));
     let dy = Guarded::new(gpu, &shape);
     let log_scale = upload_scale(gpu, likelihood, log_scale);
-    let mut plan = Plan::new(gpu);
+    let mut recording = Recording::new(gpu.report());
     let losses = loss::forward(
-        &mut plan,
+        &mut recording,
         "test",
         likelihood,
         &on_pre,
@@ -70,7 +71,7 @@ fn run(
         batch,
         &dy.tensor,
     );
-    plan.run();
+    recording.compile(gpu).run();
     let losses: Vec<f32> = losses.read(gpu).unwrap();
     assert!(losses.len() <= 2048, "{} sums", losses.len());
     (check::wide(&losses).iter().sum(), dy.floats(gpu))
@@ -106,7 +107,7 @@ pub fn forward() {
             let want_dy: Vec<f64> =
                 slopes.zip(through).map(|(a, b)| a * b / batch as f64).collect();
 
-            let activation = sigmoid.then_some("sigmoid");
+            let activation = sigmoid.then_some(Activation::Sigmoid);
             let (got, dy) = run(gpu, case, activation, sizes, &pre, &x);
             let what = format!("{likelihood:?} of {sizes:?}, {activation:?}");
             // A pixel's terms round to 2^-24 of the larger; a logarithm near 1 may be 2^-21 off.
@@ -127,10 +128,10 @@ fn one_by_one(
     outputs: &[f32],
     x: &[f32],
 ) -> [Vec<f32>; 2] {
-    let mut plan = Plan::new(gpu);
+    let mut recording = Recording::new(gpu.report());
     let log_scale = upload_scale(gpu, likelihood, log_scale);
     let one = |value: &f32| {
-        let tensor = Tensor::matrix(gpu, "one", &[1, 1]);
+        let tensor = Tensor::matrix("one", &[1, 1]);
         tensor.write(gpu, &[*value]);
         tensor
     };
@@ -138,17 +139,25 @@ fn one_by_one(
         .iter()
         .zip(x)
         .map(|(output, x)| {
-            let (output, x, dy) = (one(output), one(x), plan.matrix(&[1, 1]));
+            let (output, x, dy) = (one(output), one(x), recording.matrix(&[1, 1]));
             let log_scale = log_scale.as_ref();
-            let losses =
-                loss::forward(&mut plan, "test", likelihood, &output, None, &x, log_scale, 1, &dy);
-            [losses.offset(), dy.offset()]
+            let losses = loss::forward(
+                &mut recording,
+                "test",
+                likelihood,
+                &output,
+                None,
+                &x,
+                log_scale,
+                1,
+                &dy,
+            );
+            [losses, dy]
         })
         .collect();
-    let workspace = plan.workspace();
-    plan.run();
-    let all: Vec<f32> = workspace.read(gpu).unwrap();
-    [0, 1].map(|i| results.iter().map(|offsets| all[offsets[i]]).collect())
+    recording.compile(gpu).run();
+    let all: Vec<f32> = results[0][0].arena().read(gpu).unwrap();
+    [0, 1].map(|i| results.iter().map(|tensors| all[tensors[i].offset()]).collect())
 }
 
 /// Logits far beyond where exp overflows, about where series end, and about 0.
@@ -217,14 +226,14 @@ pub fn backward_scale() {
                 (check::input(gpu, &shape, &outputs), check::input(gpu, &shape, &x));
             let on_scale = check::input(gpu, &[1], &[log_scale as f32]);
             let dlog_scale = Guarded::new(gpu, &[1]);
-            check::run(gpu, |plan| {
-                let dy = plan.matrix(&shape);
+            check::run(gpu, |recording| {
+                let dy = recording.matrix(&shape);
                 let scale = Some(&on_scale);
                 let losses = loss::forward(
-                    plan, "test", likelihood, &on_output, None, &on_x, scale, batch, &dy,
+                    recording, "test", likelihood, &on_output, None, &on_x, scale, batch, &dy,
                 );
                 loss::backward_scale(
-                    plan,
+                    recording,
                     "test",
                     likelihood,
                     &on_x,
@@ -256,8 +265,8 @@ pub fn mean() {
             }
             let on_output = check::input(gpu, &[rows, columns], &outputs);
             let mean = Guarded::new(gpu, &[rows, columns]);
-            check::run(gpu, |plan| {
-                loss::mean(plan, "test", likelihood, &on_output, &mean.tensor);
+            check::run(gpu, |recording| {
+                loss::mean(recording, "test", likelihood, &on_output, &mean.tensor);
             });
             let want: Vec<_> =
                 outputs.iter().map(|&o| oracle::mean(likelihood, o.into())).collect();
@@ -296,14 +305,14 @@ fn surplus_invocations_do_nothing() {
         head.iter().zip(&mut params).for_each(|(&from, to)| *to = from as u32);
         params[6] = 1f32.to_bits();
         let [a, b] = [(); 2].map(|()| check::roomy_input(gpu, &shape, &values));
-        let [scale, state] = [1, 8].map(|n| Tensor::zeros(gpu, "zeros", &[n]));
+        let [scale, state] = [1, 8].map(|n| Tensor::zeros("zeros", &[n]));
         let [dy, mean, drawn] = [(); 3].map(|()| Guarded::roomy(gpu, &shape));
         let losses = Guarded::new(gpu, &[1024]);
-        check::run(gpu, |plan| {
+        check::run(gpu, |recording| {
             let mut record = |entry, tensors: &[(&str, &Tensor)]| {
                 let constants = [("LIKELIHOOD", 0), ("ACTIVATION", 99)];
-                let kernel = gpu.kernel(&loss::SHADER, entry, &constants);
-                plan.record_flat(kernel, "test", &params, tensors, 1024);
+                let kernel = loss::SHADER.kernel(entry, &constants);
+                recording.record_flat(kernel, "test", &params, tensors, 1024);
             };
             let results = [("dy", &dy.tensor), ("losses", &losses.tensor)];
             let inputs = [("pre", &a), ("pixels", &b), ("log_scale", &scale)];

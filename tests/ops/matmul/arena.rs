@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use vae_gpu::gpu::{Gpu, Plan, Tensor, padded};
+use vae_gpu::gpu::{Gpu, Recording, Tensor, padded};
 
 use crate::check::{self, MARGIN, POISON};
 
@@ -78,7 +78,7 @@ impl Arena {
     }
 }
 
-/// A plan's dy and x of every layer, with poison around them.
+/// A recording's dy and x of every layer, with poison around them.
 pub struct Sides {
     pub layers: Vec<[Tensor; 2]>,
     margins: Vec<Tensor>,
@@ -86,18 +86,18 @@ pub struct Sides {
 
 impl Sides {
     /// Of rows and columns of dy and of x.
-    pub fn new(plan: &Plan, shapes: impl Iterator<Item = [[usize; 2]; 2]>) -> Self {
-        let mut margins = vec![plan.vector(MARGIN)];
+    pub fn new(recording: &Recording, shapes: impl Iterator<Item = [[usize; 2]; 2]>) -> Self {
+        let mut margins = vec![recording.vector(MARGIN)];
         let mut side = |shape: [usize; 2]| {
-            let tensor = plan.matrix(&shape);
-            margins.push(plan.vector(MARGIN));
+            let tensor = recording.matrix(&shape);
+            margins.push(recording.vector(MARGIN));
             tensor
         };
         let layers = shapes.map(|shapes| shapes.map(&mut side)).collect();
         Self { layers, margins }
     }
 
-    /// Writes dy and x of every layer, once the plan is recorded.
+    /// Writes dy and x of every layer, once the recording is compiled.
     pub fn write(&self, gpu: &Gpu, values: &[[Vec<f32>; 2]]) {
         self.margins.iter().for_each(|margin| margin.write(gpu, &[POISON; MARGIN]));
         for (tensor, values) in self.layers.iter().flatten().zip(values.iter().flatten()) {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use vae_gpu::gpu::{Plan, Tensor};
-use vae_gpu::ops::activation::Origin;
+use vae_gpu::gpu::{Recording, Tensor};
+use vae_gpu::ops::activation::{Activation, Origin};
 use vae_gpu::ops::matmul::{self, Product};
 
 use super::oracle;
@@ -28,7 +28,7 @@ pub struct Form {
     pub reads: &'static [Binding<f32>],
     pub writes: &'static [Binding<f64>],
     /// The wrapper.
-    pub record: fn(&mut Plan, &Case, Find),
+    pub record: fn(&mut Recording, &Case, Find),
     /// What it writes.
     oracle: fn(&Case) -> Wanted,
 }
@@ -50,14 +50,14 @@ pub const FORMS: [Form; 2] = [
         product: Product::Forward,
         reads: &[("left", X, 1.0), ("right", WEIGHT, 0.0), ("bias", BIAS, 1.0)],
         writes: &[("pre", Y, PRODUCT), ("result", Y, ACTIVATED)],
-        record: |plan, case, t| {
+        record: |recording, case, t| {
             let (x, weight, bias) = (t("left"), t("right"), t("bias"));
             let (pre, y) = (t("pre"), t("result"));
-            matmul::forward(plan, "test", &x, &weight, &bias, case.activation, &pre, &y);
+            matmul::forward(recording, "test", &x, &weight, &bias, case.activation, &pre, &y);
         },
         oracle: |case| {
             let pre = case.forward();
-            let y = pre.iter().map(|&x| oracle::value(case.activation(), x)).collect();
+            let y = pre.iter().map(|&x| oracle::value(case.activation, x)).collect();
             vec![pre, y]
         },
     },
@@ -66,15 +66,15 @@ pub const FORMS: [Form; 2] = [
         product: Product::BackwardInput,
         reads: &[("left", Y, 1.0), ("right", WEIGHT, 0.0), ("pre", X, 4.0)],
         writes: &[("result", X, ACTIVATED)],
-        record: |plan, case, t| {
+        record: |recording, case, t| {
             let (dy, weight, dx) = (t("left"), t("right"), t("result"));
-            let origin = Origin { name: case.activation, pre: t("pre") };
-            matmul::backward_input(plan, "test", &dy, &weight, &origin, &dx);
+            let origin = Origin { activation: case.activation, pre: t("pre") };
+            matmul::backward_input(recording, "test", &dy, &weight, &origin, &dx);
         },
         oracle: |case| {
             let (dx, pre) = (case.backward_input(), case.wide("pre"));
             let pairs = dx.iter().zip(pre);
-            let dx = pairs.map(|(dx, pre)| dx * oracle::slope(case.activation(), pre));
+            let dx = pairs.map(|(dx, pre)| dx * oracle::slope(case.activation, pre));
             vec![dx.collect()]
         },
     },
@@ -90,7 +90,7 @@ pub struct Case {
     pub form: &'static Form,
     /// Of the layer: batch, inputs and outputs.
     pub sizes: [usize; 3],
-    pub activation: Option<&'static str>,
+    pub activation: Option<Activation>,
     pub values: BTreeMap<&'static str, Vec<f32>>,
 }
 
@@ -105,7 +105,7 @@ impl Case {
             (*name, check::random(i as u64, len, -range..range))
         };
         let values = form.reads.iter().enumerate().map(draw).collect();
-        Self { form, sizes, activation: Some("silu"), values }
+        Self { form, sizes, activation: Some(Activation::Silu), values }
     }
 
     pub fn with(mut self, name: &'static str, values: &[f32]) -> Self {
@@ -132,10 +132,6 @@ impl Case {
 
     pub fn oracle(&self) -> Wanted {
         (self.form.oracle)(self)
-    }
-
-    fn activation(&self) -> &'static str {
-        self.activation.unwrap_or("none")
     }
 
     fn forward(&self) -> Vec<f64> {

@@ -26,10 +26,10 @@ pub fn naive() {
                 }
             });
             let result = Guarded::roomy(gpu, &[height, width]);
-            check::run(gpu, |plan| {
+            check::run(gpu, |recording| {
                 let [left, right] = std::array::from_fn(|i| Transposed(&on_gpu[i], turned[i]));
                 let bound = result.tensor.view_matrix(0, &[height, width]);
-                matmul::naive(plan, "test", left, right, depth, &bound);
+                matmul::naive(recording, "test", left, right, depth, &bound);
             });
             let what = format!("{height} x {depth} x {width}, turned {turned:?}");
             check::assert_norm(&what, &result.floats(gpu), &want, forms::PRODUCT);

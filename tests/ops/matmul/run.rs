@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vae_gpu::gpu::{Choices, Gpu, Kernel, Plan, Tensor};
-use vae_gpu::ops::activation;
+use vae_gpu::gpu::{Choices, Gpu, Kernel, Recording, Tensor};
 use vae_gpu::ops::matmul::{self, Product, Variant};
 
 use super::forms::{Case, Wanted};
 use crate::check::{self, Guarded};
+use crate::norms::number;
 
 /// What a form writes.
 pub type Results = Vec<Vec<f32>>;
@@ -39,16 +39,21 @@ pub fn variants(gpu: &Gpu) -> Vec<Variant> {
     variants.filter(|variant| variant.fits(gpu.report())).collect()
 }
 
-/// An empty plan in which the products of `layers` (inputs and outputs) take `variant`.
-pub fn plan(gpu: &Gpu, product: Product, layers: &[[usize; 2]], variant: Option<Variant>) -> Plan {
+/// An empty recording in which the products of `layers` (inputs and outputs) take `variant`.
+pub fn recording(
+    gpu: &Gpu,
+    product: Product,
+    layers: &[[usize; 2]],
+    variant: Option<Variant>,
+) -> Recording {
     let mut choices = Choices::new(gpu.report());
     for &[inputs, outputs] in layers {
         let Some(variant) = variant else { continue };
         choices.set(product.problem(inputs, outputs), variant.to_string());
-        let chosen = product.variant(gpu, &choices, [1, inputs, outputs]);
+        let chosen = product.variant(gpu.report(), &choices, [1, inputs, outputs]);
         assert_eq!(chosen, variant, "the choice of a variant has no effect");
     }
-    Plan::with_choices(gpu, &Arc::new(choices))
+    Recording::with_choices(gpu.report(), &Arc::new(choices))
 }
 
 /// The tensors of a case by their variables.
@@ -90,9 +95,9 @@ impl Tensors {
 pub fn by_wrapper(gpu: &Gpu, case: &Case, variant: Option<Variant>) -> Results {
     let tensors = Tensors::new(gpu, case, &["left", "right"]);
     let [_, inputs, outputs] = case.sizes;
-    let mut plan = plan(gpu, case.form.product, &[[inputs, outputs]], variant);
-    (case.form.record)(&mut plan, case, &|name| tensors.get(name).clone());
-    plan.run();
+    let mut recording = recording(gpu, case.form.product, &[[inputs, outputs]], variant);
+    (case.form.record)(&mut recording, case, &|name| tensors.get(name).clone());
+    recording.compile(gpu).run();
     tensors.results(gpu)
 }
 
@@ -104,19 +109,17 @@ pub fn by_kernel(gpu: &Gpu, case: &Case, variant: Variant) -> Results {
     let [left, right, result] =
         ["left", "right", first_written].map(|name| tensors.get(name).stride() / 4);
     let params = [height, width, depth, left, right, result, 0, 0].map(|size| size as u32);
-    let mut plan = Plan::new(gpu);
+    let mut recording = Recording::new(gpu.report());
     let groups = workgroups(variant, height, width) + 1;
-    plan.record_flat(kernel(gpu, case, variant), "test", &params, &tensors.all(), groups);
-    plan.run();
+    recording.record_flat(kernel(case, variant), "test", &params, &tensors.all(), groups);
+    recording.compile(gpu).run();
     tensors.results(gpu)
 }
 
-fn kernel(gpu: &Gpu, case: &Case, variant: Variant) -> Arc<Kernel> {
+fn kernel(case: &Case, variant: Variant) -> Arc<Kernel> {
     let (shader, mut constants) = matmul::shader(&format!("matmul.{}", case.form.entry), variant);
-    let position = |name| activation::NAMES.iter().position(|n| *n == name);
-    let activation = case.activation.and_then(position).unwrap_or(activation::NAMES.len());
-    constants.push(("ACTIVATION", activation as u32));
-    gpu.kernel(&shader, case.form.entry, &constants)
+    constants.push(("ACTIVATION", number(case.activation)));
+    shader.kernel(case.form.entry, &constants)
 }
 
 /// Workgroups for a result.

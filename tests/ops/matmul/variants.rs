@@ -9,7 +9,7 @@ use crate::check;
 const SIZES: [usize; 3] = [5, 784, 20];
 
 fn default(gpu: &Gpu, product: Product) -> Variant {
-    product.variant(gpu, &Choices::new(gpu.report()), SIZES)
+    product.variant(gpu.report(), &Choices::new(gpu.report()), SIZES)
 }
 
 #[test]
@@ -45,7 +45,11 @@ fn a_choice_that_the_adapter_cannot_run_is_passed_over() {
         for product in PRODUCTS {
             let mut choices = Choices::new(gpu.report());
             choices.set(product.problem(784, 20), words.into());
-            assert_eq!(product.variant(gpu, &choices, SIZES), default(gpu, product), "{words}");
+            assert_eq!(
+                product.variant(gpu.report(), &choices, SIZES),
+                default(gpu, product),
+                "{words}"
+            );
         }
     }
 }
@@ -60,7 +64,7 @@ fn choices_of_another_adapter_are_passed_over() {
     assert!(!choices.are_for(gpu.report()));
     choices.set(Product::Forward.problem(784, 20), "registers 16 1x1".into());
     let default = default(gpu, Product::Forward);
-    assert_eq!(Product::Forward.variant(gpu, &choices, SIZES), default);
+    assert_eq!(Product::Forward.variant(gpu.report(), &choices, SIZES), default);
 }
 
 #[test]
@@ -72,11 +76,11 @@ fn a_choice_is_for_one_product_of_one_layer() {
             choices.set(product.problem(784, 20), variant.to_string());
             for other in PRODUCTS {
                 let want = if other == product { variant } else { default(gpu, other) };
-                assert_eq!(other.variant(gpu, &choices, SIZES), want);
+                assert_eq!(other.variant(gpu.report(), &choices, SIZES), want);
             }
             let other = [5, 20, 784];
-            let want = product.variant(gpu, &Choices::new(gpu.report()), other);
-            assert_eq!(product.variant(gpu, &choices, other), want);
+            let want = product.variant(gpu.report(), &Choices::new(gpu.report()), other);
+            assert_eq!(product.variant(gpu.report(), &choices, other), want);
         }
     }
 }

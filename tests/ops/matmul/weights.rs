@@ -1,6 +1,6 @@
 //! The gradients of weights and biases, stored or put to use at once.
 
-use vae_gpu::gpu::{Gpu, Plan, Tensor};
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::matmul::{self, Product, Variant, WeightGradient};
 use vae_gpu::ops::optimizer::{self as op, Optimizer, Update};
@@ -44,10 +44,10 @@ fn gradients(net: &Net, sides: &[[Vec<f32>; 2]]) -> Vec<Vec<f64>> {
 }
 
 impl Net {
-    /// Of dy and x, of the plan's own memory.
-    fn sides(&self, plan: &Plan) -> Sides {
+    /// Of dy and x, of the recording's own memory.
+    fn sides(&self, recording: &Recording) -> Sides {
         let of = |&[inputs, outputs]: &[usize; 2]| [outputs, inputs].map(|n| [self.batch, n]);
-        Sides::new(plan, self.layers.iter().map(of))
+        Sides::new(recording, self.layers.iter().map(of))
     }
 
     fn arena(&self) -> Arena {
@@ -64,11 +64,16 @@ fn tasks(arena: &Arena, sides: &Sides, parameters: &Tensor) -> Vec<WeightGradien
 }
 
 fn run_stored(gpu: &Gpu, net: &Net, variant: Option<Variant>) {
-    let mut plan = run::plan(gpu, Product::BackwardWeight, &net.layers, variant);
-    let (sides, arena) = (net.sides(&plan), net.arena());
+    let mut recording = run::recording(gpu, Product::BackwardWeight, &net.layers, variant);
+    let (sides, arena) = (net.sides(&recording), net.arena());
     let stored = arena.upload(gpu, &vec![POISON; arena.len()]);
-    matmul::backward_weight(&mut plan, "test", &tasks(&arena, &sides, &stored), &stored);
-    assert_eq!(plan.labels().count(), net.layers.len().div_ceil(16), "sixteen layers a dispatch");
+    matmul::backward_weight(&mut recording, "test", &tasks(&arena, &sides, &stored), &stored);
+    assert_eq!(
+        recording.labels().count(),
+        net.layers.len().div_ceil(16),
+        "sixteen layers a dispatch"
+    );
+    let plan = recording.compile(gpu);
     let want = gradients(net, &sides.fill(gpu, 1, -1.0..1.0));
     plan.run();
     for (i, (got, want)) in arena.read(gpu, &stored).iter().zip(&want).enumerate() {
@@ -80,8 +85,8 @@ fn run_stored(gpu: &Gpu, net: &Net, variant: Option<Variant>) {
 
 /// Three steps, each from a batch of its own, against products and optimizers in f64.
 fn run_step(gpu: &Gpu, net: &Net, variant: Option<Variant>, optimizer: &Optimizer) {
-    let mut plan = run::plan(gpu, Product::BackwardWeight, &net.layers, variant);
-    let (sides, arena) = (net.sides(&plan), net.arena());
+    let mut recording = run::recording(gpu, Product::BackwardWeight, &net.layers, variant);
+    let (sides, arena) = (net.sides(&recording), net.arena());
     // Small parameters, so that their own rounding does not hide that of the updates.
     let initial = check::random(1, arena.len(), 1e-4..2e-4);
     let bits: Vec<_> = initial.iter().map(|v| v.to_bits()).collect();
@@ -89,11 +94,12 @@ fn run_step(gpu: &Gpu, net: &Net, variant: Option<Variant>, optimizer: &Optimize
     let initial_second = optimizer.rule.initial_second_moment() as f32;
     let moments =
         [0.0, initial_second].map(|m: f32| arena.upload(gpu, &vec![m.to_bits(); arena.len()]));
-    let state = State::tensor(gpu, "state");
+    let state = State::tensor("state");
     let layers = tasks(&arena, &sides, &parameter);
     let both = [&moments[0], &moments[1]];
     let update = Update { optimizer, state: &state, parameter: &parameter, moments: both };
-    matmul::backward_weight_step(&mut plan, "test", &layers, &update);
+    matmul::backward_weight_step(&mut recording, "test", &layers, &update);
+    let plan = recording.compile(gpu);
 
     let what = format!("{:?}, {} rows, {variant:?}, {optimizer:?}", net.layers, net.batch);
     let mut oracle = optimizer::Oracle::new(*optimizer, &initial);
@@ -158,8 +164,8 @@ fn both_ways_of_updating_agree() {
         (0..).map(|i| 1e-4 + 1e-7 * i as f32).take(257 * 20 + 20 + 4 * 65).collect();
     let bits: Vec<_> = initial.iter().map(|v| v.to_bits()).collect();
     let [at_once, stored] = [true, false].map(|at_once| {
-        let mut plan = Plan::new(gpu);
-        let (sides, arena) = (net.sides(&plan), net.arena());
+        let mut recording = Recording::new(gpu.report());
+        let (sides, arena) = (net.sides(&recording), net.arena());
         // The optimizer as a dispatch of its own takes the whole buffer: zero, not poison, between parts.
         let clean = |values: &[u32]| {
             let tensor = arena.upload(gpu, values);
@@ -171,16 +177,17 @@ fn both_ways_of_updating_agree() {
         let zeros = vec![0; arena.len()];
         let [parameter, first, second, gradient] =
             [&bits, &zeros, &zeros, &zeros].map(|values| clean(values));
-        let state = State::tensor(gpu, "state");
+        let state = State::tensor("state");
         let layers = tasks(&arena, &sides, &parameter);
         let (optimizer, moments) = (&Optimizer::default(), [&first, &second]);
         let update = Update { optimizer, state: &state, parameter: &parameter, moments };
         if at_once {
-            matmul::backward_weight_step(&mut plan, "test", &layers, &update);
+            matmul::backward_weight_step(&mut recording, "test", &layers, &update);
         } else {
-            matmul::backward_weight(&mut plan, "test", &layers, &gradient);
-            op::step(&mut plan, "test", &update, &gradient, None);
+            matmul::backward_weight(&mut recording, "test", &layers, &gradient);
+            op::step(&mut recording, "test", &update, &gradient, None);
         }
+        let plan = recording.compile(gpu);
         for step in 0..5 {
             sides.fill(gpu, step.into(), one_sign(step));
             optimizer::write_state(gpu, &state, step);

@@ -3,6 +3,7 @@ mod oracle;
 use oracle::Case;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::ops::Extent;
+use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::pool::{self, Window};
 
 use crate::check::{self, Guarded};
@@ -32,7 +33,7 @@ fn cases() -> impl Iterator<Item = Case> {
     .map(|(sizes, window)| Case::new(sizes, window))
 }
 
-fn small() -> impl Iterator<Item = (Case, Option<&'static str>)> {
+fn small() -> impl Iterator<Item = (Case, Option<Activation>)> {
     cases().filter(|case| case.x_len() < 300).flat_map(|case| ACTIVATIONS.map(|a| (case, a)))
 }
 
@@ -90,8 +91,8 @@ fn assert_max(gpu: &Gpu, case: Case, x: &[f32]) {
     let on_x = check::input(gpu, &case.x_shape(), x);
     let y = Guarded::new(gpu, &case.y_shape());
     let indices = Guarded::new(gpu, &[case.indices_len()]);
-    check::run(gpu, |plan| {
-        pool::max_forward(plan, "test", &case.window, &on_x, &y.tensor, &indices.tensor);
+    check::run(gpu, |recording| {
+        pool::max_forward(recording, "test", &case.window, &on_x, &y.tensor, &indices.tensor);
     });
     let (want, places) = case.max(&check::wide(x));
     // Bits, so that NaN equals itself.
@@ -130,7 +131,7 @@ fn maxima_of_what_is_no_number() {
     }
 }
 
-fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&'static str>, max: bool) {
+fn assert_backward(gpu: &Gpu, case: Case, activation: Option<Activation>, max: bool) {
     let pre = check::random(1, case.x_len(), -2.0..2.0);
     let dy = check::random(2, case.y_len(), -1.0..1.0);
     let origin = maps::origin(activation, &check::input(gpu, &case.x_shape(), &pre));
@@ -141,13 +142,13 @@ fn assert_backward(gpu: &Gpu, case: Case, activation: Option<&'static str>, max:
     let want = if max {
         let (_, places) = case.max(&activated(activation, &pre));
         let indices = check::input(gpu, &[case.indices_len()], &case.packed(&places));
-        check::run(gpu, |plan| {
-            pool::max_backward(plan, "test", &case.window, &on_dy, &indices, &origin, dx);
+        check::run(gpu, |recording| {
+            pool::max_backward(recording, "test", &case.window, &on_dy, &indices, &origin, dx);
         });
         case.max_backward(&dy, &places)
     } else {
-        check::run(gpu, |plan| {
-            pool::avg_backward(plan, "test", &case.window, &on_dy, &origin, dx);
+        check::run(gpu, |recording| {
+            pool::avg_backward(recording, "test", &case.window, &on_dy, &origin, dx);
         });
         case.avg_backward(&dy)
     };
@@ -173,8 +174,8 @@ fn assert_avg(gpu: &Gpu, case: Case) {
     let x = check::random(1, case.x_len(), -1.0..1.0);
     let on_x = check::input(gpu, &case.x_shape(), &x);
     let y = Guarded::new(gpu, &case.y_shape());
-    check::run(gpu, |plan| {
-        pool::avg_forward(plan, "test", &case.window, &on_x, &y.tensor);
+    check::run(gpu, |recording| {
+        pool::avg_forward(recording, "test", &case.window, &on_x, &y.tensor);
     });
     let want = case.avg(&check::wide(&x));
     check::assert_norm(&format!("{case:?}"), &y.floats(gpu), &want, 1e-5);

@@ -1,0 +1,246 @@
+//! Recorded dispatches, as data.
+
+use std::sync::Arc;
+
+use super::kernel::BindingKind;
+use super::tensor::padded;
+use super::workspace::Workspace;
+use super::{AdapterReport, Buffer, Choices, Gpu, Kernel, Plan, Tensor};
+use crate::error::Result;
+
+/// A list of dispatches and the memory that they work in, for an adapter that need not be there:
+/// nothing in it belongs to wgpu. [`Recording::compile`] makes the [`Plan`] that runs.
+pub struct Recording {
+    adapter: AdapterReport,
+    choices: Arc<Choices>,
+    workspace: Arc<Workspace>,
+    dispatches: Vec<Dispatch>,
+}
+
+/// A kernel with its parameters, what is bound to it and how many workgroups of it run.
+pub struct Dispatch {
+    /// Layer, shader and entry point, as in `encoder.0.matmul.forward`.
+    pub label: String,
+    /// The entry point, with its WGSL.
+    pub kernel: Arc<Kernel>,
+    /// What the shader's uniform `params` holds.
+    pub params: Vec<u8>,
+    /// The parts of buffers that are bound, in the order of the shader's declarations.
+    pub bindings: Vec<Slice>,
+    /// Workgroups along x, y and z.
+    pub grid: [u32; 3],
+}
+
+/// A part of a buffer that is bound to a variable of a shader.
+pub struct Slice {
+    /// The variable.
+    pub name: String,
+    /// Its `@binding`.
+    pub index: u32,
+    /// The buffer.
+    pub buffer: Buffer,
+    /// Elements of 4 bytes before the part.
+    pub offset: usize,
+    /// Elements in it.
+    pub elements: usize,
+    /// Whether the kernel may write it.
+    pub writable: bool,
+}
+
+impl Recording {
+    /// An empty recording for an adapter, in which every kernel takes its default variant.
+    pub fn new(adapter: &AdapterReport) -> Self {
+        Self::with_choices(adapter, &Arc::default())
+    }
+
+    /// An empty recording whose kernels take the variants that `choices` name.
+    pub fn with_choices(adapter: &AdapterReport, choices: &Arc<Choices>) -> Self {
+        Self {
+            adapter: adapter.clone(),
+            choices: choices.clone(),
+            workspace: Workspace::new(),
+            dispatches: Vec::new(),
+        }
+    }
+
+    /// The adapter that it is recorded for.
+    pub fn adapter(&self) -> &AdapterReport {
+        &self.adapter
+    }
+
+    /// Which variants kernels are to take.
+    pub fn choices(&self) -> &Choices {
+        &self.choices
+    }
+
+    /// The dispatches in order.
+    pub fn dispatches(&self) -> &[Dispatch] {
+        &self.dispatches
+    }
+
+    /// Labels of the dispatches in order, as in `encoder.0.matmul.forward`.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.dispatches.iter().map(|dispatch| dispatch.label.as_str())
+    }
+
+    /// A tensor in the recording's workspace, of any contents at first, with rows padded to multiples
+    /// of four elements. Its memory serves another once the last clone of it is dropped.
+    pub fn matrix(&self, shape: &[usize]) -> Tensor {
+        Tensor::in_workspace(&self.workspace, shape, padded(shape[1..].iter().product()))
+    }
+
+    /// A tensor of one dimension, as [`Recording::matrix`] gives them out.
+    pub fn vector(&self, elements: usize) -> Tensor {
+        Tensor::in_workspace(&self.workspace, &[elements], 1)
+    }
+
+    /// Bytes of the workspace: what all tensors of [`Recording::matrix`] and [`Recording::vector`]
+    /// take that are in use at once.
+    pub fn workspace_bytes(&self) -> u64 {
+        4 * self.workspace.elements() as u64
+    }
+
+    /// Bytes of the parameters of all dispatches, which lie in one buffer.
+    pub fn params_bytes(&self) -> u64 {
+        let last = self.params_places().last();
+        last.map_or(0, |(at, dispatch)| at + dispatch.params.len() as u64)
+    }
+
+    /// Each dispatch and where in their buffer its parameters lie.
+    pub(super) fn params_places(&self) -> impl Iterator<Item = (u64, &Dispatch)> {
+        const STEP: u64 = 4 * Tensor::ALIGNMENT as u64;
+        self.dispatches.iter().scan(0, |end, dispatch| {
+            let at = *end;
+            *end = (at + dispatch.params.len() as u64).next_multiple_of(STEP);
+            Some((at, dispatch))
+        })
+    }
+
+    /// Every buffer that is bound, once, in the order of its first use. Fixes the workspace's size.
+    pub fn buffers(&self) -> Vec<&Buffer> {
+        self.workspace.finish();
+        let mut buffers: Vec<&Buffer> = Vec::new();
+        for slice in self.dispatches.iter().flat_map(|dispatch| &dispatch.bindings) {
+            if !buffers.contains(&&slice.buffer) {
+                buffers.push(&slice.buffer);
+            }
+        }
+        buffers
+    }
+
+    /// Fails unless everything that is bound fits the adapter; `what` and `remedy` word the message.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`] naming the limit.
+    pub fn check_fits(&self, what: &str, remedy: &str) -> Result<()> {
+        let slices = self.dispatches.iter().flat_map(|dispatch| &dispatch.bindings);
+        let largest = slices.map(|slice| 4 * slice.elements as u64).max().unwrap_or(0);
+        self.adapter.check_fits(what, self.workspace_bytes(), largest, remedy)
+    }
+
+    /// Makes everything that a replay needs: pipelines, memory and bind groups.
+    pub fn compile(&self, gpu: &Gpu) -> Plan {
+        self.workspace.finish();
+        Plan::new(gpu, self)
+    }
+
+    /// Parts of the workspace that were freed, each with the number of dispatches before: by then
+    /// nothing reads them any more.
+    pub(super) fn freed(&self) -> Vec<(usize, usize, usize)> {
+        self.workspace.freed()
+    }
+
+    /// The workspace.
+    pub(super) fn workspace(&self) -> &Buffer {
+        &self.workspace.buffer
+    }
+
+    /// Appends a dispatch of `groups` workgroups in all, for kernels that find their place with
+    /// `group_number`: they wrap into y past the adapter's limit on x.
+    pub fn record_flat<P: bytemuck::NoUninit>(
+        &mut self,
+        kernel: Arc<Kernel>,
+        label: &str,
+        params: &P,
+        tensors: &[(&str, &Tensor)],
+        groups: usize,
+    ) {
+        let limit = self.adapter.max_workgroups as usize;
+        let rows = groups.div_ceil(limit);
+        let columns = groups.div_ceil(rows.max(1));
+        self.record(kernel, label, params, tensors, [columns as u32, rows as u32, 1]);
+    }
+
+    /// Appends a dispatch with one invocation for each of `elements`, as [`Recording::record_flat`].
+    pub fn record_elements<P: bytemuck::NoUninit>(
+        &mut self,
+        kernel: Arc<Kernel>,
+        label: &str,
+        params: &P,
+        tensors: &[(&str, &Tensor)],
+        elements: usize,
+    ) {
+        let groups = elements.div_ceil(kernel.workgroup_size[0] as usize);
+        self.record_flat(kernel, label, params, tensors, groups);
+    }
+
+    /// Appends a dispatch of `grid` workgroups. `params` fills the shader's uniform `params`, each
+    /// other variable is bound to the tensor of its name.
+    ///
+    /// Panics on a tensor that is missing or one too many, on a `params` of the wrong size and on
+    /// memory that is both read and written: bugs of the caller, found at recording.
+    pub fn record<P: bytemuck::NoUninit>(
+        &mut self,
+        kernel: Arc<Kernel>,
+        label: &str,
+        params: &P,
+        tensors: &[(&str, &Tensor)],
+        grid: [u32; 3],
+    ) {
+        let label = format!("{label}.{}", kernel.name());
+        let find = |name: &str| {
+            let found = tensors.iter().find(|(n, _)| *n == name);
+            found.unwrap_or_else(|| panic!("{label}: nothing is bound to `{name}`")).1
+        };
+        let mut bound: Vec<(&Tensor, Slice)> = Vec::new();
+        for binding in &kernel.bindings {
+            match binding.kind {
+                BindingKind::Uniform(size) => {
+                    assert_eq!(size as usize, size_of::<P>(), "{label}: size of Params");
+                }
+                BindingKind::Storage { writable } => {
+                    let tensor = find(&binding.name);
+                    let slice = Slice {
+                        name: binding.name.clone(),
+                        index: binding.index,
+                        buffer: tensor.buffer().clone(),
+                        offset: tensor.offset(),
+                        elements: padded(tensor.extent()),
+                        writable,
+                    };
+                    bound.push((tensor, slice));
+                }
+            }
+        }
+        assert_eq!(bound.len(), tensors.len(), "{label}: a tensor is bound to no variable");
+        for (i, (a, slice)) in bound.iter().enumerate() {
+            for (b, other) in &bound[..i] {
+                let clash = match (slice.writable, other.writable) {
+                    (true, true) => a.overlaps(b),
+                    (false, false) => false,
+                    // wgpu tracks whole buffers: kernels declare as writable what may share one
+                    // with their results.
+                    _ => a.shares_buffer(b),
+                };
+                assert!(!clash, "{label}: memory that is written is bound twice");
+            }
+        }
+        if grid.iter().all(|&n| n > 0) {
+            let params = bytemuck::bytes_of(params).to_vec();
+            let bindings = bound.into_iter().map(|(_, slice)| slice).collect();
+            self.dispatches.push(Dispatch { label, kernel, params, bindings, grid });
+            self.workspace.count_dispatch();
+        }
+    }
+}
