@@ -19,7 +19,7 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
         "data     {}: {} images to train on, {test} to test, {}",
         data.name,
         data.train.len(),
-        data.shape()
+        trainer.model().shape()
     );
     say!("model    {parameters} parameters");
     say!("run      {}", run.path().display());

@@ -11,7 +11,7 @@ use image::metadata::Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, imageops::FilterType};
 use walkdir::WalkDir;
 
-use super::{ImageShape, Images, ReadOptions};
+use super::{ImageShape, Images, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 
 const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
@@ -29,7 +29,7 @@ struct Header {
 ///
 /// Images are turned upright as their EXIF data says and stretched to `--size` (not cropped),
 /// transparent pixels are blended with black, and 16 bits are reduced to 8.
-pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<(Images, Option<Images>)> {
+pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<Splits> {
     check_options(options)?;
     let (train, test) = find_splits(folder)?;
     let all: Vec<&Path> = train.iter().chain(test.iter().flatten()).map(PathBuf::as_path).collect();
@@ -42,9 +42,9 @@ pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<(Images, Opti
     let any_coloured = headers.iter().any(|header| header.coloured);
     let channels = options.channels.unwrap_or(if any_coloured { 3 } else { 1 });
     let shape = ImageShape { width: size.0, height: size.1, channels };
-    let train = decode_all(folder, &train, shape)?;
-    let test = test.map(|files| decode_all(folder, &files, shape)).transpose()?;
-    Ok((train, test))
+    let table =
+        |files: &[PathBuf]| Table::new().with(Table::IMAGE, decode_all(folder, files, shape)?);
+    Ok((table(&train)?, test.as_deref().map(table).transpose()?))
 }
 
 fn check_options(options: &ReadOptions) -> Result<()> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::{ImageShape, Images, ReadOptions};
+use super::{ImageShape, Images, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 
 /// What follows `train` or `t10k` in a file's name, in order of preference: an unpacked file is
@@ -22,10 +22,8 @@ const LABELS_MAGIC: u32 = 0x0801;
 const HEADER: usize = 16;
 
 /// Reads the splits of `folder`; `None` if it holds no IDX file of images.
-pub(super) fn read(
-    folder: &Path,
-    options: &ReadOptions,
-) -> Result<Option<(Images, Option<Images>)>> {
+pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<Option<Splits>> {
+    let table = |images: Images| Table::new().with(Table::IMAGE, images);
     let (train_path, test_path) = match (find(folder, "train"), find(folder, "t10k")) {
         (None, None) => return Ok(None),
         (Some(train), test) => (train, test),
@@ -39,7 +37,7 @@ pub(super) fn read(
     };
     let train = read_file(&train_path)?;
     check_options(folder, options, train.shape)?;
-    let Some(test_path) = test_path else { return Ok(Some((train, None))) };
+    let Some(test_path) = test_path else { return Ok(Some((table(train)?, None))) };
     let test = read_file(&test_path)?;
     if test.shape != train.shape {
         return Err(Error::data(
@@ -55,7 +53,7 @@ pub(super) fn read(
             ),
         ));
     }
-    Ok(Some((train, Some(test))))
+    Ok(Some((table(train)?, Some(table(test)?))))
 }
 
 fn find(folder: &Path, split: &str) -> Option<PathBuf> {
@@ -139,7 +137,9 @@ fn read_file(path: &Path) -> Result<Images> {
         ));
     }
     let shape = ImageShape { width: width as usize, height: height as usize, channels: 1 };
-    Ok(Images { shape, pixels })
+    let images = Images { shape, pixels };
+    images.check().map_err(|error| Error::data(path, format!("holds {error}")))?;
+    Ok(images)
 }
 
 /// Opens `path`, through gzip if its first bytes say so: some downloads keep the name `.gz`

@@ -11,9 +11,9 @@ fn idx_reads_both_splits_and_ignores_labels() {
         ("train-labels-idx1-ubyte", labels),
     ]);
     let data = open(&dir);
-    assert_eq!(data.shape(), shape(2, 3, 1));
-    assert_eq!(data.train.pixels, (0..24).collect::<Vec<u8>>());
-    assert_eq!(data.test.unwrap().pixels, (0..12).collect::<Vec<u8>>());
+    assert_eq!(data.shape().unwrap(), shape(2, 3, 1));
+    assert_eq!(train(&data).pixels, (0..24).collect::<Vec<u8>>());
+    assert_eq!(test(&data).pixels, (0..12).collect::<Vec<u8>>());
     assert_eq!(data.name, dir.path().file_name().unwrap().to_str().unwrap());
 }
 
@@ -25,7 +25,7 @@ fn idx_is_the_same_under_every_spelling_and_gzipped() {
     for name in [names, gz_names].concat() {
         for bytes in [idx_images(4), gz(&idx_images(4))] {
             let data = open(&folder_of(&[(name, bytes)]));
-            assert_eq!(data.train.pixels, (0..24).collect::<Vec<u8>>(), "{name}");
+            assert_eq!(train(&data).pixels, (0..24).collect::<Vec<u8>>(), "{name}");
             assert!(data.test.is_none());
         }
     }
@@ -41,7 +41,7 @@ fn idx_gzip_may_have_several_members() {
 #[test]
 fn idx_comes_before_images() {
     let data = open(&folder_of(&[(TRAIN, idx_images(4)), ("a.png", grey(8, 8, 1))]));
-    assert_eq!(data.shape(), shape(2, 3, 1));
+    assert_eq!(data.shape().unwrap(), shape(2, 3, 1));
 }
 
 #[test]
