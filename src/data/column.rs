@@ -62,6 +62,11 @@ impl Column {
         Self::Counts { shape: shape.to_vec(), values: values.into().into_owned() }
     }
 
+    /// Classes whose names are the numbers from 0.
+    pub(super) fn numbered_classes(count: usize, indices: Vec<u32>) -> Self {
+        Self::classes((0..count).map(|class| class.to_string()), indices)
+    }
+
     /// The number of rows, or why these values are no column, to follow the column's name.
     pub(super) fn rows(&self) -> Result<usize, String> {
         match self {

@@ -36,6 +36,8 @@ pub struct Table {
 impl Table {
     /// What the readers call their column of images.
     pub const IMAGE: &str = "image";
+    /// What the readers call their column of classes.
+    pub const LABEL: &str = "label";
 
     /// A table without columns; the first one decides how many rows there are.
     pub fn new() -> Self {

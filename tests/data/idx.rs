@@ -3,13 +3,8 @@
 use super::*;
 
 #[test]
-fn idx_reads_both_splits_and_ignores_labels() {
-    let labels = idx_of(0x801, &[4], 4);
-    let dir = folder_of(&[
-        (TRAIN, idx_images(4)),
-        (TEST, idx_images(2)),
-        ("train-labels-idx1-ubyte", labels),
-    ]);
+fn idx_reads_both_splits() {
+    let dir = folder_of(&[(TRAIN, idx_images(4)), (TEST, idx_images(2))]);
     let data = open(&dir);
     assert_eq!(data.shape().unwrap(), shape(2, 3, 1));
     assert_eq!(train(&data).pixels, (0..24).collect::<Vec<u8>>());
@@ -104,6 +99,12 @@ fn idx_with_broken_gzip_fails() {
             &[TRAIN, ".gz: is truncated or corrupt"],
         );
     }
+}
+
+#[test]
+fn idx_of_images_that_are_too_long_fails() {
+    let bytes = idx_of(0x803, &[1, 70_000, 1], 70_000);
+    open_fails(&[(TRAIN, bytes)], &[TRAIN, "holds images of 1x70000x1: no such shape can be"]);
 }
 
 #[test]

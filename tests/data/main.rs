@@ -6,6 +6,7 @@ mod decoding;
 mod folder;
 mod hold_out;
 mod idx;
+mod labels;
 mod real;
 mod table;
 

@@ -9,6 +9,16 @@ fn real_mnist_is_read() {
     let test = data.test.as_ref().unwrap();
     assert_eq!((data.name.as_str(), data.shape().unwrap()), ("mnist", shape(28, 28, 1)));
     assert_eq!((data.train.len(), test.len()), (60_000, 10_000));
+    let (names, digits) = labels(&data.train).unwrap();
+    assert_eq!(
+        (names.join(""), &digits[..8]),
+        ("0123456789".into(), &[5, 0, 4, 1, 9, 2, 1, 3][..])
+    );
+    let (names, digits) = labels(test).unwrap();
+    assert_eq!(
+        (names.join(""), &digits[..8]),
+        ("0123456789".into(), &[7, 2, 1, 0, 4, 1, 4, 9][..])
+    );
     // The well-known mean brightness of MNIST: 0.1307.
     let sum: u64 = train(&data).pixels.iter().map(|&v| u64::from(v)).sum();
     let mean = sum as f64 / train(&data).pixels.len() as f64 / 255.0;
