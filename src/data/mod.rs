@@ -108,7 +108,10 @@ impl Dataset {
     /// splits), or else a folder of PNG and JPEG images (recursive; `train/` and `test/` are the
     /// splits where present, otherwise every image is for training).
     ///
-    /// The tables have one column, `image`.
+    /// The tables have a column `image` and, where labels are known, one of classes, `label`: from
+    /// the labels files beside IDX images, whose classes are called by their numbers, or from the
+    /// folders in a split, such as `train/cat/1.png`, if all of its images lie in one. The classes
+    /// of both splits are the same.
     ///
     /// PNG and JPEG images are turned upright as their EXIF data says, resized by stretching,
     /// blended with black where transparent, and reduced to 8 bits a channel.

@@ -1,4 +1,4 @@
-//! Labels from IDX files.
+//! Labels from IDX files and from class folders.
 
 use super::*;
 
@@ -119,4 +119,53 @@ fn damaged_idx_labels_fail() {
     fails(idx_of(0x801, &[0], 0), &["declares 0 labels"]);
     let packed = gz(&whole);
     fails(packed[..packed.len() - 3].to_vec(), &["is truncated or corrupt"]);
+}
+
+#[test]
+fn class_folders_are_labels_in_the_order_of_their_names() {
+    let data = open(&folder_of(&[
+        ("train/dog/1.png", grey(1, 1, 1)),
+        ("train/cat/deep/er/2.png", grey(1, 1, 2)),
+        ("train/10/3.png", grey(1, 1, 3)),
+        ("train/cat/1.png", grey(1, 1, 4)),
+        ("test/emu/1.png", grey(1, 1, 5)),
+        ("test/cat/1.png", grey(1, 1, 6)),
+        ("train/empty/notes.txt", b"no image".to_vec()),
+    ]));
+    let names = vec!["10", "cat", "dog", "emu"];
+    assert_eq!(train(&data).pixels, [3, 4, 2, 1]);
+    assert_eq!(labels(&data.train), Some((names.clone(), &[0, 1, 1, 2][..])));
+    assert_eq!(test(&data).pixels, [6, 5]);
+    assert_eq!(labels(data.test.as_ref().unwrap()), Some((names, &[1, 3][..])));
+}
+
+#[test]
+fn class_folders_need_no_train_folder() {
+    let data = open(&folder_of(&[("b/1.png", grey(1, 1, 1)), ("a/2.png", grey(1, 1, 2))]));
+    assert_eq!(labels(&data.train), Some((vec!["a", "b"], &[0, 1][..])));
+}
+
+#[test]
+fn images_beside_class_folders_make_no_labels() {
+    let mixed = [("train/cat/1.png", grey(1, 1, 1)), ("train/2.png", grey(1, 1, 2))];
+    assert_eq!(labels(&open(&folder_of(&mixed)).train), None);
+    let flat = [("train/1.png", grey(1, 1, 1)), ("train/2.png", grey(1, 1, 2))];
+    assert_eq!(labels(&open(&folder_of(&flat)).train), None);
+    // Each split by itself: a test split is often unlabelled.
+    let half = [("train/cat/1.png", grey(1, 1, 1)), ("test/2.png", grey(1, 1, 2))];
+    let data = open(&folder_of(&half));
+    assert_eq!(labels(&data.train), Some((vec!["cat"], &[0][..])));
+    assert_eq!(labels(data.test.as_ref().unwrap()), None);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_class_folder_whose_name_is_no_text_makes_no_labels() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = folder_of(&[("cat/1.png", grey(1, 1, 1))]);
+    let odd = dir.path().join(std::ffi::OsStr::from_bytes(b"d\xe9j\xe0"));
+    fs::create_dir(&odd).unwrap();
+    fs::write(odd.join("2.png"), grey(1, 1, 2)).unwrap();
+    let data = open(&dir);
+    assert_eq!((data.train.len(), labels(&data.train)), (2, None));
 }

@@ -32,6 +32,14 @@ fn real_cifar_is_read() {
     let test = data.test.as_ref().unwrap();
     assert_eq!(data.shape().unwrap(), shape(32, 32, 3));
     assert_eq!((data.train.len(), test.len()), (5_000, 1_000));
+    for (split, each) in [(&data.train, 500), (test, 100)] {
+        let (names, indices) = labels(split).unwrap();
+        assert_eq!((names.len(), names[0], names[9]), (10, "airplane", "truck"));
+        assert!(indices.is_sorted(), "in the order of the folders");
+        for class in 0..10 {
+            assert_eq!(indices.iter().filter(|&&index| index == class).count(), each);
+        }
+    }
     // The known channel means of CIFAR-10: 0.491, 0.482, 0.447.
     for (channel, known) in [0.491, 0.482, 0.447].into_iter().enumerate() {
         let planes = train(&data).pixels.chunks(1024).skip(channel).step_by(3);
