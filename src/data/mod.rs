@@ -88,13 +88,14 @@ impl Dataset {
     }
 
     /// The built-in dataset: 28×28 grey handwriting-like digits, 20,000 to train on and 2,000 to
-    /// test, drawn by the program and the same every time.
+    /// test, drawn by the program and the same every time, labelled with what they show.
     pub fn digits() -> Self {
         let table = |count, seed| {
-            let pixels = digits::draw(count, seed);
+            let (pixels, digits) = digits::draw(count, seed);
             Table::new()
                 .with(Table::IMAGE, Column::images(ImageShape::DIGITS, pixels))
-                .expect("the images are drawn whole")
+                .and_then(|table| table.with(Table::LABEL, Column::numbered_classes(10, digits)))
+                .expect("every image shows one of ten digits")
         };
         Self { name: "digits".into(), train: table(20_000, 1), test: Some(table(2_000, 2)) }
     }

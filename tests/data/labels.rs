@@ -1,4 +1,4 @@
-//! Labels from IDX files and from class folders.
+//! Labels from IDX files, from class folders, and of the built-in digits.
 
 use super::*;
 
@@ -168,4 +168,23 @@ fn a_class_folder_whose_name_is_no_text_makes_no_labels() {
     fs::write(odd.join("2.png"), grey(1, 1, 2)).unwrap();
     let data = open(&dir);
     assert_eq!((data.train.len(), labels(&data.train)), (2, None));
+}
+
+#[test]
+fn the_built_in_digits_are_labelled() {
+    let data = Dataset::digits();
+    for (split, count) in [(&data.train, 20_000), (data.test.as_ref().unwrap(), 2_000)] {
+        let (names, digits) = labels(split).unwrap();
+        assert_eq!((names.join(""), digits.len()), ("0123456789".into(), count));
+        // A one takes the least ink, whoever writes it, and an eight more.
+        let ink = |digit: u32| {
+            let images = digits.iter().enumerate().filter(|(_, d)| **d == digit).map(|(i, _)| i);
+            let images = split.images().unwrap().select(&images.collect::<Vec<_>>());
+            assert_eq!(images.len(), count / 10);
+            images.pixels.iter().map(|&p| u64::from(p)).sum::<u64>()
+        };
+        let inks: Vec<u64> = (0..10).map(ink).collect();
+        assert_eq!(inks.iter().min(), Some(&inks[1]), "{inks:?}");
+        assert!(2 * inks[1] < inks[8], "{inks:?}");
+    }
 }
