@@ -40,7 +40,7 @@ struct Trained {
 
 /// Trains as `vae-gpu train` does, and leaves the run in `folder`.
 fn train(gpu: &Gpu, config: &Config, data: &Dataset, folder: &Path) -> Result<Trained> {
-    let test = test(data);
+    let test = test(data)?;
     let options = TrainOptions { tune: Tune::Quick, ..TrainOptions::default() };
     let mut trainer = Trainer::new(gpu, config, data, options)?;
     let mut run = RunFolder::create(folder, &trainer, data, true)?;
@@ -53,8 +53,8 @@ fn train(gpu: &Gpu, config: &Config, data: &Dataset, folder: &Path) -> Result<Tr
     Ok(Trained { untrained, losses: evaluate(trainer.model(), test, config)? })
 }
 
-fn test(data: &Dataset) -> &Images {
-    data.test.as_ref().unwrap_or(&data.train)
+fn test(data: &Dataset) -> Result<&Images> {
+    data.test.as_ref().unwrap_or(&data.train).images()
 }
 
 fn evaluate(model: &Vae, images: &Images, config: &Config) -> Result<Losses> {
@@ -103,12 +103,13 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 /// The test loss of a decoder that shows the training images' mean, whatever it is given, under the
 /// configuration's likelihood; a learnt scale is at its best.
 fn mean_image(gpu: &Gpu, config: &Config, data: &Dataset) -> Result<f64> {
-    let size = data.train.shape.pixels();
+    let train = data.train.images()?;
+    let size = train.shape.pixels();
     let mut mean = vec![0.0f64; size];
-    for image in data.train.pixels.chunks(size) {
+    for image in train.pixels.chunks(size) {
         mean.iter_mut().zip(image).for_each(|(mean, pixel)| *mean += f64::from(*pixel) / 255.0);
     }
-    mean.iter_mut().for_each(|mean| *mean /= data.train.len() as f64);
+    mean.iter_mut().for_each(|mean| *mean /= train.len() as f64);
     let likelihood = config.model.likelihood;
     let output = |mean: f64| {
         // Pixels that are black in every image have no logit.
@@ -120,14 +121,14 @@ fn mean_image(gpu: &Gpu, config: &Config, data: &Dataset) -> Result<f64> {
         let decoder = vec![LayerSpec::new("linear", Setting::Text("image".into()))];
         let shown = ModelConfig { latent: 1, likelihood, decoder, ..ModelConfig::default() };
         let shown = ModelConfig { encoder: Vec::new(), ..shown };
-        let model = Vae::new(gpu, &shown, data.shape(), 1)?;
+        let model = Vae::new(gpu, &shown, train.shape, 1)?;
         let specs: Vec<_> = model.parameters().layout().specs().cloned().collect();
         let values = specs.iter().map(|spec| match spec.name.as_str() {
             "decoder.0.bias" => bias.clone(),
             _ => vec![0.0; spec.len()],
         });
         model.parameters().write(gpu, &values.collect::<Vec<_>>());
-        Ok::<f64, Error>(evaluate(&model, test(data), config)?.recon)
+        Ok::<f64, Error>(evaluate(&model, test(data)?, config)?.recon)
     };
     match likelihood {
         Likelihood::Gaussian(Scale::Learnt) => {

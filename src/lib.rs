@@ -40,7 +40,7 @@ pub mod nn;
 pub mod ops;
 pub mod train;
 
-pub use data::{Dataset, ImageShape, Images, ReadOptions};
+pub use data::{Column, Dataset, ImageShape, Images, ReadOptions, Table};
 pub use error::{Error, Result};
 pub use gpu::{AdapterOptions, Gpu};
 pub use model::{Config, Preset, Vae};

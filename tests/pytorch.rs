@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use vae_gpu::{Dataset, Images, Preset};
+use vae_gpu::{Dataset, Images, Preset, Table};
 
 /// Writes `images` as an IDX file (LeCun's format, magic 0x803).
 fn write_idx(path: &Path, images: &Images) {
@@ -40,7 +40,8 @@ fn pytorch_computes_the_loss_that_evaluate_prints() {
     std::fs::create_dir(&data).unwrap();
     let digits = Dataset::digits();
     let test_file = data.join("t10k-images-idx3-ubyte");
-    let split = |images: &Images, count| images.select(&(0..count).collect::<Vec<_>>());
+    let split =
+        |table: &Table, count| table.images().unwrap().select(&(0..count).collect::<Vec<_>>());
     write_idx(&data.join("train-images-idx3-ubyte"), &split(&digits.train, 2000));
     write_idx(&test_file, &split(&digits.test.unwrap(), 301));
 

@@ -53,7 +53,7 @@ fn twenty_steps_leave_the_validation_layer_silent() {
     let last = trainer.epochs().map(Result::unwrap).last().unwrap();
     assert_eq!(last.step, 20);
     trainer.model().sample(3).unwrap();
-    trainer.model().reconstruct(&data.test.unwrap()).unwrap();
+    trainer.model().reconstruct(data.test.unwrap().images().unwrap()).unwrap();
     let messages = MESSAGES.lock().unwrap();
     let complaints: Vec<_> =
         messages.iter().filter(|(level, _)| *level <= log::Level::Warn).collect();

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::clock::Time;
 use super::{Event, Limits, Suite, random, wrong};
-use crate::data::{Dataset, ImageShape, Images};
+use crate::data::{Column, Dataset, ImageShape, Table};
 use crate::error::Result;
 use crate::model::{Config, Preset, Vae};
 use crate::ops::State;
@@ -50,7 +50,7 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
     let preset: Preset = operation.trim_start_matches("step.").parse()?;
     let config = preset.config();
     let batch = config.train.batch_size;
-    let data = images(BATCHES * batch, preset.shape());
+    let data = images(BATCHES * batch, preset.shape())?;
     let options = TrainOptions { tune: Tune::Quick, ..TrainOptions::default() };
     let trainer = Trainer::new(&suite.gpu, &config, &data, options)?;
     let (plan, state) = trainer.full_step();
@@ -107,10 +107,11 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
 }
 
 /// Random images: what a step costs does not depend on what they show.
-fn images(count: usize, shape: ImageShape) -> Dataset {
+fn images(count: usize, shape: ImageShape) -> Result<Dataset> {
     let values = random(1, count * shape.pixels());
-    let pixels = values.iter().map(|v| (v.abs() * 255.9) as u8).collect();
-    Dataset { name: "random".into(), train: Images { shape, pixels }, test: None }
+    let pixels: Vec<u8> = values.iter().map(|v| (v.abs() * 255.9) as u8).collect();
+    let train = Table::new().with(Table::IMAGE, Column::images(shape, pixels))?;
+    Dataset::new("random", train, None)
 }
 
 /// Operations of the layers in a step, and bytes that its kernels read and write; the shuffle, which

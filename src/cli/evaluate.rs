@@ -74,11 +74,11 @@ impl SplitArgs {
         if let (None, Some(fraction)) = (&data.test, config.data.validation) {
             data = data.hold_out(fraction, config.train.seed)?;
         }
-        let (images, name) = match data.test {
+        let (table, name) = match data.test {
             Some(test) => (test, "test split"),
             None => (data.train, "all images, for want of a test split"),
         };
-        Ok(Split { images, name, config })
+        Ok(Split { images: table.into_images()?, name, config })
     }
 }
 

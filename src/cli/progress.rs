@@ -5,7 +5,7 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
 use vae_gpu::train::{EpochReport, RunFolder};
-use vae_gpu::{Dataset, Trainer};
+use vae_gpu::{Column, Dataset, Table, Trainer};
 
 pub const HEADING: &str = "\nlosses in nats per image
 epoch    train     test    recon       kl active   seconds   images/s";
@@ -15,11 +15,17 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
         trainer.model().parameters().layout().specs().map(|spec| spec.len()).sum();
     say!("adapter  {} ({})", adapter.name, adapter.kind);
     let test = data.test.as_ref().map_or("no".into(), |test| test.len().to_string());
+    let labels = match data.train.column(Table::LABEL) {
+        Some(Column::Classes { names, .. }) if names.len() > 1 => {
+            format!(", {} classes", names.len())
+        }
+        _ => String::new(),
+    };
     say!(
-        "data     {}: {} images to train on, {test} to test, {}",
+        "data     {}: {} images to train on, {test} to test, {}{labels}",
         data.name,
         data.train.len(),
-        data.shape()
+        trainer.model().shape()
     );
     say!("model    {parameters} parameters");
     say!("run      {}", run.path().display());

@@ -54,7 +54,7 @@ pub fn images(config: &Config, data: Option<&Path>) -> Result<(ImageShape, Optio
     }
     let data = from.read()?;
     let count = data.train.len() + data.test.as_ref().map_or(0, |test| test.len());
-    Ok((data.shape(), Some(count)))
+    Ok((data.shape()?, Some(count)))
 }
 
 /// Puts what describes a model before what is wrong with it.

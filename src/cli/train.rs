@@ -150,10 +150,11 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if let Some(fraction) = config.data.validation {
         data = data.hold_out(fraction, config.train.seed)?;
     }
-    let network = Network::new(&config.model, data.shape());
+    let shape = data.shape()?;
+    let network = Network::new(&config.model, shape);
     match &args.resume {
         Some(_) => network.map_err(named(args.name()))?,
-        None => network.map_err(args.source.misfit(data.shape()))?,
+        None => network.map_err(args.source.misfit(shape))?,
     };
     let gpu = adapter.open()?;
     let options =

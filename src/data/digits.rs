@@ -17,17 +17,17 @@ pub(super) const SIDE: usize = 28;
 type Point = [f32; 3];
 
 /// Draws `count` images of 28×28, white ink (255) on black, the ten digits equally often and
-/// mixed, the same ones for the same `seed`.
-pub(super) fn draw(count: usize, seed: u64) -> Vec<u8> {
+/// mixed, the same ones for the same `seed`; and what digit each of them is.
+pub(super) fn draw(count: usize, seed: u64) -> (Vec<u8>, Vec<u32>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut pixels = vec![0; count * SIDE * SIDE];
     let labels = labels(count, &mut rng);
-    for (digit, image) in labels.into_iter().zip(pixels.chunks_exact_mut(SIDE * SIDE)) {
+    for (&digit, image) in labels.iter().zip(pixels.chunks_exact_mut(SIDE * SIDE)) {
         let mut strokes = write(digit, &mut rng);
         pose(&mut strokes, &mut rng);
         ink(&mut strokes, image, &mut rng);
     }
-    pixels
+    (pixels, labels.into_iter().map(|digit| digit as u32).collect())
 }
 
 /// The digits to draw, in shuffled tens so that any stretch of them is balanced.
@@ -224,10 +224,10 @@ mod tests {
 
     #[test]
     fn same_seed_same_bytes() {
-        let images = draw(200, 7);
+        let (images, _) = draw(200, 7);
         assert_eq!(images.len(), 200 * SIDE * SIDE);
-        assert_eq!(images, draw(200, 7));
-        assert_ne!(images, draw(200, 8));
+        assert_eq!(images, draw(200, 7).0);
+        assert_ne!(images, draw(200, 8).0);
         // FNV-1a, pinned: the data must not change between platforms or releases unnoticed.
         let hash = images.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, &p| {
             (h ^ u64::from(p)).wrapping_mul(0x100_0000_01b3)
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn ink_is_sane() {
-        for (i, image) in draw(5_000, 3).chunks(SIDE * SIDE).enumerate() {
+        for (i, image) in draw(5_000, 3).0.chunks(SIDE * SIDE).enumerate() {
             let mean =
                 image.iter().map(|&p| f32::from(p)).sum::<f32>() / (255 * image.len()) as f32;
             assert!((0.02..0.32).contains(&mean), "image {i}: mean {mean}");

@@ -3,18 +3,21 @@
 //! Two passes: the first reads headers only, to settle the shape and complain early; the second
 //! decodes each image straight to its place, so only one full-size image a thread is in memory.
 
+mod find;
+
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::{fs, thread};
 
 use image::metadata::Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, imageops::FilterType};
-use walkdir::WalkDir;
 
-use super::{ImageShape, Images, ReadOptions};
+use find::{Split, find_splits};
+
+use super::{Column, ImageShape, Images, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 
-const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 /// The longest side a JPEG can have; a larger `--size` is a slip of the finger.
 const MAX_SIDE: usize = 65_535;
 
@@ -25,14 +28,15 @@ struct Header {
 }
 
 /// Reads the images under `folder`, in the order of their paths. With a `train/` folder in it, only
-/// that and `test/` are read.
+/// that and `test/` are read. Where all images of a split lie in folders of it, these are its classes.
 ///
 /// Images are turned upright as their EXIF data says and stretched to `--size` (not cropped),
 /// transparent pixels are blended with black, and 16 bits are reduced to 8.
-pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<(Images, Option<Images>)> {
+pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<Splits> {
     check_options(options)?;
     let (train, test) = find_splits(folder)?;
-    let all: Vec<&Path> = train.iter().chain(test.iter().flatten()).map(PathBuf::as_path).collect();
+    let test_files = test.iter().flat_map(|test| &test.files);
+    let all: Vec<&Path> = train.files.iter().chain(test_files).map(PathBuf::as_path).collect();
     let headers = parallel_map(all.clone(), read_header)?;
 
     let size = match options.size {
@@ -42,9 +46,19 @@ pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<(Images, Opti
     let any_coloured = headers.iter().any(|header| header.coloured);
     let channels = options.channels.unwrap_or(if any_coloured { 3 } else { 1 });
     let shape = ImageShape { width: size.0, height: size.1, channels };
-    let train = decode_all(folder, &train, shape)?;
-    let test = test.map(|files| decode_all(folder, &files, shape)).transpose()?;
-    Ok((train, test))
+    let labels = [Some(&train), test.as_ref()].map(|split| split.and_then(Split::classes));
+    let classes: BTreeSet<&str> = labels.iter().flatten().flatten().copied().collect();
+    let classes: Vec<&str> = classes.into_iter().collect();
+    let table = |split: &Split, labels: Option<Vec<&str>>| {
+        let table = Table::new().with(Table::IMAGE, decode_all(folder, &split.files, shape)?)?;
+        let Some(labels) = labels else { return Ok(table) };
+        let index = |label| classes.partition_point(|class| *class < label) as u32;
+        let indices: Vec<u32> = labels.into_iter().map(index).collect();
+        table.with(Table::LABEL, Column::classes(classes.iter().copied(), indices))
+    };
+    let [train_labels, test_labels] = labels;
+    let train = table(&train, train_labels)?;
+    Ok((train, test.as_ref().map(|test| table(test, test_labels)).transpose()?))
 }
 
 fn check_options(options: &ReadOptions) -> Result<()> {
@@ -61,72 +75,6 @@ fn check_options(options: &ReadOptions) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-/// The image files to train on and, where there is a test split, those to test on.
-fn find_splits(folder: &Path) -> Result<(Vec<PathBuf>, Option<Vec<PathBuf>>)> {
-    let (train, test) = (folder.join("train"), folder.join("test"));
-    match (train.is_dir(), test.is_dir()) {
-        (true, true) => Ok((find_split(&train)?, Some(find_split(&test)?))),
-        (true, false) => Ok((find_split(&train)?, None)),
-        (false, true) => Err(Error::data(
-            folder,
-            "has a folder test/ but no train/; add train/, or rename test/ to train on all images",
-        )),
-        (false, false) => match find_images(folder)? {
-            files if files.is_empty() => Err(Error::data(
-                folder,
-                "holds no dataset: looked for train-images-idx3-ubyte (also .gz) in it, and for \
-                 .png, .jpg and .jpeg files in it and its subfolders",
-            )),
-            files => Ok((files, None)),
-        },
-    }
-}
-
-fn find_split(folder: &Path) -> Result<Vec<PathBuf>> {
-    match find_images(folder)? {
-        files if files.is_empty() => Err(Error::data(
-            folder,
-            "holds no .png, .jpg or .jpeg file; put images into it or remove it",
-        )),
-        files => Ok(files),
-    }
-}
-
-fn find_images(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
-    for entry in walk.into_iter().filter_entry(|e| e.depth() == 0 || !is_hidden(e.path())) {
-        match entry {
-            Ok(entry) if entry.file_type().is_file() && is_image(entry.path()) => {
-                files.push(entry.into_path());
-            }
-            Ok(_) => {}
-            Err(error) => {
-                let path = error.path().unwrap_or(folder).to_owned();
-                let dangling =
-                    error.io_error().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-                // Editors leave dangling links behind as locks; they are no images.
-                if dangling && (is_hidden(&path) || !is_image(&path)) {
-                    continue;
-                }
-                return Err(match error.into_io_error() {
-                    Some(source) => Error::io("read", path)(source),
-                    None => Error::data(path, "links to a folder it lies in; remove the link"),
-                });
-            }
-        }
-    }
-    Ok(files)
-}
-
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-}
-
-fn is_image(path: &Path) -> bool {
-    path.extension().is_some_and(|found| EXTENSIONS.iter().any(|e| found.eq_ignore_ascii_case(e)))
 }
 
 fn common_size(files: &[&Path], headers: &[Header]) -> Result<(usize, usize)> {

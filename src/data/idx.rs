@@ -1,4 +1,4 @@
-//! IDX files as MNIST ships them: the `train` and `t10k` images, gzipped or not.
+//! IDX files as MNIST ships them: the `train` and `t10k` images and labels, gzipped or not.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Seek};
@@ -6,27 +6,43 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::{ImageShape, Images, ReadOptions};
+use super::{Column, ImageShape, Images, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 
-/// What follows `train` or `t10k` in a file's name, in order of preference: an unpacked file is
-/// read before the archive it came from.
-const ENDINGS: [&str; 4] =
-    ["-images-idx3-ubyte", "-images.idx3-ubyte", "-images-idx3-ubyte.gz", "-images.idx3-ubyte.gz"];
+/// One of the two kinds of file.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// What is in such a file; also a part of its name.
+    name: &'static str,
+    /// Unsigned bytes (8) and the number of dimensions, the last byte.
+    magic: u32,
+}
 
-/// Unsigned bytes in three dimensions: images.
-const IMAGES_MAGIC: u32 = 0x0803;
-/// Unsigned bytes in one dimension: labels.
-const LABELS_MAGIC: u32 = 0x0801;
-/// The magic number and three dimensions, each a big-endian `u32`.
-const HEADER: usize = 16;
+const IMAGES: Kind = Kind { name: "images", magic: 0x0803 };
+const LABELS: Kind = Kind { name: "labels", magic: 0x0801 };
+
+impl Kind {
+    fn dimensions(self) -> usize {
+        self.magic as usize & 0xff
+    }
+
+    /// The file of `split` in `folder`. An unpacked file is preferred to the archive it came from.
+    fn find(self, folder: &Path, split: &str) -> Option<PathBuf> {
+        let Self { name, .. } = self;
+        let dimensions = self.dimensions();
+        ["", ".gz"]
+            .iter()
+            .flat_map(|packed| ["-", "."].map(|dot| (packed, dot)))
+            .map(|(packed, dot)| format!("{split}-{name}{dot}idx{dimensions}-ubyte{packed}"))
+            .map(|file| folder.join(file))
+            .find(|path| path.is_file())
+    }
+}
 
 /// Reads the splits of `folder`; `None` if it holds no IDX file of images.
-pub(super) fn read(
-    folder: &Path,
-    options: &ReadOptions,
-) -> Result<Option<(Images, Option<Images>)>> {
-    let (train_path, test_path) = match (find(folder, "train"), find(folder, "t10k")) {
+pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<Option<Splits>> {
+    let find = |split| IMAGES.find(folder, split);
+    let (train_path, test_path) = match (find("train"), find("t10k")) {
         (None, None) => return Ok(None),
         (Some(train), test) => (train, test),
         (None, Some(test)) => {
@@ -37,11 +53,12 @@ pub(super) fn read(
             ));
         }
     };
-    let train = read_file(&train_path)?;
+    let train = read_images(&train_path)?;
     check_options(folder, options, train.shape)?;
-    let Some(test_path) = test_path else { return Ok(Some((train, None))) };
-    let test = read_file(&test_path)?;
-    if test.shape != train.shape {
+    let test = test_path.map(|path| Ok((read_images(&path)?, path))).transpose()?;
+    if let Some((test, test_path)) = &test
+        && test.shape != train.shape
+    {
         return Err(Error::data(
             test_path,
             format!(
@@ -55,11 +72,46 @@ pub(super) fn read(
             ),
         ));
     }
-    Ok(Some((train, Some(test))))
+    let train_labels = read_labels(folder, "train", &train, &train_path)?;
+    let test_labels = match &test {
+        Some((test, test_path)) => read_labels(folder, "t10k", test, test_path)?,
+        None => None,
+    };
+    let largest = [&train_labels, &test_labels].into_iter().flatten().flatten().max();
+    let classes = largest.map_or(0, |&largest| usize::from(largest) + 1);
+    let table = |images: Images, labels: Option<Vec<u8>>| {
+        let table = Table::new().with(Table::IMAGE, images)?;
+        let Some(labels) = labels else { return Ok(table) };
+        let labels = labels.into_iter().map(u32::from).collect();
+        table.with(Table::LABEL, Column::numbered_classes(classes, labels))
+    };
+    let test = test.map(|(test, _)| table(test, test_labels)).transpose()?;
+    Ok(Some((table(train, train_labels)?, test)))
 }
 
-fn find(folder: &Path, split: &str) -> Option<PathBuf> {
-    ENDINGS.iter().map(|ending| folder.join(format!("{split}{ending}"))).find(|path| path.is_file())
+/// The labels of `split`, one for each of its `images`, which lie at `images_path`; `None` if there
+/// is no file of labels.
+fn read_labels(
+    folder: &Path,
+    split: &str,
+    images: &Images,
+    images_path: &Path,
+) -> Result<Option<Vec<u8>>> {
+    let Some(path) = LABELS.find(folder, split) else { return Ok(None) };
+    let (_, labels) = read_file(&path, LABELS)?;
+    if labels.len() != images.len() {
+        return Err(Error::data(
+            path,
+            format!(
+                "holds {} labels while {} holds {} images; both must come from one dataset, or \
+                 take the labels out of the folder",
+                labels.len(),
+                images_path.display(),
+                images.len()
+            ),
+        ));
+    }
+    Ok(Some(labels))
 }
 
 fn check_options(folder: &Path, options: &ReadOptions, shape: ImageShape) -> Result<()> {
@@ -79,67 +131,82 @@ fn check_options(folder: &Path, options: &ReadOptions, shape: ImageShape) -> Res
     }
 }
 
-fn read_file(path: &Path) -> Result<Images> {
+fn read_images(path: &Path) -> Result<Images> {
+    let (dims, pixels) = read_file(path, IMAGES)?;
+    let shape = ImageShape { width: dims[2] as usize, height: dims[1] as usize, channels: 1 };
+    let images = Images { shape, pixels };
+    images.check().map_err(|error| Error::data(path, format!("holds {error}")))?;
+    Ok(images)
+}
+
+/// The dimensions and bytes of a file of that kind.
+fn read_file(path: &Path, kind: Kind) -> Result<(Vec<u32>, Vec<u8>)> {
+    let Kind { name, magic } = kind;
     let mut reader = open(path)?;
-    let header = read_at_most(&mut reader, HEADER as u64, path)?;
-    let field = |i: usize| {
-        let bytes = header.get(4 * i..4 * i + 4)?;
-        Some(u32::from_be_bytes(bytes.try_into().expect("four bytes")))
-    };
-    match field(0) {
-        None | Some(IMAGES_MAGIC) => {}
-        Some(LABELS_MAGIC) => {
-            return Err(Error::data(
-                path,
-                "holds labels (magic 0x00000801) under the name of an images file; put the images \
-                 file (magic 0x00000803) in its place",
-            ));
-        }
-        Some(magic) => {
-            return Err(Error::data(
-                path,
-                format!(
-                    "is no IDX file of images: its magic is 0x{magic:08x}, not 0x00000803; \
-                     download it again"
-                ),
-            ));
-        }
-    }
-    let (Some(count), Some(height), Some(width)) = (field(1), field(2), field(3)) else {
+    // The magic number and the dimensions, each a big-endian u32.
+    let size = 4 * (1 + kind.dimensions());
+    let header = read_at_most(&mut reader, size as u64, path)?;
+    let (fields, _) = header.as_chunks::<4>();
+    let fields: Vec<u32> = fields.iter().map(|&bytes| u32::from_be_bytes(bytes)).collect();
+    check_magic(path, kind, fields.first().copied().unwrap_or(magic))?;
+    if header.len() < size {
         return Err(Error::data(
             path,
             format!(
-                "is truncated: {} bytes, where the header alone takes {HEADER}; download it again",
+                "is truncated: {} bytes, where the header alone takes {size}; download it again",
                 header.len()
             ),
         ));
+    }
+    let dims = fields[1..].to_vec();
+    let declares = match dims[..] {
+        [count, height, width] => format!("{count} {name} of {width}x{height}"),
+        _ => format!("{} {name}", dims[0]),
     };
-    if count == 0 || height == 0 || width == 0 {
-        return Err(Error::data(
-            path,
-            format!("declares {count} images of {width}x{height}, so holds none; replace it"),
-        ));
+    if dims.contains(&0) {
+        return Err(Error::data(path, format!("declares {declares}, so holds none; replace it")));
     }
 
     // Three u32 cannot overflow a u128. The buffer grows with what the file really holds, and
     // stops one byte past the declared end, which also has gzip check its own checksum.
-    let declared = u128::from(count) * u128::from(height) * u128::from(width);
+    let declared: u128 = dims.iter().map(|&side| u128::from(side)).product();
     let limit = u64::try_from(declared).unwrap_or(u64::MAX).saturating_add(1);
-    let pixels = read_at_most(&mut reader, limit, path)?;
-    let found = pixels.len() as u128;
+    let bytes = read_at_most(&mut reader, limit, path)?;
+    let found = bytes.len() as u128;
     if found != declared {
         let fault = if found < declared { "is truncated" } else { "has extra bytes at its end" };
         let found = if found < declared { found.to_string() } else { "more".into() };
         return Err(Error::data(
             path,
             format!(
-                "{fault}: its header declares {count} images of {width}x{height}, {declared} \
-                 bytes, but {found} follow; download it again"
+                "{fault}: its header declares {declares}, {declared} bytes, but {found} follow; \
+                 download it again"
             ),
         ));
     }
-    let shape = ImageShape { width: width as usize, height: height as usize, channels: 1 };
-    Ok(Images { shape, pixels })
+    Ok((dims, bytes))
+}
+
+/// Fails if a file that should be of `kind` begins with another's `magic`.
+fn check_magic(path: &Path, kind: Kind, magic: u32) -> Result<()> {
+    if magic == kind.magic {
+        return Ok(());
+    }
+    let (name, wanted) = (kind.name, kind.magic);
+    Err(Error::data(
+        path,
+        match [IMAGES, LABELS].into_iter().find(|other| other.magic == magic) {
+            Some(other) => format!(
+                "holds {} (magic 0x{magic:08x}) under the name of a file of {name}; put the {name} file \
+                 (magic 0x{wanted:08x}) in its place",
+                other.name
+            ),
+            None => format!(
+                "is no IDX file of {name}: its magic is 0x{magic:08x}, not 0x{wanted:08x}; \
+                 download it again"
+            ),
+        },
+    ))
 }
 
 /// Opens `path`, through gzip if its first bytes say so: some downloads keep the name `.gz`

@@ -1,93 +1,24 @@
-//! Datasets: readers for the supported formats, each ending in one [`Dataset`].
+//! Datasets: tables of named columns, and readers for the supported formats, each ending in one
+//! [`Dataset`].
 
+mod column;
 mod digits;
 mod folder;
 pub(crate) mod grid;
 mod idx;
+mod images;
+mod table;
+
+pub use column::Column;
+pub use images::{ImageShape, Images};
+pub use table::Table;
 
 use std::path::Path;
 
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-
-/// Width, height and channels of every image of a dataset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ImageShape {
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// 1 (grey) or 3 (red, green, blue).
-    pub channels: usize,
-}
-
-impl ImageShape {
-    /// Of the built-in digits, and of MNIST's.
-    pub const DIGITS: Self = Self { width: digits::SIDE, height: digits::SIDE, channels: 1 };
-
-    /// Fails on a shape that no image of this program has.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Usage`] naming the shape.
-    pub fn check(&self) -> Result<()> {
-        let sides = [self.width, self.height].iter().all(|side| (1..=65_535).contains(side));
-        if sides && matches!(self.channels, 1 | 3) {
-            return Ok(());
-        }
-        Err(Error::Usage(format!("images of {self}: no such shape can be")))
-    }
-
-    /// Values per image: channels × height × width.
-    pub fn pixels(&self) -> usize {
-        self.width * self.height * self.channels
-    }
-}
-
-impl std::fmt::Display for ImageShape {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}x{}x{}", self.width, self.height, self.channels)
-    }
-}
-
-/// Images of one shape, one byte a value, 0 to 255 standing for 0 to 1.
-///
-/// Pixels are laid out as PyTorch's NCHW: (image, channel, row, column).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Images {
-    /// Shape of each image.
-    pub shape: ImageShape,
-    /// (count, channels, height, width), row-major.
-    pub pixels: Vec<u8>,
-}
-
-impl Images {
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.pixels.len() / self.shape.pixels()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.pixels.is_empty()
-    }
-
-    /// The pixels of image `index`, (channels, height, width). Panics past the end.
-    pub fn image(&self, index: usize) -> &[u8] {
-        let size = self.shape.pixels();
-        &self.pixels[index * size..(index + 1) * size]
-    }
-
-    /// The images at `indices`, in that order. Panics if one is past the end.
-    pub fn select(&self, indices: &[usize]) -> Self {
-        let pixels = indices.iter().flat_map(|&i| self.image(i)).copied().collect();
-        Self { shape: self.shape, pixels }
-    }
-}
 
 /// How to read a folder of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,24 +29,75 @@ pub struct ReadOptions {
     pub channels: Option<usize>,
 }
 
+/// The splits that a reader found.
+type Splits = (Table, Option<Table>);
+
 /// A training split and, where there is one, a test split.
+///
+/// ```
+/// use vae_gpu::{Column, Dataset, Table};
+///
+/// # fn main() -> vae_gpu::Result<()> {
+/// // What the program has in memory, from wherever it comes: (rows, channels, height, width).
+/// let pixels: Vec<u8> = (0..10 * 3 * 8 * 8).map(|i| i as u8).collect();
+/// let labels = [0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
+///
+/// let train = Table::new()
+///     .with("image", Column::images([3, 8, 8], &pixels))?
+///     .with("label", Column::classes(["cat", "dog"], &labels))?;
+/// let data = Dataset::new("pets", train, None)?.hold_out(0.2, 1)?;
+/// assert_eq!((data.train.len(), data.test.unwrap().len()), (8, 2));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// Short name: `digits`, or the folder's.
     pub name: String,
-    /// Images to train on; never empty.
-    pub train: Images,
-    /// Images to evaluate on; same shape as `train`; never empty where present.
-    pub test: Option<Images>,
+    /// Examples to train on; never empty.
+    pub train: Table,
+    /// Examples to evaluate on; never empty where present. Columns that both splits have are of one
+    /// kind, shape and list of classes.
+    pub test: Option<Table>,
 }
 
 impl Dataset {
+    /// A dataset of a caller's tables. The test split may lack columns that the training split has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when a split has no row, or when a column is another in the test split.
+    pub fn new(name: impl Into<String>, train: Table, test: Option<Table>) -> Result<Self> {
+        let name = name.into();
+        for (split, table) in [("training", Some(&train)), ("test", test.as_ref())] {
+            if table.is_some_and(Table::is_empty) {
+                return Err(Error::Usage(format!("the {split} split of {name} has no rows")));
+            }
+        }
+        for (column, tested) in test.iter().flat_map(Table::columns) {
+            let trained = train.column(column);
+            if let Some([trained, tested]) = trained.and_then(|trained| trained.difference(tested))
+            {
+                return Err(Error::Usage(format!(
+                    "column {column}: has {trained} in the training split of {name}, but {tested} \
+                     in its test split"
+                )));
+            }
+        }
+        Ok(Self { name, train, test })
+    }
+
     /// The built-in dataset: 28×28 grey handwriting-like digits, 20,000 to train on and 2,000 to
-    /// test, drawn by the program and the same every time.
+    /// test, drawn by the program and the same every time, labelled with what they show.
     pub fn digits() -> Self {
-        let shape = ImageShape::DIGITS;
-        let images = |count, seed| Images { shape, pixels: digits::draw(count, seed) };
-        Self { name: "digits".into(), train: images(20_000, 1), test: Some(images(2_000, 2)) }
+        let table = |count, seed| {
+            let (pixels, digits) = digits::draw(count, seed);
+            Table::new()
+                .with(Table::IMAGE, Column::images(ImageShape::DIGITS, pixels))
+                .and_then(|table| table.with(Table::LABEL, Column::numbered_classes(10, digits)))
+                .expect("every image shows one of ten digits")
+        };
+        Self { name: "digits".into(), train: table(20_000, 1), test: Some(table(2_000, 2)) }
     }
 
     /// Reads the dataset in folder `path` with default [`ReadOptions`]: see [`Dataset::read`].
@@ -126,6 +108,11 @@ impl Dataset {
     /// Reads an IDX folder as MNIST ships it (gzipped or not; the `train` and `t10k` files are the
     /// splits), or else a folder of PNG and JPEG images (recursive; `train/` and `test/` are the
     /// splits where present, otherwise every image is for training).
+    ///
+    /// The tables have a column `image` and, where labels are known, one of classes, `label`: from
+    /// the labels files beside IDX images, whose classes are called by their numbers, or from the
+    /// folders in a split, such as `train/cat/1.png`, if all of its images lie in one. The classes
+    /// of both splits are the same.
     ///
     /// PNG and JPEG images are turned upright as their EXIF data says, resized by stretching,
     /// blended with black where transparent, and reduced to 8 bits a channel.
@@ -153,17 +140,21 @@ impl Dataset {
     }
 
     /// Shape of every image of both splits.
-    pub fn shape(&self) -> ImageShape {
-        self.train.shape
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::images`].
+    pub fn shape(&self) -> Result<ImageShape> {
+        Ok(self.train.images()?.shape)
     }
 
-    /// Holds out a random `fraction` of the training images as the test split, the same images for
-    /// the same `seed`; at least one image stays on either side.
+    /// Holds out a random `fraction` of the training rows as the test split, the same rows for the
+    /// same `seed`, with all their columns; at least one row stays on either side.
     ///
     /// # Errors
     ///
     /// [`Error::Usage`] when there is a test split already, when `fraction` is not strictly
-    /// between 0 and 1, or when there are fewer than two images.
+    /// between 0 and 1, or when there are fewer than two rows.
     pub fn hold_out(mut self, fraction: f64, seed: u64) -> Result<Self> {
         if self.test.is_some() {
             return Err(Error::Usage(format!(

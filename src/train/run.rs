@@ -204,7 +204,7 @@ impl RunFolder {
         if model.config().variational {
             model.sample(COUNT)?.save_grid(folder.join(SAMPLES), COLUMNS)?;
         }
-        let images = data.test.as_ref().unwrap_or(&data.train);
+        let images = data.test.as_ref().unwrap_or(&data.train).images()?;
         reconstructions(model, images, COUNT / 2)?.save_grid(folder.join(RECONSTRUCTIONS), COLUMNS)
     }
 }

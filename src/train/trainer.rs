@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::split::{Split, batches};
 use super::{EpochReport, Evaluator, Losses, Noise, TrainStep};
-use crate::data::Dataset;
+use crate::data::{Dataset, Table};
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Recording, Tensor};
 use crate::model::{Config, TrainConfig, Vae};
@@ -60,7 +60,8 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the configuration cannot be or the batch is larger than the data,
+    /// [`Error::Usage`] when the configuration cannot be, the batch is larger than the data or no
+    /// column of it holds images,
     /// [`Error::Gpu`] when something does not fit the adapter.
     pub fn new(gpu: &Gpu, config: &Config, data: &Dataset, options: TrainOptions) -> Result<Self> {
         Self::with_choices(gpu, config, data, options, None)
@@ -76,21 +77,22 @@ impl Trainer {
     ) -> Result<Self> {
         config.check()?;
         let TrainConfig { batch_size, seed, .. } = config.train;
-        let images = data.train.len();
+        let train = data.train.images()?;
+        let images = train.len();
         if batch_size > images {
             return Err(Error::Usage(format!(
                 "--batch-size {batch_size}: the dataset {} has only {images} training images",
                 data.name
             )));
         }
-        let mut vae = Vae::new(gpu, &config.model, data.shape(), seed)?;
+        let mut vae = Vae::new(gpu, &config.model, train.shape, seed)?;
         vae.check_batch(batch_size)?;
         match choices.filter(|choices| choices.are_for(gpu.report())) {
             Some(choices) => vae.set_choices(choices),
             None => vae.tune(options.tune, batch_size, |_, _, _| ())?,
         }
         let step = TrainStep::new(&vae, &config.train, images.div_ceil(batch_size));
-        let split = Split::upload(gpu, &data.train)?;
+        let split = Split::upload(gpu, train)?;
 
         let mut shuffle = Recording::new(gpu.report());
         shuffle::permutation(&mut shuffle, "epoch", seed, &step.running.state, &split.order);
@@ -103,7 +105,8 @@ impl Trainer {
             plan.check_fits("a training step", "use a smaller --batch-size")?;
             Ok(plan.compile(gpu))
         })?;
-        let evaluate = |test| Evaluator::new(&vae, test, batch_size, Noise::Seeded(seed));
+        let evaluate =
+            |test: &Table| Evaluator::new(&vae, test.images()?, batch_size, Noise::Seeded(seed));
         let evaluator = data.test.as_ref().map(evaluate).transpose()?;
         gpu.check()?;
         let host = State { images: images as u32, ..State::default() };
@@ -118,7 +121,7 @@ impl Trainer {
             shuffle: shuffle.compile(gpu),
             steps,
             evaluator,
-            checksum: crc32fast::hash(&data.train.pixels),
+            checksum: crc32fast::hash(&train.pixels),
             submission: 1,
         })
     }

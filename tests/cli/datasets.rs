@@ -45,6 +45,13 @@ fn idx_files_of_something_else_fail() {
 }
 
 #[test]
+fn labels_that_do_not_fit_the_images_fail() {
+    let labels = ("data/train-labels-idx1-ubyte", vec![0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3]);
+    let parts = ["train-labels-idx1-ubyte: holds 3 labels while", "holds 4 images", "one dataset"];
+    data_fails(&[(TRAIN, idx(4, 8, 8)), labels], &parts);
+}
+
+#[test]
 fn a_png_that_is_none_fails() {
     let sound = ("data/a.png", png(8, 8, 1));
     data_fails(&[sound.clone(), ("data/b.png", b"GIF89a".to_vec())], &["b.png: is neither a PNG"]);

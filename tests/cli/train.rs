@@ -88,6 +88,17 @@ fn validation_holds_images_out() {
 }
 
 #[test]
+fn the_number_of_classes_is_told_and_labels_change_nothing() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("plain", &[]);
+    let labels: Vec<u8> = (0..64).map(|i| i % 7).collect();
+    place.write("idx/train-labels-idx1-ubyte", [&[0, 0, 8, 1, 0, 0, 0, 64], &labels[..]].concat());
+    let printed = place.train("labelled", &[]);
+    assert!(printed.contains("32 to test, 8x8x1, 7 classes\n"), "{printed}");
+    same_files(&place, "plain", "labelled", &["model.safetensors", "checkpoint.safetensors"]);
+}
+
+#[test]
 fn config_toml_reproduces_the_run() {
     let Some(place) = place_with_adapter() else { return };
     place.train("run", &["--seed", "7", "--lr", "0.01", "--batch-size", "20", "--epochs", "1"]);

@@ -15,7 +15,7 @@ fn images_are_found_in_order_of_their_paths() {
         ("notes.txt", b"not an image".to_vec()),
         ("png", b"no extension".to_vec()),
     ]));
-    let firsts: Vec<u8> = data.train.pixels.chunks(4).map(|image| image[0]).collect();
+    let firsts: Vec<u8> = train(&data).pixels.chunks(4).map(|image| image[0]).collect();
     assert_eq!(firsts, [1, 2, 3, 4, 5]);
     assert!(data.test.is_none());
 }
@@ -25,18 +25,18 @@ fn many_images_keep_their_order() {
     let names: Vec<String> = (0..100).map(|i| format!("{i:03}.png")).collect();
     let files: Vec<_> =
         names.iter().zip(0u8..).map(|(name, i)| (name.as_str(), grey(1, 1, i))).collect();
-    assert_eq!(open(&folder_of(&files)).train.pixels, (0..100).collect::<Vec<u8>>());
+    assert_eq!(train(&open(&folder_of(&files))).pixels, (0..100).collect::<Vec<u8>>());
 }
 
 #[test]
 fn train_and_test_folders_are_the_splits() {
-    let train = ("train/a/1.png", grey(2, 2, 1));
-    let test = ("test/b/2.png", grey(2, 2, 2));
-    let data = open(&folder_of(&[train.clone(), test.clone(), ("loose.png", grey(2, 2, 9))]));
-    assert_eq!(data.train.pixels, [1; 4]);
-    assert_eq!(data.test.unwrap().pixels, [2; 4]);
-    assert!(open(&folder_of(&[train])).test.is_none());
-    open_fails(&[test], &["has a folder test/ but no train/"]);
+    let first = ("train/a/1.png", grey(2, 2, 1));
+    let second = ("test/b/2.png", grey(2, 2, 2));
+    let data = open(&folder_of(&[first.clone(), second.clone(), ("loose.png", grey(2, 2, 9))]));
+    assert_eq!(train(&data).pixels, [1; 4]);
+    assert_eq!(test(&data).pixels, [2; 4]);
+    assert!(open(&folder_of(&[first])).test.is_none());
+    open_fails(&[second], &["has a folder test/ but no train/"]);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn links_are_followed_and_broken_ones_named() {
     symlink(elsewhere.path(), dir.path().join("linked")).unwrap();
     symlink("/nowhere", dir.path().join(".#lock.png")).unwrap();
     symlink("/nowhere", dir.path().join("notes")).unwrap();
-    assert_eq!(open(&dir).train.pixels, [5; 4]);
+    assert_eq!(train(&open(&dir)).pixels, [5; 4]);
     symlink("/nowhere", dir.path().join("gone.png")).unwrap();
     fails(Dataset::open(dir.path()), &["gone.png", "cannot read"]);
     fs::remove_file(dir.path().join("gone.png")).unwrap();

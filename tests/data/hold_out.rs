@@ -12,7 +12,7 @@ fn numbered(count: u32) -> Dataset {
 
 fn held_out(count: u32, fraction: f64, seed: u64) -> (Vec<u8>, Vec<u8>) {
     let data = numbered(count).hold_out(fraction, seed).unwrap();
-    (data.train.pixels, data.test.unwrap().pixels)
+    (train(&data).pixels.clone(), test(&data).pixels.clone())
 }
 
 #[test]
@@ -22,6 +22,31 @@ fn hold_out_splits_without_overlap() {
     let all: HashSet<u8> = train.iter().chain(&test).copied().collect();
     assert_eq!(all.len(), 100);
     assert!(train.is_sorted() && test.is_sorted());
+}
+
+#[test]
+fn hold_out_keeps_the_columns_of_a_row_together() {
+    let pixels: Vec<u8> = (0..50).collect();
+    let halves: Vec<f32> = (0..50).flat_map(|row| [row as f32, row as f32 + 0.5]).collect();
+    let rows: Vec<u32> = (0..50).collect();
+    let table = Table::new()
+        .with("image", Column::images([1, 1, 1], &pixels))
+        .and_then(|table| table.with("halves", Column::floats(&[2], &halves)))
+        .and_then(|table| table.with("row", Column::counts(&[], &rows)))
+        .and_then(|table| {
+            let classes = Column::classes((0..50).map(|class| format!("class {class}")), &rows);
+            table.with("label", classes)
+        });
+    let data = Dataset::new("rows", table.unwrap(), None).unwrap().hold_out(0.3, 5).unwrap();
+    for (split, count) in [(&data.train, 35), (data.test.as_ref().unwrap(), 15)] {
+        let rows: Vec<u32> = split.images().unwrap().pixels.iter().map(|&p| p.into()).collect();
+        assert_eq!((split.len(), rows.len()), (count, count));
+        let halves = rows.iter().flat_map(|&row| [row as f32, row as f32 + 0.5]);
+        assert_eq!(split.column("halves"), Some(&Column::floats(&[2], halves.collect::<Vec<_>>())));
+        assert_eq!(split.column("row"), Some(&Column::counts(&[], &rows)));
+        let (names, indices) = labels(split).unwrap();
+        assert_eq!((names.len(), indices), (50, &rows[..]));
+    }
 }
 
 #[test]

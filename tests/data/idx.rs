@@ -3,17 +3,12 @@
 use super::*;
 
 #[test]
-fn idx_reads_both_splits_and_ignores_labels() {
-    let labels = idx_of(0x801, &[4], 4);
-    let dir = folder_of(&[
-        (TRAIN, idx_images(4)),
-        (TEST, idx_images(2)),
-        ("train-labels-idx1-ubyte", labels),
-    ]);
+fn idx_reads_both_splits() {
+    let dir = folder_of(&[(TRAIN, idx_images(4)), (TEST, idx_images(2))]);
     let data = open(&dir);
-    assert_eq!(data.shape(), shape(2, 3, 1));
-    assert_eq!(data.train.pixels, (0..24).collect::<Vec<u8>>());
-    assert_eq!(data.test.unwrap().pixels, (0..12).collect::<Vec<u8>>());
+    assert_eq!(data.shape().unwrap(), shape(2, 3, 1));
+    assert_eq!(train(&data).pixels, (0..24).collect::<Vec<u8>>());
+    assert_eq!(test(&data).pixels, (0..12).collect::<Vec<u8>>());
     assert_eq!(data.name, dir.path().file_name().unwrap().to_str().unwrap());
 }
 
@@ -25,7 +20,7 @@ fn idx_is_the_same_under_every_spelling_and_gzipped() {
     for name in [names, gz_names].concat() {
         for bytes in [idx_images(4), gz(&idx_images(4))] {
             let data = open(&folder_of(&[(name, bytes)]));
-            assert_eq!(data.train.pixels, (0..24).collect::<Vec<u8>>(), "{name}");
+            assert_eq!(train(&data).pixels, (0..24).collect::<Vec<u8>>(), "{name}");
             assert!(data.test.is_none());
         }
     }
@@ -41,7 +36,7 @@ fn idx_gzip_may_have_several_members() {
 #[test]
 fn idx_comes_before_images() {
     let data = open(&folder_of(&[(TRAIN, idx_images(4)), ("a.png", grey(8, 8, 1))]));
-    assert_eq!(data.shape(), shape(2, 3, 1));
+    assert_eq!(data.shape().unwrap(), shape(2, 3, 1));
 }
 
 #[test]
@@ -104,6 +99,12 @@ fn idx_with_broken_gzip_fails() {
             &[TRAIN, ".gz: is truncated or corrupt"],
         );
     }
+}
+
+#[test]
+fn idx_of_images_that_are_too_long_fails() {
+    let bytes = idx_of(0x803, &[1, 70_000, 1], 70_000);
+    open_fails(&[(TRAIN, bytes)], &[TRAIN, "holds images of 1x70000x1: no such shape can be"]);
 }
 
 #[test]

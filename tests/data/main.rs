@@ -6,14 +6,16 @@ mod decoding;
 mod folder;
 mod hold_out;
 mod idx;
+mod labels;
 mod real;
+mod table;
 
 use std::fs;
 use std::io::Write;
 
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 use tempfile::{TempDir, tempdir};
-use vae_gpu::data::{Dataset, ImageShape, ReadOptions};
+use vae_gpu::data::{Column, Dataset, ImageShape, Images, ReadOptions, Table};
 use vae_gpu::error::Error;
 
 const TRAIN: &str = "train-images-idx3-ubyte";
@@ -75,6 +77,26 @@ fn jpeg() -> Vec<u8> {
 
 fn open(dir: &TempDir) -> Dataset {
     Dataset::open(dir.path()).unwrap()
+}
+
+/// Images to train on.
+fn train(data: &Dataset) -> &Images {
+    data.train.images().unwrap()
+}
+
+/// Images of the test split.
+fn test(data: &Dataset) -> &Images {
+    data.test.as_ref().unwrap().images().unwrap()
+}
+
+/// The names of the classes and each row's, where the table has labels.
+fn labels(table: &Table) -> Option<(Vec<&str>, &[u32])> {
+    match table.column("label")? {
+        Column::Classes { names, indices } => {
+            Some((names.iter().map(String::as_str).collect(), indices))
+        }
+        other => panic!("labels are {other}"),
+    }
 }
 
 fn read(dir: &TempDir, options: ReadOptions) -> Result<Dataset, Error> {

@@ -14,7 +14,7 @@ use vae_gpu::model::{ScheduleConfig, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Setting};
 use vae_gpu::ops::optimizer::Rule;
 use vae_gpu::{
-    Config, Dataset, Evaluator, Gpu, ImageShape, Images, Noise, TrainOptions, Trainer, Vae,
+    Config, Dataset, Evaluator, Gpu, ImageShape, Images, Noise, Table, TrainOptions, Trainer, Vae,
 };
 
 /// 8×8 blobs at random places: enough to learn, small enough to be quick.
@@ -30,8 +30,12 @@ fn images(count: usize) -> Images {
     Images { shape, pixels: (0..count).flat_map(blob).collect() }
 }
 
+fn table(images: Images) -> Table {
+    Table::new().with(Table::IMAGE, images).unwrap()
+}
+
 fn data() -> Dataset {
-    Dataset { name: "blobs".into(), train: images(203), test: Some(images(37)) }
+    Dataset::new("blobs", table(images(203)), Some(table(images(37)))).unwrap()
 }
 
 fn config(epochs: u32) -> Config {
@@ -190,7 +194,9 @@ fn a_checkpoint_of_another_run_is_refused() {
     resume(&config(7), &data()).unwrap();
 
     let mut other = data();
-    other.train.pixels[1000] ^= 1;
+    let mut images = other.train.into_images().unwrap();
+    images.pixels[1000] ^= 1;
+    other.train = table(images);
     let mut wider = config(1);
     wider.model.latent += 1;
     for refused in [resume(&config(1), &other), resume(&wider, &data())] {
@@ -262,7 +268,7 @@ fn clipping_bounds_a_step() {
 fn the_step_of_the_preset_mlp_is_the_one_that_architecture_md_lists() {
     let Some(gpu) = common::gpu() else { return };
     let config = vae_gpu::Preset::MLP.config();
-    let data = Dataset { name: "blobs".into(), train: images(130), test: None };
+    let data = Dataset::new("blobs", table(images(130)), None).unwrap();
     let trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default()).unwrap();
     let page = include_str!("../../ARCHITECTURE.md");
     let begin = page.find("input.gather.batch").unwrap();

@@ -38,7 +38,7 @@ fn images_of_any_kind_give_finite_losses() {
     for (likelihood, activation) in names {
         for byte in [0, 128, 255] {
             let train = Images { shape, pixels: vec![byte; 21 * shape.pixels()] };
-            let data = Dataset { name: "flat".into(), train, test: None };
+            let data = Dataset::new("flat", table(train), None).unwrap();
             let mut config = config(2);
             config.model.likelihood = likelihood;
             config.model.decoder.extend(activation.map(|name| LayerSpec::new(name, None)));

@@ -19,7 +19,8 @@ fn every_preset_trains_at_batch_1_at_one_that_does_not_divide_the_data_and_with_
     let Some(gpu) = common::gpu() else { return };
     for preset in Preset::ALL {
         let train = images_for(preset, 5);
-        let data = Dataset { name: "odd".into(), test: Some(train.select(&[0, 1, 2])), train };
+        let test = table(train.select(&[0, 1, 2]));
+        let data = Dataset::new("odd", table(train.clone()), Some(test)).unwrap();
         for (batch, latent) in [(1, 3), (3, 3)] {
             let mut config = preset.config();
             config.model.latent = latent;
@@ -34,7 +35,7 @@ fn every_preset_trains_at_batch_1_at_one_that_does_not_divide_the_data_and_with_
             assert!(losses.iter().flatten().all(|loss| loss.is_finite()), "{what}: {report:?}");
             assert_eq!(report.unit_kl.len(), latent, "{what}");
             assert_ne!(before, weights(&gpu, &trainer), "{what}: nothing has moved");
-            assert_eq!(trainer.model().reconstruct(&data.train).unwrap().len(), 5, "{what}");
+            assert_eq!(trainer.model().reconstruct(&train).unwrap().len(), 5, "{what}");
         }
     }
 }

@@ -1,0 +1,125 @@
+//! Images as bytes, and their shape.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::digits;
+use crate::error::{Error, Result};
+
+/// Width, height and channels of every image of a dataset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageShape {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// 1 (grey) or 3 (red, green, blue).
+    pub channels: usize,
+}
+
+impl ImageShape {
+    /// Of the built-in digits, and of MNIST's.
+    pub const DIGITS: Self = Self { width: digits::SIDE, height: digits::SIDE, channels: 1 };
+
+    /// Fails on a shape that no image of this program has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming the shape.
+    pub fn check(&self) -> Result<()> {
+        let sides = [self.width, self.height].iter().all(|side| (1..=65_535).contains(side));
+        if sides && matches!(self.channels, 1 | 3) {
+            return Ok(());
+        }
+        Err(Error::Usage(format!("images of {self}: no such shape can be")))
+    }
+
+    /// Values per image: channels × height × width.
+    pub fn pixels(&self) -> usize {
+        self.width * self.height * self.channels
+    }
+}
+
+/// From (channels, height, width), as PyTorch states the shape of an image.
+impl From<[usize; 3]> for ImageShape {
+    fn from([channels, height, width]: [usize; 3]) -> Self {
+        Self { width, height, channels }
+    }
+}
+
+impl std::fmt::Display for ImageShape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}x{}", self.width, self.height, self.channels)
+    }
+}
+
+/// Images of one shape, one byte a value, 0 to 255 standing for 0 to 1.
+///
+/// Pixels are laid out as PyTorch's NCHW: (image, channel, row, column).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    /// Shape of each image.
+    pub shape: ImageShape,
+    /// (count, channels, height, width), row-major.
+    pub pixels: Vec<u8>,
+}
+
+impl Images {
+    /// Images of `shape`, which may be written `[channels, height, width]`, from the `pixels` of all
+    /// of them, (count, channels, height, width). Borrowed pixels are copied, a `Vec` is taken over.
+    ///
+    /// ```
+    /// # fn main() -> vae_gpu::Result<()> {
+    /// let two = vae_gpu::Images::new([1, 2, 3], &[0, 51, 102, 153, 204, 255, 1, 2, 3, 4, 5, 6])?;
+    /// assert_eq!((two.len(), two.image(1)), (2, &[1, 2, 3, 4, 5, 6][..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when no image has that shape, or when the pixels are not those of a whole
+    /// number of images.
+    pub fn new<'a>(shape: impl Into<ImageShape>, pixels: impl Into<Cow<'a, [u8]>>) -> Result<Self> {
+        let images = Self { shape: shape.into(), pixels: pixels.into().into_owned() };
+        images.check().map(|()| images)
+    }
+
+    /// Fails where [`Images::new`] would: the fields can be set to anything.
+    pub(super) fn check(&self) -> Result<()> {
+        self.shape.check()?;
+        let (found, each) = (self.pixels.len(), self.shape.pixels());
+        if found.is_multiple_of(each) {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "{found} bytes are no whole number of images of {}, which take {each} each",
+            self.shape
+        )))
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        // A shape without pixels can be written down, and no image has it.
+        self.pixels.len().checked_div(self.shape.pixels()).unwrap_or(0)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pixels.is_empty()
+    }
+
+    /// The pixels of image `index`, (channels, height, width). Panics past the end.
+    pub fn image(&self, index: usize) -> &[u8] {
+        let size = self.shape.pixels();
+        &self.pixels[index * size..(index + 1) * size]
+    }
+
+    /// The images at `indices`, in that order. Panics if one is past the end.
+    pub fn select(&self, indices: &[usize]) -> Self {
+        let pixels = indices.iter().flat_map(|&i| self.image(i)).copied().collect();
+        Self { shape: self.shape, pixels }
+    }
+}

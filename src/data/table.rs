@@ -1,0 +1,136 @@
+//! Rows of named columns.
+
+use super::{Column, Images};
+use crate::error::{Error, Result};
+
+/// One split of a dataset: a row for each example, and of each row the same named columns.
+///
+/// ```
+/// use vae_gpu::{Column, Table};
+///
+/// # fn main() -> vae_gpu::Result<()> {
+/// let pixels = vec![0u8; 3 * 28 * 28]; // (rows, channels, height, width)
+/// let angles = [0.1f32, -0.2, 0.0];
+/// let table = Table::new()
+///     .with("image", Column::images([1, 28, 28], &pixels))?
+///     .with("angle", Column::floats(&[], &angles))?
+///     .with("label", Column::classes(["cat", "dog"], &[0, 1, 1]))?;
+/// assert_eq!(table.len(), 3);
+/// assert_eq!(table.images()?.image(2), &pixels[2 * 28 * 28..]);
+/// if let Some(Column::Classes { names, indices }) = table.column("label") {
+///     assert_eq!(names[indices[0] as usize], "cat");
+/// }
+///
+/// // Columns must be of one length.
+/// let error = table.with("size", Column::floats(&[2], &[1.0, 2.0])).unwrap_err();
+/// assert_eq!(error.to_string(), "column size: has length 1, but column image has length 3");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    rows: usize,
+    columns: Vec<(String, Column)>,
+}
+
+impl Table {
+    /// What the readers call their column of images.
+    pub const IMAGE: &str = "image";
+    /// What the readers call their column of classes.
+    pub const LABEL: &str = "label";
+
+    /// A table without columns; the first one decides how many rows there are.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// This table with one more column.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming the column when there is one of that name already, when it has more
+    /// or fewer rows than the others, when its values are not those of a whole number of rows, when
+    /// its shape cannot be, when a row's class is none of the names, or when two classes have one
+    /// name.
+    pub fn with(mut self, name: impl Into<String>, column: impl Into<Column>) -> Result<Self> {
+        let (name, column) = (name.into(), column.into());
+        let fails = |message: String| Error::Usage(format!("column {name}: {message}"));
+        let rows = column.rows().map_err(fails)?;
+        if self.column(&name).is_some() {
+            return Err(fails("there is one already".into()));
+        }
+        if let Some((first, _)) = self.columns.first()
+            && rows != self.rows
+        {
+            let message = format!("has length {rows}, but column {first} has length {}", self.rows);
+            return Err(fails(message));
+        }
+        self.rows = rows;
+        self.columns.push((name, column));
+        Ok(self)
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// All columns with their names, in the order in which they were added.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &Column)> {
+        self.columns.iter().map(|(name, column)| (name.as_str(), column))
+    }
+
+    /// The column of that name, if there is one.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns().find(|(other, _)| *other == name).map(|(_, column)| column)
+    }
+
+    /// The first column of images, whatever its name: what an image model is trained on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] naming the columns that there are when none holds images.
+    pub fn images(&self) -> Result<&Images> {
+        self.columns()
+            .find_map(|(_, column)| match column {
+                Column::Images(images) => Some(images),
+                _ => None,
+            })
+            .ok_or_else(|| self.without_images())
+    }
+
+    /// As [`Table::images`], without a copy of what may be most of the memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::images`].
+    pub fn into_images(self) -> Result<Images> {
+        let error = self.without_images();
+        self.columns
+            .into_iter()
+            .find_map(|(_, column)| match column {
+                Column::Images(images) => Some(images),
+                _ => None,
+            })
+            .ok_or(error)
+    }
+
+    fn without_images(&self) -> Error {
+        let columns: Vec<_> =
+            self.columns().map(|(name, column)| format!("{name}: {column}")).collect();
+        let columns = if columns.is_empty() { "none".into() } else { columns.join(", ") };
+        Error::Usage(format!("no column holds images; the columns are {columns}"))
+    }
+
+    /// The rows at `rows`, in that order, of every column. Panics if one is past the end.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let columns = self.columns.iter();
+        let columns = columns.map(|(name, column)| (name.clone(), column.select(rows))).collect();
+        Self { rows: rows.len(), columns }
+    }
+}
