@@ -40,6 +40,10 @@ fn forward(invocation: Invocation) {
         let mean = head[row * p.head_row + unit];
         let logvar = head[row * p.head_row + p.latent + unit];
         z[row * p.z_row + unit] = mean + exp(0.5 * logvar) * epsilon[row * p.latent + unit];
+        // Memory is used again: what lies behind the last unit must be zero.
+        for (var pad = p.latent; unit + 1u == p.latent && pad < p.z_row; pad++) {
+            z[row * p.z_row + pad] = 0.0;
+        }
         sums += vec3(0.5 * (mean * mean + expm1(logvar) - logvar), mean, mean * mean);
     }
     let divergence = workgroup_sum(lane, sums.x);
@@ -92,4 +96,7 @@ fn backward(invocation: Invocation) {
     let noise = exp(0.5 * logvar) * epsilon[i];
     dhead[at] = gradient + weight * mean;
     dhead[at + p.latent] = 0.5 * (gradient * noise + weight * expm1(logvar));
+    for (var pad = 2u * p.latent; unit + 1u == p.latent && pad < p.head_row; pad++) {
+        dhead[row * p.head_row + pad] = 0.0;
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::data::ImageShape;
+
 /// Result of any fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -11,6 +13,20 @@ pub enum Error {
     /// A flag, a configuration key or an argument with an impossible value.
     #[error("{0}")]
     Usage(String),
+    /// Images of another shape than the model's.
+    #[error("the model takes images of {model} (width x height x channels), and these are {given}")]
+    Shape {
+        /// What the model takes.
+        model: ImageShape,
+        /// What it was given.
+        given: ImageShape,
+    },
+    /// A plain autoencoder was asked for draws from a prior, which it has not.
+    #[error(
+        "the model is a plain autoencoder, which has no prior to draw from; see what it makes of \
+         images with `reconstruct`"
+    )]
+    NoPrior,
     /// A dataset that is missing, malformed or unusable.
     #[error("{}: {message}", path.display())]
     Data {
@@ -66,7 +82,7 @@ impl Error {
     /// The exit code of a program that stops on this error: 2 for usage, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Shape { .. } | Self::NoPrior => 2,
             _ => 1,
         }
     }

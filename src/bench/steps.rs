@@ -123,8 +123,9 @@ fn work(config: &Config, model: &Vae) -> (f64, f64) {
     // Forward, the gradients of the weights, and, but for the first layer, of the input.
     let passes = |i: usize| if i == 0 { 2 } else { 3 };
     let flop: u64 = layers.iter().enumerate().map(|(i, row)| passes(i) * row.flop).sum();
-    // What a step computes is written once and read twice. Of each parameter and moment, forward and
+    let values: u64 = layers.iter().map(|row| 2 * row.output.bytes()).sum();
+    // What a step computes, each layer's output and its gradient, is written once and read twice. Of each parameter and moment, forward and
     // backward read one; the update reads and writes all three.
-    let bytes = 3 * batch * network.bytes() + (2 + 6) * model.parameters().layout().bytes();
+    let bytes = 3 * batch * values + (2 + 6) * model.parameters().layout().bytes();
     ((batch * flop) as f64, bytes as f64)
 }

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
+use vae_gpu::gpu::AdapterReport;
 use vae_gpu::model::{Header, Network, Row, TensorFile};
-use vae_gpu::train::RunFolder;
+use vae_gpu::train::{RunFolder, StepKind, recorded};
 use vae_gpu::{Config, Error, ImageShape, Preset, Result};
 
 use super::size;
@@ -37,7 +39,7 @@ pub fn run(args: &InspectArgs) -> Result<ExitCode> {
     let (shape, count) = args.images(&config, of_run)?;
     let network = Network::new(&config.model, shape).map_err(named(&args.what))?;
     print_layers(&network.rows(), shape);
-    print_memory(&network, &config, shape, count);
+    print_memory(&config, shape, count)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -111,23 +113,26 @@ fn print_layers(rows: &[Row], image: ImageShape) {
     say!("\nMFLOP: multiplications and additions of products, in millions, forward, an image");
 }
 
-fn print_memory(network: &Network, config: &Config, shape: ImageShape, count: Option<usize>) {
+/// What training takes, from the recording of its step.
+fn print_memory(config: &Config, shape: ImageShape, count: Option<usize>) -> Result<()> {
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let batch = config.train.batch_size;
-    let parameters = network.parameters().bytes();
+    let (adapter, choices) = (AdapterReport::webgpu(), Arc::default());
+    let step = recorded(config, shape, StepKind::Train, &adapter, &choices)?;
+    let buffers = step.buffers();
+    let named = |name: &str| buffers.iter().find(|buffer| buffer.name() == name);
+    let parameters = named("parameters").map_or(0, |buffer| buffer.bytes());
     say!("\nmemory for training at {batch} images in a step, MiB");
-    let stored = config.train.clip_norm.is_some() || !network.is_fusible();
-    let more = if stored {
-        "twice for the optimizer, once for gradients"
-    } else {
-        "twice for the optimizer"
+    let more = match named("gradients") {
+        Some(_) => "twice for the optimizer, once for gradients",
+        None => "twice for the optimizer",
     };
     say!("parameters  {:>9.1}  and as much {more}", mib(parameters));
-    let activations = network.bytes().saturating_mul(batch as u64);
-    say!("activations {:>9.1}  and their gradients", mib(activations));
+    say!("activations {:>9.1}  with their gradients", mib(step.workspace_bytes()));
     let pixels = shape.pixels() as u64;
     match count {
         Some(count) => say!("data        {:>9.1}  {count} images", mib(count as u64 * pixels)),
         None => say!("data        {:>9.1}  for each 10000 images", mib(10_000 * pixels)),
     }
+    Ok(())
 }

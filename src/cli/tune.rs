@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::ProgressBar;
 use vae_gpu::model::Network;
+use vae_gpu::train::{StepKind, recorded};
 use vae_gpu::{Error, Result, Tune, Vae};
 
 use super::AdapterArgs;
@@ -39,7 +40,8 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let gpu = adapter.open()?;
     let batch = config.train.batch_size;
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;
-    vae.check_batch(batch)?;
+    let step = recorded(&config, shape, StepKind::Train, gpu.report(), vae.choices())?;
+    step.check_fits("a training step", "use a smaller --batch-size")?;
     say!("adapter  {} ({})", gpu.report().name, gpu.report().kind);
     say!("batch    {batch}\n");
     say!("{:<15} {:>23}  {:<19} {:>8} {:>8}", "product", "layer", "variant", "ms", "GFLOP/s");

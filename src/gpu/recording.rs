@@ -94,6 +94,11 @@ impl Recording {
         Tensor::in_workspace(&self.workspace, &[elements], 1)
     }
 
+    /// A tensor in the recording's workspace of the shape and layout of `tensor`.
+    pub fn like(&self, tensor: &Tensor) -> Tensor {
+        Tensor::in_workspace(&self.workspace, tensor.shape(), tensor.stride())
+    }
+
     /// Bytes of the workspace: what all tensors of [`Recording::matrix`] and [`Recording::vector`]
     /// take that are in use at once.
     pub fn workspace_bytes(&self) -> u64 {

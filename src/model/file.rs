@@ -195,7 +195,7 @@ impl Vae {
             model: self.config().clone(),
             image: self.shape(),
             train: train.clone(),
-            choices: self.choices().clone(),
+            choices: Choices::clone(self.choices()),
         }
     }
 }

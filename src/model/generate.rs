@@ -1,14 +1,25 @@
-//! Pictures from a model: samples of the prior, and reconstructions.
+//! What a model makes: draws from the prior, decoded.
 
-use super::Vae;
+use super::input::{channels_first, quantised};
+use super::{Network, Vae};
 use crate::data::Images;
 use crate::error::{Error, Result};
-use crate::gpu::{Recording, Tensor};
-use crate::nn::Shape;
+use crate::gpu::{Plan, Recording, Tensor};
 use crate::ops::{State, Stream, noise};
 
-/// Images drawn at once.
+/// Rows decoded at once.
 const BLOCK: usize = 256;
+
+/// The decoder, ready to run.
+struct Decoder {
+    plan: Plan,
+    /// (rows, latent)
+    z: Tensor,
+    /// What the pixels' draws depend on, beside their place: the first row that is decoded with them.
+    place: Tensor,
+    /// Laid out as the decoder's output.
+    made: Tensor,
+}
 
 impl Vae {
     /// `count` new images: the mean of the likelihood for draws from the prior, of seed 0.
@@ -20,18 +31,17 @@ impl Vae {
         self.sample_seeded(count, 0)
     }
 
-    /// As [`Vae::sample`], with draws that are a function of `seed`. Image i is the same whatever
-    /// the count.
+    /// `count` new images: the mean of the likelihood for draws from the prior that are a function of
+    /// `seed`. Image i is the same whatever the count.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the model is a plain autoencoder, [`Error::Gpu`] if the adapter fails.
+    /// [`Error::NoPrior`] when the model is a plain autoencoder, [`Error::Gpu`] if the adapter fails.
     pub fn sample_seeded(&self, count: usize, seed: u64) -> Result<Images> {
         self.generate(count, seed, false)
     }
 
-    /// As [`Vae::sample_seeded`], with pixels drawn from the likelihood too, where the others show its
-    /// mean.
+    /// The images of [`Vae::sample_seeded`] with pixels drawn from the likelihood in place of its mean.
     ///
     /// # Errors
     ///
@@ -40,124 +50,134 @@ impl Vae {
         self.generate(count, seed, true)
     }
 
-    fn generate(&self, count: usize, seed: u64, draw: bool) -> Result<Images> {
+    /// `count` draws from the prior, (count, latent): those that [`Vae::sample_seeded`] decodes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vae::sample_seeded`].
+    pub fn prior(&self, count: usize, seed: u64) -> Result<Vec<f32>> {
         if !self.config().variational {
-            let message = "the model is a plain autoencoder, which has no prior to draw from; see \
-                           what it makes of images with `reconstruct`";
-            return Err(Error::Usage(message.into()));
+            return Err(Error::NoPrior);
         }
-        let gpu = self.gpu();
-        let latent = self.config().latent;
-        let state = State::tensor("state");
-        let block = Tensor::zeros("prior", &[BLOCK, latent]);
-        let mut prior = Recording::new(gpu.report());
-        noise::normal(&mut prior, "prior", seed, Stream::Sample, &state, &block);
-
-        let mut decoder = self.recording();
-        let z = decoder.matrix(&[self.rows_at_once(count), latent]);
-        // What the pixels' draws depend on, beside their place: the first image decoded with them.
-        let place = State::tensor("place");
-        let made = self.decode(&mut decoder, &z, draw.then_some((seed, &place)));
-        let (prior, decoder) = (prior.compile(gpu), decoder.compile(gpu));
-        let mut pixels = Vec::new();
+        let (gpu, latent) = (self.gpu(), self.config().latent);
+        let (state, block) = (State::tensor("state"), Tensor::zeros("prior", &[BLOCK, latent]));
+        let mut recording = Recording::new(gpu.report());
+        noise::normal(&mut recording, "prior", seed, Stream::Sample, &state, &block);
+        let plan = recording.compile(gpu);
+        let mut draws = Vec::new();
         for first in (0..count).step_by(BLOCK) {
             State { step: (first / BLOCK) as u32, ..State::default() }.write(gpu, &state);
-            prior.run();
-            let draws: Vec<f32> = block.read(gpu)?;
-            let wanted = (count - first).min(BLOCK) * latent;
-            for (i, draws) in draws[..wanted].chunks(z.len()).enumerate() {
-                let mut values = draws.to_vec();
-                values.resize(z.len(), 0.0);
-                z.write(gpu, &values);
-                let step = (first + i * z.rows()) as u32;
-                State { step, ..State::default() }.write(gpu, &place);
-                decoder.run();
-                pixels.extend(self.pixels(&made, draws.len() / latent)?);
-            }
+            plan.run();
+            draws.extend(block.read::<f32>(gpu)?);
         }
-        Ok(Images { shape: self.shape(), pixels })
+        draws.truncate(count * latent);
+        Ok(draws)
     }
 
-    /// Images of `count` to decode at once: a block, or as many as fit the adapter.
-    fn rows_at_once(&self, count: usize) -> usize {
-        let fit = self.gpu().report().max_binding_bytes / self.network().bytes().max(1);
-        count.min(BLOCK).min(fit as usize).max(1)
-    }
-
-    /// The first `rows` images of `mean`, which is laid out as the decoder's output, as bytes.
-    fn pixels(&self, mean: &Tensor, rows: usize) -> Result<Vec<u8>> {
-        let values: Vec<f32> = mean.read(self.gpu())?;
-        let bytes = quantise(&values[..rows * self.shape().pixels()]);
-        let Shape::Map { channels, .. } = self.network().decoder.output() else {
-            return Ok(bytes.collect());
-        };
-        // Channels come last on the adapter, and first in images.
-        let bytes: Vec<u8> = bytes.collect();
-        let image = |image: &[u8]| {
-            let plane = |c| image.iter().skip(c).step_by(channels).copied().collect::<Vec<u8>>();
-            (0..channels).flat_map(plane).collect::<Vec<u8>>()
-        };
-        Ok(bytes.chunks(self.shape().pixels()).flat_map(image).collect())
-    }
-
-    /// What the model makes of `images`: encoded to the mean of the posterior, without noise, and
-    /// decoded to the mean of the likelihood.
+    /// The mean of the likelihood for each row of z (rows, latent), as images.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the images are not of the model's shape, [`Error::Gpu`] if the
-    /// adapter fails.
-    pub fn reconstruct(&self, images: &Images) -> Result<Images> {
-        self.check_shape(images)?;
-        let gpu = self.gpu();
-        let rows = self.rows_at_once(images.len());
+    /// [`Error::Usage`] when the length of z is no multiple of the number of latent variables,
+    /// [`Error::Gpu`] if the adapter fails.
+    pub fn decode(&self, z: &[f32]) -> Result<Images> {
+        self.images_by(z, None)
+    }
+
+    /// The mean of the likelihood for each row of z (rows, latent), as values (rows, channels, height,
+    /// width): in \[0, 1\] as far as the model keeps to that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vae::decode`].
+    pub fn decode_values(&self, z: &[f32]) -> Result<Vec<f32>> {
+        let mut all = Vec::new();
+        self.decode_by(z, None, |values| all.extend(values))?;
+        Ok(all)
+    }
+
+    fn generate(&self, count: usize, seed: u64, draw: bool) -> Result<Images> {
+        let z = self.prior(count, seed)?;
+        self.images_by(&z, draw.then_some(seed))
+    }
+
+    fn images_by(&self, z: &[f32], draw: Option<u64>) -> Result<Images> {
         let mut pixels = Vec::new();
-        for batch in images.pixels.chunks(rows * self.shape().pixels()) {
-            let rows = batch.len() / self.shape().pixels();
-            let mut plan = self.recording();
-            let (x, z) = self.posterior_mean(&mut plan, rows);
-            let mean = self.decode(&mut plan, &z, None);
-            x.write(gpu, &self.values(batch));
-            plan.compile(gpu).run();
-            pixels.extend(self.pixels(&mean, rows)?);
-        }
+        self.decode_by(z, draw, |values| pixels.extend(quantised(&values)))?;
         Ok(Images { shape: self.shape(), pixels })
     }
 
-    /// Pixels as the encoder takes them.
-    fn values(&self, pixels: &[u8]) -> Vec<f32> {
-        let value = |pixel: u8| f32::from(pixel) / 255.0;
-        let Shape::Map { channels, extent } = self.network().input else {
-            return pixels.iter().map(|&pixel| value(pixel)).collect();
-        };
-        let places = extent.height * extent.width;
-        let place = |image: &[u8], place: usize| -> Vec<f32> {
-            image[place..].iter().step_by(places).map(|&pixel| value(pixel)).collect()
-        };
-        let image =
-            |image: &[u8]| -> Vec<f32> { (0..places).flat_map(|p| place(image, p)).collect() };
-        pixels.chunks(channels * places).flat_map(image).collect()
-    }
-
-    /// Fails unless `images` have the model's shape.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Usage`] naming both shapes.
-    pub fn check_shape(&self, images: &Images) -> Result<()> {
-        if images.shape == self.shape() {
+    /// Hands on what becomes of z, a block at a time.
+    fn decode_by(
+        &self,
+        z: &[f32],
+        draw: Option<u64>,
+        mut block: impl FnMut(Vec<f32>),
+    ) -> Result<()> {
+        let (gpu, latent) = (self.gpu(), self.config().latent);
+        if !z.len().is_multiple_of(latent) {
+            return Err(Error::Usage(format!(
+                "{} values are no whole number of rows of {latent} latent variables",
+                z.len()
+            )));
+        }
+        if z.is_empty() {
             return Ok(());
         }
-        Err(Error::Usage(format!(
-            "the model takes images of {} (width x height x channels), and the dataset has {}: \
-             choose another --data, or --size and --channels",
-            self.shape(),
-            images.shape
-        )))
+        let decoder = self.decoder((z.len() / latent).min(BLOCK), draw)?;
+        for (i, rows) in z.chunks(decoder.z.len()).enumerate() {
+            let mut all = rows.to_vec();
+            all.resize(decoder.z.len(), 0.0);
+            decoder.z.write(gpu, &all);
+            let step = (i * decoder.z.rows()) as u32;
+            State { step, ..State::default() }.write(gpu, &decoder.place);
+            decoder.plan.run();
+            let made: Vec<f32> = decoder.made.read(gpu)?;
+            let made = &made[..rows.len() / latent * self.shape().pixels()];
+            block(channels_first(made, self.network().decoder.output()));
+        }
+        Ok(())
+    }
+
+    /// The decoder for `rows` at once, or as many as fit the adapter.
+    fn decoder(&self, rows: usize, draw: Option<u64>) -> Result<Decoder> {
+        let place = State::tensor("place");
+        let ((z, made), recording) = as_many_as_fit(rows, |rows| {
+            let mut recording = self.recording();
+            let parts = self.network().sampling(&mut recording, rows, draw, &place);
+            (parts, recording)
+        })?;
+        Ok(Decoder { plan: recording.compile(self.gpu()), z, place, made })
     }
 }
 
-/// Values in [0, 1] as bytes; those beyond are clamped.
-fn quantise(values: &[f32]) -> impl Iterator<Item = u8> {
-    values.iter().map(|v| (v * 255.0).round() as u8)
+impl Network {
+    /// Records the decoder for `rows`; returns z (rows, latent), which is to be written, and what it
+    /// makes of it, the likelihood's mean or draws from it by a seed and the step in `place`.
+    pub fn sampling(
+        &self,
+        recording: &mut Recording,
+        rows: usize,
+        draw: Option<u64>,
+        place: &Tensor,
+    ) -> (Tensor, Tensor) {
+        let z = recording.matrix(&[rows, self.config().latent]);
+        let made = self.decoded(recording, &z, draw.map(|seed| (seed, place)));
+        (z, made)
+    }
+}
+
+/// What `record` makes of `rows`, or of fewer where that does not fit the adapter.
+pub(super) fn as_many_as_fit<T>(
+    mut rows: usize,
+    record: impl Fn(usize) -> (T, Recording),
+) -> Result<(T, Recording)> {
+    loop {
+        let (parts, recording) = record(rows);
+        match recording.check_fits("an image", "use smaller layers") {
+            Ok(()) => return Ok((parts, recording)),
+            Err(e) if rows == 1 => return Err(e),
+            Err(_) => rows = rows.div_ceil(2),
+        }
+    }
 }

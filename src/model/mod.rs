@@ -2,8 +2,10 @@
 
 mod config;
 mod dataset;
+mod encode;
 mod file;
 mod generate;
+mod input;
 mod network;
 mod objective;
 mod optimizer;
@@ -15,11 +17,13 @@ mod vae;
 
 pub use config::{Config, ModelConfig, TrainConfig};
 pub use dataset::DataConfig;
+pub use encode::Posterior;
 pub use file::{Header, TensorFile};
+pub use input::Input;
 pub use network::{Network, Row};
 pub use objective::KlSchedule;
 pub use optimizer::ScheduleConfig;
-pub use pass::{Batch, Forward};
+pub use pass::{Batch, Elbo};
 pub use preset::Preset;
 pub use running::Running;
 pub use vae::Vae;

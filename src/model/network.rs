@@ -1,11 +1,13 @@
-//! The layers of a model, before anything is on an adapter.
+//! The layers of a model and its parameters, before anything is on an adapter.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
-use crate::nn::{Build, Chain, Layer, Layout, Linear, Link, ParameterSpec, Shape};
+use crate::gpu::Tensor;
+use crate::nn::{Build, Chain, Layer, Layout, Linear, Link, ParameterSpec, Parameters, Shape};
 use crate::ops::matmul::Problem;
 
 /// The encoder, the linear layer that gives the latent variables, and the decoder.
@@ -14,6 +16,8 @@ use crate::ops::matmul::Problem;
 /// `latent.weight` (2 · latent, inputs; first the mean's rows, then the log-variance's; of a plain
 /// autoencoder, (latent, inputs)), `decoder.0.weight`, ….
 pub struct Network {
+    config: ModelConfig,
+    shape: ImageShape,
     /// Shape of what the encoder is given.
     pub input: Shape,
     /// Layers before the latent variables.
@@ -22,8 +26,8 @@ pub struct Network {
     pub head: Linear,
     /// Layers after them.
     pub decoder: Chain,
-    variational: bool,
-    likelihood_scale: bool,
+    parameters: Parameters,
+    statistics: Parameters,
 }
 
 /// Terms of a dot product that every adapter adds up: llvmpipe runs an invocation's loops for 65,535
@@ -64,14 +68,8 @@ impl Row {
     }
 
     fn chain(chain: &Chain) -> Vec<Self> {
-        let rows = |link: &Link| {
-            let mut block = Self::new(&link.label, &link.words, link.layer.as_ref());
-            let inner = link.layer.inner().map(Self::chain).unwrap_or_default();
-            block.parameters -= inner.iter().map(|row| row.parameters).sum::<usize>();
-            block.flop -= inner.iter().map(|row| row.flop).sum::<u64>();
-            [vec![block], inner].concat()
-        };
-        chain.links().iter().flat_map(rows).collect()
+        let row = |link: &Link| Self::new(&link.label, &link.words, link.layer.as_ref());
+        chain.links().iter().map(row).collect()
     }
 }
 
@@ -105,25 +103,54 @@ impl Network {
                  end it with a layer that gives that, as {{ linear = \"image\" }} does"
             )));
         }
-        let variational = config.variational;
-        let outputs = if variational { 2 * config.latent } else { config.latent };
+        let outputs = if config.variational { 2 * config.latent } else { config.latent };
         let head = Linear { inputs, outputs, activation: None };
-        let likelihood_scale = config.likelihood.is_learnt();
-        Ok(Self { input, encoder, head, decoder, variational, likelihood_scale })
-    }
-
-    /// Names and shapes of the parameters.
-    pub fn parameters(&self) -> Layout {
-        let head = self.head.parameters().into_iter().map(|spec| spec.within(HEAD));
         let scale = ParameterSpec::constant(LOG_SCALE, &[1], 0.0).within(LIKELIHOOD);
-        let scale = self.likelihood_scale.then_some(scale);
-        let chains = self.encoder.parameters().into_iter().chain(head);
-        Layout::new(chains.chain(self.decoder.parameters()).chain(scale))
+        let scale = config.likelihood.is_learnt().then_some(scale);
+        let parameters = [
+            encoder.parameters(),
+            head.parameters().into_iter().map(|spec| spec.within(HEAD)).collect(),
+            decoder.parameters(),
+            scale.into_iter().collect(),
+        ];
+        let statistics = [encoder.statistics(), decoder.statistics()];
+        let place = |specs: &[Vec<ParameterSpec>]| Arc::new(Layout::new(specs.concat()));
+        Ok(Self {
+            config: config.clone(),
+            shape: image,
+            input,
+            encoder,
+            head,
+            decoder,
+            parameters: Parameters::zeros("parameters", &place(&parameters)),
+            statistics: Parameters::zeros("statistics", &place(&statistics)),
+        })
     }
 
-    /// Names and shapes of what layers keep beside them.
-    pub fn statistics(&self) -> Layout {
-        Layout::new(self.encoder.statistics().into_iter().chain(self.decoder.statistics()))
+    /// What it was built from.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Shape of the images that it takes and makes.
+    pub fn shape(&self) -> ImageShape {
+        self.shape
+    }
+
+    /// Its parameters.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// What its layers keep beside them: running statistics, which gradients do not change.
+    pub fn statistics(&self) -> &Parameters {
+        &self.statistics
+    }
+
+    /// The logarithm of the likelihood's scale (1), where that is learnt.
+    pub(super) fn log_scale(&self) -> Option<Tensor> {
+        let learnt = self.config.likelihood.is_learnt();
+        learnt.then(|| self.parameters.expect(LIKELIHOOD, [LOG_SCALE])).map(|[scale]| scale)
     }
 
     /// Its layers in order, each with its name.
@@ -134,11 +161,6 @@ impl Network {
         };
         let head: (&str, &dyn Layer) = (HEAD, &self.head);
         links(&self.encoder).chain([head]).chain(links(&self.decoder))
-    }
-
-    /// Whether matrix products give every gradient.
-    pub fn is_fusible(&self) -> bool {
-        !self.likelihood_scale && self.layers().all(|(_, layer)| layer.is_fusible())
     }
 
     /// A layer whose products have sums longer than [`LONGEST_SUM`].
@@ -159,10 +181,10 @@ impl Network {
         problems
     }
 
-    /// A row for each layer, the latent variables in between. Those of a block follow it, and have
-    /// what is theirs of its parameters and operations.
+    /// A row for each layer, the latent variables in between. Those of a residual block come before the
+    /// block's own, which is its sum.
     pub fn rows(&self) -> Vec<Row> {
-        let halves = if self.variational { " (means, log-variances)" } else { "" };
+        let halves = if self.config.variational { " (means, log-variances)" } else { "" };
         let scale = Row {
             label: LIKELIHOOD.into(),
             words: "learnt scale".into(),
@@ -170,24 +192,8 @@ impl Network {
             parameters: 1,
             flop: 0,
         };
-        let scale = if self.likelihood_scale { vec![scale] } else { Vec::new() };
+        let scale = if self.config.likelihood.is_learnt() { vec![scale] } else { Vec::new() };
         let head = Row::new(HEAD, &format!("linear {}{halves}", self.head.outputs), &self.head);
         [Row::chain(&self.encoder), vec![head], Row::chain(&self.decoder), scale].concat()
-    }
-
-    /// Bytes of the largest value between two layers, for an image.
-    pub fn largest_bytes(&self) -> u64 {
-        let values = self.layers().map(|(_, layer)| layer.output().bytes());
-        values.chain([self.input.bytes()]).max().expect("there is the head")
-    }
-
-    /// Bytes that a training step computes for an image: pixels, each layer's values and their
-    /// gradients, the loss.
-    pub fn bytes(&self) -> u64 {
-        let layers: u64 = self.layers().map(|(_, layer)| layer.bytes()).sum();
-        // x, for which no layer computes a gradient though each counts one, and the loss's.
-        let output = self.decoder.output();
-        let target = if self.input == output { 0 } else { output.bytes() };
-        layers + target + output.bytes()
     }
 }

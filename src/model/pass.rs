@@ -1,17 +1,18 @@
-//! What a [`Vae`] records: its forward and backward passes, and what is drawn from it.
+//! What a [`Network`] records: its forward and backward passes, and what is drawn from it.
 
 use super::network::{HEAD, LIKELIHOOD, LOG_SCALE};
-use super::{Running, Vae};
+use super::{Network, Running};
 use crate::gpu::{Recording, Tensor};
-use crate::nn::{self, Draws, Layer, Parameters, Value};
+use crate::nn::{Draws, Graph, Layer, Shape, ValueId};
 use crate::ops::latent::{self, Divergence};
-use crate::ops::{conv, loss, matmul};
+use crate::ops::loss;
 
-/// What a step is given, of the plan's own.
+/// What a step is given, in the recording's workspace.
+#[derive(Clone)]
 pub struct Batch {
     /// Images in it.
     pub rows: usize,
-    /// What the encoder takes, laid out as [`super::Network::input`] says.
+    /// What the encoder takes, laid out as [`Network::input`] says.
     pub x: Tensor,
     /// What the decoder is to give, laid out as its output; x itself where both are the same.
     pub target: Tensor,
@@ -26,185 +27,160 @@ impl Batch {
     }
 }
 
-/// The tensors of a recorded forward pass over a batch.
-pub struct Forward {
-    rows: usize,
-    /// Encoder: x, then each layer's output.
-    encoder: Vec<Value>,
-    /// The layer between encoder and decoder: of a variational model, (rows, 2 · latent).
-    head: Value,
-    epsilon: Tensor,
-    /// Decoder: z (rows, latent), then each layer's output.
-    decoder: Vec<Value>,
-    target: Tensor,
-    /// Gradient of the batch's mean reconstruction loss by what the decoder's output came out of.
-    doutput: Tensor,
+/// The negative evidence lower bound of a batch (Kingma and Welling 2013, equation 7), recorded.
+pub struct Elbo {
+    /// The value at which the way back begins; it knows its own gradient.
+    pub loss: ValueId,
     /// Reconstruction loss in nats, in parts that add up to the batch's sum.
     pub recon: Tensor,
-    /// KL divergence of each latent variable in nats, unweighted, summed over the batch.
-    kl: Tensor,
 }
 
-impl Vae {
-    /// Tensors of `plan` for a batch of `rows` images and its noise.
-    pub fn batch(&self, plan: &Recording, rows: usize) -> Batch {
-        let (input, output) = (self.network().input, self.network().decoder.output());
-        let x = input.tensor(plan, rows);
+impl Network {
+    /// Tensors of `recording` for a batch of `rows` images and its noise.
+    pub fn batch(&self, recording: &Recording, rows: usize) -> Batch {
+        let (input, output) = (self.input, self.decoder.output());
+        let x = input.tensor(recording, rows);
         let same = input == output && self.config().corruption.is_none();
-        let target = if same { x.clone() } else { output.tensor(plan, rows) };
-        Batch { rows, x, target, epsilon: plan.vector(rows * self.config().latent) }
+        let target = if same { x.clone() } else { output.tensor(recording, rows) };
+        Batch { rows, x, target, epsilon: recording.vector(rows * self.config().latent) }
     }
 
-    /// Records the forward pass of `batch` and its losses, in training if there are draws for it:
-    /// z = mean + exp(logvar / 2) · epsilon.
-    pub fn forward(
+    /// A graph over its parameters, for training if there are draws for it.
+    pub fn graph<'a>(
+        &'a self,
+        recording: &'a mut Recording,
+        training: Option<Draws<'a>>,
+    ) -> Graph<'a> {
+        Graph::new(recording, self.parameters(), self.statistics(), training)
+    }
+
+    /// Records the encoder and the layer that gives the latent variables: of a variational model the
+    /// posterior's mean and log-variance, side by side (rows, 2 · latent).
+    pub(super) fn encoded(&self, graph: &mut Graph, x: ValueId) -> ValueId {
+        let encoder = self.encoder.apply(graph, x);
+        let head = self.head.apply(graph, HEAD, &[encoder]);
+        graph.release(encoder);
+        head
+    }
+
+    /// Records the losses of `batch` with z = mean + exp(logvar / 2) · epsilon, and adds to `running`
+    /// what the KL divergence is. The way back takes the batch mean of recon + β · KL, or of what
+    /// `divergence` makes of it.
+    pub fn elbo(
         &self,
-        plan: &mut Recording,
+        graph: &mut Graph,
         batch: &Batch,
         running: &Running,
-        training: Option<u64>,
-    ) -> Forward {
-        let training = training.map(|seed| Draws { seed, state: &running.state });
+        divergence: &Divergence,
+    ) -> Elbo {
         let Batch { rows, x, target, epsilon } = batch;
-        let mut pass = self.pass(plan, *rows, training);
-        let (encoder, head) = self.encode(&mut pass, x);
-        let kl = pass.plan.vector(self.config().latent);
+        let x = graph.input(self.input, *rows, x.clone());
+        let head = self.encoded(graph, x);
         let z = match self.config().variational {
-            true => {
-                let z = pass.plan.matrix(&[*rows, self.config().latent]);
-                let Running { state, units, .. } = running;
-                latent::forward(pass.plan, HEAD, state, &head.tensor, epsilon, &z, &kl, units);
-                z
-            }
-            false => head.tensor.clone(),
+            true => self.reparameterized(graph, head, epsilon, running, divergence),
+            false => head,
         };
-        let decoder = self.network().decoder.forward(&mut pass, Value::new(z));
-        let output = &decoder[decoder.len() - 1];
-        let doutput = self.network().decoder.output().tensor(pass.plan, *rows);
-        let origin = output.origin.as_ref().expect("it depends on z");
+        let output = self.decoder.apply(graph, z);
+        graph.release(z);
+        self.reconstruction(graph, output, target)
+    }
+
+    /// Records z and the KL divergence in one kernel, and their way back in another: the plain bound's
+    /// fast path.
+    fn reparameterized(
+        &self,
+        graph: &mut Graph,
+        head: ValueId,
+        epsilon: &Tensor,
+        running: &Running,
+        divergence: &Divergence,
+    ) -> ValueId {
+        let (latent, rows) = (self.config().latent, graph.rows(head));
+        let (shape, moments) = (Shape::Features(latent), graph.tensor(head));
+        let (z, kl) = (graph.allocate(shape, rows), graph.recording.vector(latent));
+        let Running { state, units, .. } = running;
+        latent::forward(graph.recording, HEAD, state, &moments, epsilon, &z, &kl, units);
+        graph.release(head);
+        let (epsilon, state, divergence) = (epsilon.clone(), state.clone(), *divergence);
+        graph.push(HEAD, &[head], (shape, rows, z), move |back, dz| {
+            let (dhead, recording) = (back.allocate(head), back.recording());
+            latent::backward(
+                recording,
+                HEAD,
+                &state,
+                &divergence,
+                &moments,
+                &epsilon,
+                &kl,
+                dz,
+                &dhead,
+            );
+            back.add(head, dhead);
+        })
+    }
+
+    /// Records the negative log-likelihood of `target`, its sum and its gradient in one kernel.
+    fn reconstruction(&self, graph: &mut Graph, output: ValueId, target: &Tensor) -> Elbo {
+        let (likelihood, rows) = (self.config().likelihood, graph.rows(output));
+        let learnt = likelihood.is_learnt();
+        let scale = learnt.then(|| graph.parameters(LIKELIHOOD, [LOG_SCALE])).map(|[scale]| scale);
+        let (pre, activation) = graph.pre(output);
+        let doutput = graph.allocate(graph.shape(output), rows);
         let recon = loss::forward(
-            pass.plan,
+            graph.recording,
             "decoder",
-            self.config().likelihood,
-            &origin.pre,
-            origin.activation,
+            likelihood,
+            &pre,
+            activation,
             target,
-            self.log_scale().as_ref(),
-            *rows,
+            scale.as_ref(),
+            rows,
             &doutput,
         );
-        let (epsilon, target) = (epsilon.clone(), target.clone());
-        Forward { rows: *rows, encoder, head, epsilon, decoder, target, doutput, recon, kl }
-    }
-
-    /// Records the backward pass of the batch mean of the objective, recon + β · KL or what
-    /// `divergence` makes of it, as far as the products that give the parameters' gradients, which it
-    /// returns. What no product gives goes into `gradients`.
-    pub fn backward(
-        &self,
-        plan: &mut Recording,
-        forward: &Forward,
-        divergence: &Divergence,
-        training: Draws,
-        gradients: Option<&Parameters>,
-    ) -> (Vec<matmul::WeightGradient>, Vec<conv::WeightGradient>) {
-        let Forward { rows, encoder, head, epsilon, decoder, target, doutput, recon, kl } = forward;
-        let parameters = self.parameters();
-        let (weights, convolutions) = (Vec::new(), Vec::new());
-        let mut pass = nn::Backward {
-            plan,
-            batch: *rows,
-            parameters,
-            gradients,
-            training,
-            weights,
-            convolutions,
-        };
-        if let Some(scale) = self.log_scale() {
-            let gradients = gradients.expect("the scale's gradient has a place");
-            let [dscale] = gradients.expect(LIKELIHOOD, [LOG_SCALE]);
-            let likelihood = self.config().likelihood;
-            loss::backward_scale(
-                pass.plan, LIKELIHOOD, likelihood, target, recon, &scale, *rows, &dscale,
-            );
-        }
-        let network = self.network();
-        let dz = network.decoder.backward(&mut pass, decoder, doutput).expect("z has an origin");
-        let dhead = match self.config().variational {
-            true => {
-                let dhead = pass.plan.matrix(head.tensor.shape());
-                let state = training.state;
-                let head = &head.tensor;
-                latent::backward(
-                    pass.plan, HEAD, state, divergence, head, epsilon, kl, &dz, &dhead,
+        let (target, losses) = (target.clone(), recon.clone());
+        let value = (Shape::Features(recon.len()), 1, recon.clone());
+        let loss = graph.push(LIKELIHOOD, &[output], value, move |back, _| {
+            if let Some(scale) = &scale {
+                let dscale = back.direct(scale);
+                loss::backward_scale(
+                    back.recording(),
+                    LIKELIHOOD,
+                    likelihood,
+                    &target,
+                    &losses,
+                    scale,
+                    rows,
+                    &dscale,
                 );
-                dhead
             }
-            false => dz,
-        };
-        let below = &encoder[encoder.len() - 1];
-        if let Some(dy) = network.head.backward(&mut pass, HEAD, [below, head], &dhead) {
-            network.encoder.backward(&mut pass, encoder, &dy);
-        }
-        (pass.weights, pass.convolutions)
-    }
-
-    fn pass<'a>(
-        &'a self,
-        plan: &'a mut Recording,
-        batch: usize,
-        training: Option<Draws<'a>>,
-    ) -> nn::Forward<'a> {
-        let (parameters, statistics) = (self.parameters(), self.statistics());
-        nn::Forward { plan, batch, parameters, statistics, training }
-    }
-
-    /// Records the encoder: x, each layer's output, and the head's.
-    fn encode(&self, pass: &mut nn::Forward, x: &Tensor) -> (Vec<Value>, Value) {
-        let encoder = self.network().encoder.forward(pass, Value::input(x.clone()));
-        let head = self.network().head.forward(pass, HEAD, &encoder[encoder.len() - 1]);
-        (encoder, head)
+            back.add(output, doutput.clone());
+        });
+        Elbo { loss, recon }
     }
 
     /// Records the decoder for z (rows, latent) and the mean of the likelihood, or a draw from it by a
     /// seed and the step in a state; laid out as the decoder's output. Values are in [0, 1] as far as
     /// the model keeps to them.
-    pub(super) fn decode(
+    pub(super) fn decoded(
         &self,
-        plan: &mut Recording,
+        recording: &mut Recording,
         z: &Tensor,
         draw: Option<(u64, &Tensor)>,
     ) -> Tensor {
-        let rows = z.rows();
-        let mut pass = self.pass(plan, rows, None);
-        let decoder = self.network().decoder.forward(&mut pass, Value::input(z.clone()));
-        let output = &decoder[decoder.len() - 1].tensor;
-        let made = self.network().decoder.output().tensor(plan, rows);
-        let likelihood = self.config().likelihood;
+        let mut graph = self.graph(recording, None);
+        let z = graph.input(Shape::Features(self.config().latent), z.rows(), z.clone());
+        let output = self.decoder.apply(&mut graph, z);
+        let made = graph.allocate(graph.shape(output), graph.rows(output));
+        let (output, likelihood) = (graph.tensor(output), self.config().likelihood);
+        let recording = graph.recording;
         match draw {
-            None => loss::mean(plan, "decoder", likelihood, output, &made),
+            None => loss::mean(recording, "decoder", likelihood, &output, &made),
             Some((seed, state)) => {
                 let scale = self.log_scale();
                 let scale = scale.as_ref();
-                loss::draw(plan, "decoder", likelihood, seed, state, output, scale, &made);
+                loss::draw(recording, "decoder", likelihood, seed, state, &output, scale, &made);
             }
         }
         made
-    }
-
-    /// Records the encoder; returns x, laid out as [`super::Network::input`] says, and the posterior's mean
-    /// (rows, latent).
-    pub(super) fn posterior_mean(&self, plan: &mut Recording, rows: usize) -> (Tensor, Tensor) {
-        let mut batch = self.batch(plan, rows);
-        batch.epsilon = Tensor::zeros("epsilon", batch.epsilon.shape());
-        let (_, head) = self.encode(&mut self.pass(plan, rows, None), &batch.x);
-        if !self.config().variational {
-            return (batch.x, head.tensor);
-        }
-        let z = plan.matrix(&[rows, self.config().latent]);
-        let kl = plan.vector(self.config().latent);
-        let Running { state, units, .. } = Running::new(self);
-        latent::forward(plan, HEAD, &state, &head.tensor, &batch.epsilon, &z, &kl, &units);
-        (batch.x, z)
     }
 }

@@ -1,6 +1,6 @@
 //! What adds up over an epoch.
 
-use super::Vae;
+use super::ModelConfig;
 use crate::error::Result;
 use crate::gpu::{Gpu, Tensor};
 use crate::ops::{State, latent};
@@ -17,8 +17,8 @@ pub struct Running {
 
 impl Running {
     /// Zeros.
-    pub fn new(vae: &Vae) -> Self {
-        let units = latent::STATISTICS * vae.config().latent;
+    pub fn new(config: &ModelConfig) -> Self {
+        let units = latent::STATISTICS * config.latent;
         let all = Tensor::zeros("running", &[Tensor::ALIGNMENT + units]);
         let state = all.view(0, &[State::WORDS]);
         Self { state, units: all.view(Tensor::ALIGNMENT, &[units]), all }

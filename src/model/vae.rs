@@ -1,26 +1,22 @@
-//! The variational autoencoder (Kingma and Welling 2013) as chains of layers and an objective.
+//! A model on an adapter.
 
 use std::sync::Arc;
 
-use super::ModelConfig;
-use super::network::{LIKELIHOOD, LOG_SCALE, LONGEST_SUM, Network};
+use super::network::LONGEST_SUM;
+use super::{ModelConfig, Network};
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
-use crate::gpu::{Choices, Gpu, Recording, Tensor};
-use crate::nn::{Layout, Parameters};
+use crate::gpu::{Choices, Gpu, Recording};
+use crate::nn::Parameters;
 use crate::ops::likelihood::SCALES;
 use crate::ops::matmul::{Problem, Product};
-use crate::ops::tune::{Tune, Tuned, tune};
+use crate::ops::tune::{self, Tune, Tuned};
 
-/// A variational autoencoder with its parameters on the adapter; a plain one where its configuration
-/// says so.
+/// A variational autoencoder (Kingma and Welling 2013) with its parameters on the adapter; a plain
+/// autoencoder where its configuration says so.
 pub struct Vae {
     gpu: Gpu,
-    config: ModelConfig,
-    shape: ImageShape,
     network: Network,
-    parameters: Parameters,
-    statistics: Parameters,
     choices: Arc<Choices>,
 }
 
@@ -33,7 +29,7 @@ impl Vae {
     /// parameters do not fit the adapter.
     pub fn new(gpu: &Gpu, config: &ModelConfig, shape: ImageShape, seed: u64) -> Result<Self> {
         let vae = Self::uninitialised(gpu, config, shape)?;
-        for values in [&vae.parameters, &vae.statistics] {
+        for values in [vae.parameters(), vae.statistics()] {
             values.write(gpu, &values.layout().initial(seed));
         }
         Ok(vae)
@@ -53,24 +49,11 @@ impl Vae {
                 gpu.report().name
             )));
         }
-        let zeros = |label: &str, layout: Layout| {
-            gpu.report().check_fits(
-                "all parameters of the model",
-                layout.bytes(),
-                layout.bytes(),
-                "use smaller layers",
-            )?;
-            Ok(Parameters::zeros(label, &Arc::new(layout)))
-        };
-        Ok(Self {
-            gpu: gpu.clone(),
-            config: config.clone(),
-            shape,
-            parameters: zeros("parameters", network.parameters())?,
-            statistics: zeros("statistics", network.statistics())?,
-            network,
-            choices: Arc::new(Choices::new(gpu.report())),
-        })
+        for values in [network.parameters(), network.statistics()] {
+            let (bytes, remedy) = (values.layout().bytes(), "use smaller layers");
+            gpu.report().check_fits("all parameters of the model", bytes, bytes, remedy)?;
+        }
+        Ok(Self { gpu: gpu.clone(), network, choices: Arc::new(Choices::new(gpu.report())) })
     }
 
     /// The adapter it is on.
@@ -81,23 +64,6 @@ impl Vae {
     /// Its layers.
     pub fn network(&self) -> &Network {
         &self.network
-    }
-
-    /// Fails unless training on `rows` images at a time fits the adapter, as far as that is known
-    /// without recording it.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::Gpu`] naming the limit.
-    pub fn check_batch(&self, rows: usize) -> Result<()> {
-        let of = |bytes: u64| bytes.saturating_mul(rows as u64);
-        let (all, largest) = (self.network.bytes(), self.network.largest_bytes());
-        self.gpu.report().check_fits(
-            "a training step",
-            of(all),
-            of(largest),
-            "use a smaller --batch-size",
-        )
     }
 
     /// Finds the fastest variants of its kernels for batches of `batch`, and takes them: see
@@ -113,9 +79,14 @@ impl Vae {
         found: impl FnMut(&Problem, Product, &Tuned),
     ) -> Result<()> {
         let problems = self.network.problems();
-        let choices = tune(&self.gpu, level, batch, &problems, None, found)?;
+        let choices = tune::tune(&self.gpu, level, batch, &problems, None, found)?;
         self.set_choices(choices);
         Ok(())
+    }
+
+    /// Whether [`Vae::tune`] has nothing to try: everything is known from before, or it is off.
+    pub fn is_tuned(&self, level: Tune, batch: usize) -> bool {
+        tune::is_known(&self.gpu, level, batch, &self.network.problems())
     }
 
     /// Takes `choices` for the kernels of the plans made from now on.
@@ -124,7 +95,7 @@ impl Vae {
     }
 
     /// The variants of its kernels.
-    pub fn choices(&self) -> &Choices {
+    pub fn choices(&self) -> &Arc<Choices> {
         &self.choices
     }
 
@@ -135,22 +106,22 @@ impl Vae {
 
     /// What it was built from.
     pub fn config(&self) -> &ModelConfig {
-        &self.config
+        self.network.config()
     }
 
     /// Shape of the images it takes and makes.
     pub fn shape(&self) -> ImageShape {
-        self.shape
+        self.network.shape()
     }
 
     /// Its parameters.
     pub fn parameters(&self) -> &Parameters {
-        &self.parameters
+        self.network.parameters()
     }
 
     /// What its layers keep beside them: running statistics, which gradients do not change.
     pub fn statistics(&self) -> &Parameters {
-        &self.statistics
+        self.network.statistics()
     }
 
     /// The likelihood's scale as learnt so far; nothing where it is not learnt.
@@ -159,13 +130,8 @@ impl Vae {
     ///
     /// [`crate::Error::Gpu`] if the adapter fails.
     pub fn scale(&self) -> Result<Option<f64>> {
-        let Some(log_scale) = self.log_scale() else { return Ok(None) };
+        let Some(log_scale) = self.network.log_scale() else { return Ok(None) };
         let [log_scale] = log_scale.read::<f32>(&self.gpu)?[..] else { unreachable!("it is one") };
         Ok(Some(f64::from(log_scale).exp().clamp(*SCALES.start(), *SCALES.end())))
-    }
-
-    pub(super) fn log_scale(&self) -> Option<Tensor> {
-        let learnt = self.config.likelihood.is_learnt();
-        learnt.then(|| self.parameters.expect(LIKELIHOOD, [LOG_SCALE])).map(|[scale]| scale)
     }
 }

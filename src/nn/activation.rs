@@ -1,13 +1,12 @@
 //! An activation where no layer before it could compute it.
 
-use super::{Backward, Forward, Layer, Shape, Value};
-use crate::gpu::Tensor;
+use super::{Graph, Layer, Shape, ValueId};
 use crate::ops::activate;
 use crate::ops::activation::Activation;
 
 /// y = f(x), element by element.
 pub(super) struct Activated {
-    pub name: Activation,
+    pub activation: Activation,
     pub shape: Shape,
 }
 
@@ -16,30 +15,12 @@ impl Layer for Activated {
         self.shape
     }
 
-    fn bytes(&self) -> u64 {
-        2 * self.shape.bytes()
-    }
-
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
-        let y = self.shape.tensor(pass.plan, pass.batch);
-        activate::forward(pass.plan, label, &x.tensor, Some(self.name), &y);
-        Value::activated(Some(self.name), x.tensor.clone(), y)
-    }
-
-    /// dy is by x already: what is left is the activation that x itself came out of.
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        [x, _]: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor> {
-        let origin = x.origin.as_ref()?;
-        if origin.activation.is_none() {
-            return Some(dy.clone());
-        }
-        let dx = self.shape.tensor(pass.plan, pass.batch);
-        activate::backward(pass.plan, label, dy, origin, &dx);
-        Some(dx)
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+        let (id, x) = (inputs[0], graph.tensor(inputs[0]));
+        let out = graph.output(id, self.shape, Some(self.activation));
+        activate::forward(graph.recording, label, &x, Some(self.activation), &out.y);
+        // The pre-activation is x itself, so the gradient by the one is that by the other.
+        let out = out.of(x);
+        graph.push_activated(label, inputs, out, move |back, dy| back.pass(id, dy.clone()))
     }
 }

@@ -1,8 +1,7 @@
 //! Batch normalization (Ioffe and Szegedy 2015).
 
-use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
-use crate::gpu::Tensor;
-use crate::ops::activation::{Activation, Origin};
+use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
+use crate::ops::activation::Activation;
 use crate::ops::batch_norm;
 use crate::ops::moments::Normalized;
 
@@ -36,64 +35,35 @@ impl Layer for BatchNorm {
         vec![spec(STATISTICS[0], 0.0), spec(STATISTICS[1], 1.0)]
     }
 
-    fn is_fusible(&self) -> bool {
-        false
-    }
-
     fn activate(&mut self, name: Activation) -> bool {
         super::take(&mut self.activation, name)
     }
 
-    fn bytes(&self) -> u64 {
-        3 * self.input.bytes()
-    }
-
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
-        let [pre, y] = [(); 2].map(|()| self.input.tensor(pass.plan, pass.batch));
-        let parameters = pass.parameters.expect(label, PARAMETERS);
-        let statistics = pass.statistics.expect(label, STATISTICS);
-        let [parameters, statistics] = [&parameters, &statistics].map(|two| two.each_ref());
-        let (activation, x) = (self.activation, &x.tensor);
-        let mut saved = Vec::new();
-        if pass.training.is_some() {
-            saved.push(batch_norm::forward(
-                pass.plan,
-                label,
-                x,
-                parameters,
-                statistics,
-                activation,
-                [&pre, &y],
-            ));
-        } else {
-            batch_norm::evaluate(
-                pass.plan,
-                label,
-                x,
-                parameters,
-                statistics,
-                activation,
-                [&pre, &y],
-            );
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+        let (id, x) = (inputs[0], graph.tensor(inputs[0]));
+        let parameters = graph.parameters(label, PARAMETERS);
+        let statistics = graph.statistics(label, STATISTICS);
+        let is_training = graph.training().is_some();
+        let out = graph.output(id, self.input, self.activation);
+        let (recording, outputs) = (&mut *graph.recording, [&out.pre, &out.y]);
+        let (own, kept) = (parameters.each_ref(), statistics.each_ref());
+        let activation = self.activation;
+        if !is_training {
+            batch_norm::evaluate(recording, label, &x, own, kept, activation, outputs);
+            return graph.push_activated(label, inputs, out, |_, _| ());
         }
-        Value { saved, ..Value::activated(activation, pre, y) }
-    }
-
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        [x, y]: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor> {
-        let [weight, _] = pass.parameters.expect(label, PARAMETERS);
-        let gradients = pass.gradients.expect("a place for gradients").expect(label, PARAMETERS);
-        let dx = self.input.tensor(pass.plan, pass.batch);
-        // The sums behind the gradient by x are the gradients by the parameters: for an input, too.
-        let origin = x.origin.clone().unwrap_or(Origin { activation: None, pre: x.tensor.clone() });
-        let forward = Normalized { x: &x.tensor, weight: &weight, moments: &y.saved[0] };
-        let gradients = gradients.each_ref();
-        batch_norm::backward(pass.plan, label, dy, forward, &origin, gradients, &dx);
-        x.origin.is_some().then_some(dx)
+        let moments = batch_norm::forward(recording, label, &x, own, kept, activation, outputs);
+        let name = label.to_string();
+        graph.push_activated(label, inputs, out, move |back, dy| {
+            // The sums behind the gradient by x are the gradients by the parameters: even where
+            // nobody wants the former, or the latter.
+            let (mut origin, dx) = (back.origin(id), back.allocate(id));
+            origin.pre = back.apart(id, origin.pre, &x);
+            let gradients = parameters.each_ref().map(|parameter| back.direct(parameter));
+            let forward = Normalized { x: &x, weight: &parameters[0], moments: &moments };
+            let gradients = gradients.each_ref();
+            batch_norm::backward(back.recording(), &name, dy, forward, &origin, gradients, &dx);
+            back.add(id, dx);
+        })
     }
 }

@@ -1,15 +1,16 @@
 //! Layers one after the other.
 
-use super::{
-    Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Setting, Shape, Value, activation,
-};
+use super::activation::Activated;
+use super::add::Add;
+use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Setting, Shape, ValueId};
 use crate::error::{Error, Result};
-use crate::gpu::Tensor;
 use crate::ops::activation::Activation;
 
-/// A sequence of layers.
+/// A sequence of layers. Residual blocks (He et al. 2015) lie in it as what they consist of: their
+/// layers, and a sum of the last one's output and the block's input.
 pub struct Chain {
     links: Vec<Link>,
+    input: Shape,
     output: Shape,
 }
 
@@ -26,12 +27,14 @@ fn at(name: &str, specs: &[LayerSpec], i: usize, input: Option<Shape>, message: 
 
 /// A layer of a chain.
 pub struct Link {
-    /// As in `encoder.0`.
+    /// The layer's name, as in `encoder.0`.
     pub label: String,
     /// The layer in words, and the activation that it computes as well.
     pub words: String,
     /// What computes it.
     pub layer: Box<dyn Layer>,
+    /// The values that it takes: 0 is the chain's input, and i + 1 the output of link i.
+    inputs: Vec<usize>,
 }
 
 impl Chain {
@@ -42,13 +45,19 @@ impl Chain {
     ///
     /// [`Error::Usage`] naming the layer, what it is given, and what it wants.
     pub fn new(name: &str, specs: &[LayerSpec], input: Shape, build: &Build) -> Result<Self> {
-        let mut chain = Self { links: Vec::new(), output: input };
-        for (i, spec) in specs.iter().enumerate() {
-            let input = chain.output;
-            let pushed = chain.push(format!("{name}.{i}"), spec, build);
-            pushed.map_err(|message| at(name, specs, i, Some(input), &message))?;
-        }
+        let mut chain = Self { links: Vec::new(), input, output: input };
+        chain.extend(name, specs, build)?;
         Ok(chain)
+    }
+
+    /// A chain without layers yet, for inputs of `input`: see [`Chain::push`].
+    pub fn empty(input: Shape) -> Self {
+        Self { links: Vec::new(), input, output: input }
+    }
+
+    /// Appends a layer of the caller's own, called `label`, which takes the output of the one before.
+    pub fn push(&mut self, label: &str, layer: impl Layer + 'static) {
+        self.link(label.into(), label.into(), Box::new(layer), vec![self.links.len()]);
     }
 
     /// Fails on layers that cannot be for any input.
@@ -66,34 +75,89 @@ impl Chain {
         Ok(())
     }
 
-    fn push(
+    fn extend(&mut self, name: &str, specs: &[LayerSpec], build: &Build) -> Result<()> {
+        let first = self.links.len();
+        for (i, spec) in specs.iter().enumerate() {
+            let (input, label) = (self.output, format!("{name}.{i}"));
+            let pushed = self.extend_by(first, label, spec, build);
+            pushed.map_err(|message| at(name, specs, i, Some(input), &message))?;
+        }
+        Ok(())
+    }
+
+    /// Appends one layer of a list of which link `first` is the first.
+    fn extend_by(
         &mut self,
+        first: usize,
         label: String,
         spec: &LayerSpec,
         build: &Build,
     ) -> std::result::Result<(), String> {
         super::check(spec)?;
+        let (words, from) = (spec.to_string(), vec![self.links.len()]);
         if let Ok(activation) = spec.name.parse::<Activation>() {
-            if let Some(last) = self.links.last_mut()
+            // What lies before the list may be the input of a block, whose sum takes it as it is.
+            if let Some(last) = self.links[first..].last_mut()
                 && last.layer.activate(activation)
             {
                 last.words += &format!(", {}", activation.name());
                 return Ok(());
             }
-            let shape = self.output;
-            let layer = Box::new(activation::Activated { name: activation, shape });
-            self.links.push(Link { label, words: spec.to_string(), layer });
+            let layer = Activated { activation, shape: self.output };
+            self.link(label, words, Box::new(layer), from);
             return Ok(());
         }
         let kind = super::kind(&spec.name).expect("it was checked");
-        let layer = (kind.build)(spec, self.output, &Build { label: &label, ..*build })?;
+        let Some(make) = kind.build else { return self.residual(label, spec, build) };
+        let layer = make(spec, self.output, &Build { label: &label, ..*build })?;
         let output = layer.output();
         if !output.is_possible() {
             return Err(format!("makes {output} of that, which is nothing, or too much"));
         }
-        self.output = output;
-        self.links.push(Link { label, words: spec.to_string(), layer });
+        self.link(label, words, layer, from);
         Ok(())
+    }
+
+    /// Appends y = x + g(x), g the layers of `spec`, which keep the shape.
+    fn residual(
+        &mut self,
+        label: String,
+        spec: &LayerSpec,
+        build: &Build,
+    ) -> std::result::Result<(), String> {
+        let layers = match &spec.size {
+            Some(Setting::Layers(layers)) => &layers[..],
+            // What an empty list parses as.
+            Some(Setting::Integers(sizes)) if sizes.is_empty() => &[],
+            _ => {
+                let wants = "wants a list of layers, as in";
+                return Err(format!("{wants} {{ residual = [{{ linear = 64 }}, \"relu\"] }}"));
+            }
+        };
+        if layers.is_empty() {
+            return Err("wants at least one layer in it".into());
+        }
+        let (shape, before) = (self.output, self.links.len());
+        self.extend(&label, layers, build).map_err(|e| e.to_string())?;
+        if self.output != shape {
+            return Err(format!(
+                "its layers make {} of that, and must keep the shape",
+                self.output
+            ));
+        }
+        let sum = Add { shape, activation: None };
+        self.link(label, spec.to_string(), Box::new(sum), vec![before, self.links.len()]);
+        Ok(())
+    }
+
+    fn link(&mut self, label: String, words: String, layer: Box<dyn Layer>, inputs: Vec<usize>) {
+        self.output = layer.output();
+        self.links.push(Link { label, words, layer, inputs });
+    }
+
+    /// What goes into it for each image.
+    pub fn input(&self) -> Shape {
+        self.input
     }
 
     /// What comes out of it for each image.
@@ -111,7 +175,7 @@ impl Chain {
         self.full(|layer| layer.parameters())
     }
 
-    /// What every layer keeps beside its parameters, likewise.
+    /// What every layer keeps beside its parameters, under the full names.
     pub fn statistics(&self) -> Vec<ParameterSpec> {
         self.full(|layer| layer.statistics())
     }
@@ -124,23 +188,27 @@ impl Chain {
         self.links.iter().flat_map(full).collect()
     }
 
-    /// Records every layer; returns x, then each layer's output.
-    pub fn forward(&self, pass: &mut Forward, x: Value) -> Vec<Value> {
+    /// Records every layer, and returns the last one's output. What lies between them is released
+    /// once it was used.
+    pub fn apply(&self, graph: &mut Graph, x: ValueId) -> ValueId {
         let mut values = vec![x];
-        for Link { label, layer, .. } in &self.links {
-            let y = layer.forward(pass, label, &values[values.len() - 1]);
-            values.push(y);
+        for (i, link) in self.links.iter().enumerate() {
+            let inputs: Vec<_> = link.inputs.iter().map(|input| values[*input]).collect();
+            values.push(link.layer.apply(graph, &link.label, &inputs));
+            let is_used_up = |value: &usize| {
+                let later = &self.links[i + 1..];
+                *value > 0 && !later.iter().any(|link| link.inputs.contains(value))
+            };
+            for used_up in link.inputs.iter().filter(|value| is_used_up(value)) {
+                // A layer that has nothing to do hands its input on.
+                let id = values[*used_up];
+                let names = values.iter().enumerate().filter(|(_, value)| **value == id);
+                let mut places = names.map(|(place, _)| place);
+                if places.all(|place| is_used_up(&place) && place <= i) {
+                    graph.release(id);
+                }
+            }
         }
-        values
-    }
-
-    /// Records every layer's backward pass from the last one's dy, given what
-    /// [`Chain::forward`] returned; returns the gradient by what the first one's x came from.
-    pub fn backward(&self, pass: &mut Backward, values: &[Value], dy: &Tensor) -> Option<Tensor> {
-        let mut dy = Some(dy.clone());
-        for (Link { label, layer, .. }, values) in self.links.iter().zip(values.windows(2)).rev() {
-            dy = layer.backward(pass, label, [&values[0], &values[1]], &dy?);
-        }
-        dy
+        values[values.len() - 1]
     }
 }

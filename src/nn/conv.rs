@@ -1,7 +1,7 @@
 //! Convolutions and transposed ones.
 
-use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
-use crate::gpu::{Tensor, padded};
+use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
+use crate::gpu::padded;
 use crate::ops::Extent;
 use crate::ops::activation::Activation;
 use crate::ops::conv::{self, Geometry, WeightGradient};
@@ -68,12 +68,6 @@ fn conv(
     Ok(Box::new(Conv { inputs, outputs, geometry, activation: None }))
 }
 
-impl Conv {
-    fn input(&self) -> Shape {
-        Shape::Map { channels: self.inputs, extent: self.geometry.input() }
-    }
-}
-
 impl Layer for Conv {
     fn output(&self) -> Shape {
         Shape::Map { channels: self.outputs, extent: self.geometry.output() }
@@ -104,37 +98,21 @@ impl Layer for Conv {
         2 * (small.height * small.width * kernel * kernel * self.inputs * self.outputs) as u64
     }
 
-    fn bytes(&self) -> u64 {
-        2 * self.output().bytes() + self.input().bytes()
-    }
-
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
-        let [pre, y] = [(); 2].map(|()| self.output().tensor(pass.plan, pass.batch));
-        let [weight, bias] = &pass.parameters.expect(label, ["weight", "bias"]);
-        let (geometry, x) = (&self.geometry, &x.tensor);
-        conv::forward(pass.plan, label, geometry, x, weight, bias, self.activation, &pre, &y);
-        Value::activated(self.activation, pre, y)
-    }
-
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        [x, _]: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor> {
-        let [weight, bias] = pass.parameters.expect(label, ["weight", "bias"]);
-        let geometry = self.geometry;
-        pass.convolutions.push(WeightGradient {
-            geometry,
-            dy: dy.clone(),
-            x: x.tensor.clone(),
-            weight: weight.clone(),
-            bias,
-        });
-        let origin = x.origin.as_ref()?;
-        let dx = self.input().tensor(pass.plan, pass.batch);
-        conv::backward_input(pass.plan, label, &geometry, dy, &weight, origin, &dx);
-        Some(dx)
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+        let (id, x) = (inputs[0], graph.tensor(inputs[0]));
+        let [weight, bias] = graph.parameters(label, ["weight", "bias"]);
+        let out = graph.output(id, self.output(), self.activation);
+        let (geometry, activation, name) = (self.geometry, self.activation, label.to_string());
+        let (recording, [pre, y]) = (&mut *graph.recording, [&out.pre, &out.y]);
+        conv::forward(recording, label, &geometry, &x, &weight, &bias, activation, pre, y);
+        graph.push_activated(label, inputs, out, move |back, dy| {
+            if back.wants(id) {
+                let (origin, dx) = (back.origin(id), back.allocate(id));
+                conv::backward_input(back.recording(), &name, &geometry, dy, &weight, &origin, &dx);
+                back.add(id, dx);
+            }
+            let (dy, x, weight, bias) = (dy.clone(), x.clone(), weight.clone(), bias.clone());
+            back.convolution(&WeightGradient { geometry, dy, x, weight, bias });
+        })
     }
 }

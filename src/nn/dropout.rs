@@ -1,7 +1,6 @@
 //! Dropout (Srivastava et al. 2014).
 
-use super::{Backward, Build, Draws, Forward, Layer, LayerSpec, Setting, Shape, Value};
-use crate::gpu::Tensor;
+use super::{Build, Graph, Layer, LayerSpec, Setting, Shape, ValueId};
 use crate::ops::dropout::{self, Mask};
 
 /// In training each value is 0 with probability `p`, and otherwise divided by 1 − p; in evaluation
@@ -30,40 +29,21 @@ pub(super) fn build(
     Ok(Box::new(Dropout { input, p, number }))
 }
 
-impl Dropout {
-    fn mask(&self, draws: &Draws) -> Mask {
-        Mask { probability: self.p, seed: draws.seed, layer: self.number }
-    }
-}
-
 impl Layer for Dropout {
     fn output(&self) -> Shape {
         self.input
     }
 
-    fn bytes(&self) -> u64 {
-        2 * self.input.bytes()
-    }
-
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
-        let Some(draws) = pass.training else { return x.clone() };
-        let y = self.input.tensor(pass.plan, pass.batch);
-        let mask = self.mask(&draws);
-        dropout::forward(pass.plan, label, &mask, draws.state, &x.tensor, &y);
-        Value::new(y)
-    }
-
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        [x, _]: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor> {
-        let origin = x.origin.as_ref()?;
-        let dx = self.input.tensor(pass.plan, pass.batch);
-        let (mask, state) = (self.mask(&pass.training), pass.training.state);
-        dropout::backward(pass.plan, label, &mask, state, dy, origin, &dx);
-        Some(dx)
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+        let (id, rows) = (inputs[0], graph.rows(inputs[0]));
+        let Some(draws) = graph.training() else { return id };
+        let (x, y, name) = (graph.tensor(id), graph.allocate(self.input, rows), label.to_string());
+        let mask = Mask { probability: self.p, seed: draws.seed, layer: self.number };
+        dropout::forward(graph.recording, label, &mask, draws.state, &x, &y);
+        graph.push(label, inputs, (self.input, rows, y), move |back, dy| {
+            let (origin, dx, state) = (back.origin(id), back.allocate(id), back.draws().state);
+            dropout::backward(back.recording(), &name, &mask, state, dy, &origin, &dx);
+            back.add(id, dx);
+        })
     }
 }

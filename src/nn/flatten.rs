@@ -1,7 +1,6 @@
 //! Maps as features.
 
-use super::{Backward, Build, Forward, Layer, LayerSpec, Shape, Value};
-use crate::gpu::Tensor;
+use super::{Build, Graph, Layer, LayerSpec, Shape, ValueId};
 use crate::ops::reshape;
 
 /// y = x in a row, in PyTorch's order (channel, row, column); features stay as they are.
@@ -25,32 +24,18 @@ impl Layer for Flatten {
         Shape::Features(self.input.values())
     }
 
-    fn bytes(&self) -> u64 {
-        if self.is_nothing() { 0 } else { self.output().bytes() + self.input.bytes() }
-    }
-
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+        let (id, shape, rows) = (inputs[0], self.output(), graph.rows(inputs[0]));
         if self.is_nothing() {
-            return x.clone();
+            return id;
         }
-        let y = self.output().tensor(pass.plan, pass.batch);
-        reshape::flatten(pass.plan, label, &x.tensor, None, &y);
-        Value::new(y)
-    }
-
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        [x, _]: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor> {
-        let origin = x.origin.as_ref()?;
-        if self.is_nothing() {
-            return Some(dy.clone());
-        }
-        let dx = self.input.tensor(pass.plan, pass.batch);
-        reshape::unflatten(pass.plan, label, dy, Some(origin), &dx);
-        Some(dx)
+        let (y, name) = (graph.allocate(shape, rows), label.to_string());
+        let x = graph.tensor(id);
+        reshape::flatten(graph.recording, label, &x, None, &y);
+        graph.push(label, inputs, (shape, rows, y), move |back, dy| {
+            let (origin, dx) = (back.origin(id), back.allocate(id));
+            reshape::unflatten(back.recording(), &name, dy, Some(&origin), &dx);
+            back.add(id, dx);
+        })
     }
 }

@@ -1,7 +1,6 @@
 //! Layer normalization (Ba et al. 2016).
 
-use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
-use crate::gpu::Tensor;
+use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
 use crate::ops::activation::Activation;
 use crate::ops::moments::Normalized;
 use crate::ops::{Extent, layer_norm};
@@ -51,50 +50,30 @@ impl Layer for LayerNorm {
         ]
     }
 
-    fn is_fusible(&self) -> bool {
-        false
-    }
-
     fn activate(&mut self, name: Activation) -> bool {
         super::take(&mut self.activation, name)
     }
 
-    fn bytes(&self) -> u64 {
-        3 * self.input.bytes()
-    }
-
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
-        let [pre, y] = [(); 2].map(|()| self.input.tensor(pass.plan, pass.batch));
-        let parameters = pass.parameters.expect(label, PARAMETERS);
-        let (extent, activation) = (self.extent(), self.activation);
-        let parameters = parameters.each_ref();
-        let moments = layer_norm::forward(
-            pass.plan,
-            label,
-            extent,
-            &x.tensor,
-            parameters,
-            activation,
-            [&pre, &y],
-        );
-        Value { saved: vec![moments], ..Value::activated(activation, pre, y) }
-    }
-
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        [x, y]: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor> {
-        let [weight, _] = &pass.parameters.expect(label, PARAMETERS);
-        let gradients = pass.gradients.expect("a place for gradients").expect(label, PARAMETERS);
-        let (extent, gradients) = (self.extent(), gradients.each_ref());
-        let forward = Normalized { x: &x.tensor, weight, moments: &y.saved[0] };
-        layer_norm::backward_weight(pass.plan, label, extent, dy, forward, gradients);
-        let origin = x.origin.as_ref()?;
-        let dx = self.input.tensor(pass.plan, pass.batch);
-        layer_norm::backward_input(pass.plan, label, extent, dy, forward, origin, &dx);
-        Some(dx)
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+        let (id, x) = (inputs[0], graph.tensor(inputs[0]));
+        let parameters = graph.parameters(label, PARAMETERS);
+        let out = graph.output(id, self.input, self.activation);
+        let (extent, activation, name) = (self.extent(), self.activation, label.to_string());
+        let (recording, outputs) = (&mut *graph.recording, [&out.pre, &out.y]);
+        let both = parameters.each_ref();
+        let moments = layer_norm::forward(recording, label, extent, &x, both, activation, outputs);
+        graph.push_activated(label, inputs, out, move |back, dy| {
+            let forward = Normalized { x: &x, weight: &parameters[0], moments: &moments };
+            let gradients = parameters.each_ref().map(|parameter| back.direct(parameter));
+            let (recording, gradients) = (back.recording(), gradients.each_ref());
+            layer_norm::backward_weight(recording, &name, extent, dy, forward, gradients);
+            if back.wants(id) {
+                let (mut origin, dx) = (back.origin(id), back.allocate(id));
+                origin.pre = back.apart(id, origin.pre, &x);
+                let recording = back.recording();
+                layer_norm::backward_input(recording, &name, extent, dy, forward, &origin, &dx);
+                back.add(id, dx);
+            }
+        })
     }
 }

@@ -1,7 +1,6 @@
 //! The fully connected layer.
 
-use super::{Backward, Build, Forward, Layer, LayerSpec, ParameterSpec, Shape, Value};
-use crate::gpu::Tensor;
+use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
 use crate::ops::activation::Activation;
 use crate::ops::matmul::{self, Problem, WeightGradient};
 
@@ -44,42 +43,29 @@ impl Layer for Linear {
         vec![Problem::dense(self.inputs, self.outputs)]
     }
 
-    fn activate(&mut self, name: Activation) -> bool {
-        super::take(&mut self.activation, name)
+    fn activate(&mut self, activation: Activation) -> bool {
+        super::take(&mut self.activation, activation)
     }
 
     fn flop(&self) -> u64 {
         2 * (self.inputs * self.outputs) as u64
     }
 
-    fn bytes(&self) -> u64 {
-        2 * self.output().bytes() + Shape::Features(self.inputs).bytes()
-    }
-
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
-        let [pre, y] = [(); 2].map(|()| self.output().tensor(pass.plan, pass.batch));
-        let [weight, bias] = pass.parameters.expect(label, ["weight", "bias"]);
-        matmul::forward(pass.plan, label, &x.tensor, &weight, &bias, self.activation, &pre, &y);
-        Value::activated(self.activation, pre, y)
-    }
-
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        [x, _]: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor> {
-        let [weight, bias] = pass.parameters.expect(label, ["weight", "bias"]);
-        pass.weights.push(WeightGradient {
-            dy: dy.clone(),
-            x: x.tensor.clone(),
-            weight: weight.clone(),
-            bias,
-        });
-        let origin = x.origin.as_ref()?;
-        let dx = Shape::Features(self.inputs).tensor(pass.plan, pass.batch);
-        matmul::backward_input(pass.plan, label, dy, &weight, origin, &dx);
-        Some(dx)
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+        let (id, x) = (inputs[0], graph.tensor(inputs[0]));
+        let [weight, bias] = graph.parameters(label, ["weight", "bias"]);
+        let out = graph.output(id, self.output(), self.activation);
+        let recording = &mut *graph.recording;
+        matmul::forward(recording, label, &x, &weight, &bias, self.activation, &out.pre, &out.y);
+        let name = label.to_string();
+        graph.push_activated(label, inputs, out, move |back, dy| {
+            let (dy, x, weight, bias) = (dy.clone(), x.clone(), weight.clone(), bias.clone());
+            if back.wants(id) {
+                let (origin, dx) = (back.origin(id), back.allocate(id));
+                matmul::backward_input(back.recording(), &name, &dy, &weight, &origin, &dx);
+                back.add(id, dx);
+            }
+            back.product(WeightGradient { dy, x, weight, bias });
+        })
     }
 }

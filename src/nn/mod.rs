@@ -1,34 +1,39 @@
-//! Layers with hand-written backward passes, chains of them, and their parameters.
+//! Layers with hand-written backward passes, the graph that they are recorded into, and parameters.
 
 mod activation;
+mod add;
+mod backward;
 mod batch_norm;
 mod chain;
 mod conv;
 mod dropout;
 mod flatten;
+mod graph;
 mod layer_norm;
 mod linear;
 mod parameters;
 mod pixel_shuffle;
 mod pool;
 mod reshape;
-mod residual;
 mod shape;
 mod spec;
+mod updates;
 mod upsample;
 
 use std::cell::Cell;
 
+pub use backward::{Backward, Sweep, Train};
 pub use chain::{Chain, Link};
+pub use graph::{Draws, Graph, Output, ValueId};
 pub use linear::Linear;
 pub use parameters::{Layout, ParameterSpec, Parameters};
 pub use shape::Shape;
 pub use spec::{LayerSpec, Setting};
+pub use updates::{Sink, Step};
 
-use crate::gpu::{Recording, Tensor};
-use crate::ops::activation::{Activation, Origin};
-use crate::ops::matmul::{Problem, WeightGradient};
-use crate::ops::{self, Extent};
+use crate::ops::Extent;
+use crate::ops::activation::Activation;
+use crate::ops::matmul::Problem;
 
 /// A layer as configurations name it.
 struct LayerKind {
@@ -36,8 +41,9 @@ struct LayerKind {
     /// Whether something stands behind the name: a size, a probability, layers.
     sized: bool,
     options: &'static [&'static str],
-    /// Makes it of its specification for inputs of a shape, or says what it wants.
-    build: BuildLayer,
+    /// Makes it of its specification for inputs of a shape, or says what it wants; nothing for a block
+    /// of layers, which the chain puts together.
+    build: Option<BuildLayer>,
 }
 
 type BuildLayer = fn(&LayerSpec, Shape, &Build) -> Result<Box<dyn Layer>, String>;
@@ -49,19 +55,19 @@ const TRANSPOSED: &[&str] = &["kernel", "stride", "padding", "output_padding"];
 /// Every layer but the activations.
 #[rustfmt::skip]
 const LAYERS: &[LayerKind] = &[
-    LayerKind { name: "linear", sized: true, options: &[], build: linear::build },
-    LayerKind { name: "conv2d", sized: true, options: CONVOLUTION, build: conv::conv2d },
-    LayerKind { name: "conv_transpose2d", sized: true, options: TRANSPOSED, build: conv::conv_transpose2d },
-    LayerKind { name: "max_pool2d", sized: true, options: WINDOW, build: pool::max },
-    LayerKind { name: "avg_pool2d", sized: true, options: WINDOW, build: pool::avg },
-    LayerKind { name: "upsample", sized: true, options: &[], build: upsample::build },
-    LayerKind { name: "pixel_shuffle", sized: true, options: &[], build: pixel_shuffle::build },
-    LayerKind { name: "flatten", sized: false, options: &[], build: flatten::build },
-    LayerKind { name: "reshape", sized: true, options: &[], build: reshape::build },
-    LayerKind { name: "batch_norm", sized: false, options: &[], build: batch_norm::build },
-    LayerKind { name: "layer_norm", sized: false, options: &[], build: layer_norm::build },
-    LayerKind { name: "dropout", sized: true, options: &[], build: dropout::build },
-    LayerKind { name: "residual", sized: true, options: &[], build: residual::build },
+    LayerKind { name: "linear", sized: true, options: &[], build: Some(linear::build) },
+    LayerKind { name: "conv2d", sized: true, options: CONVOLUTION, build: Some(conv::conv2d) },
+    LayerKind { name: "conv_transpose2d", sized: true, options: TRANSPOSED, build: Some(conv::conv_transpose2d) },
+    LayerKind { name: "max_pool2d", sized: true, options: WINDOW, build: Some(pool::max) },
+    LayerKind { name: "avg_pool2d", sized: true, options: WINDOW, build: Some(pool::avg) },
+    LayerKind { name: "upsample", sized: true, options: &[], build: Some(upsample::build) },
+    LayerKind { name: "pixel_shuffle", sized: true, options: &[], build: Some(pixel_shuffle::build) },
+    LayerKind { name: "flatten", sized: false, options: &[], build: Some(flatten::build) },
+    LayerKind { name: "reshape", sized: true, options: &[], build: Some(reshape::build) },
+    LayerKind { name: "batch_norm", sized: false, options: &[], build: Some(batch_norm::build) },
+    LayerKind { name: "layer_norm", sized: false, options: &[], build: Some(layer_norm::build) },
+    LayerKind { name: "dropout", sized: true, options: &[], build: Some(dropout::build) },
+    LayerKind { name: "residual", sized: true, options: &[], build: None },
 ];
 
 /// What layers are built in.
@@ -75,87 +81,13 @@ pub struct Build<'a> {
     pub draws: &'a Cell<u32>,
 }
 
-/// What goes from layer to layer. Whoever computes its gradient takes that back at once through the
-/// activation that it came out of.
-#[derive(Clone)]
-pub struct Value {
-    /// A batch, laid out as its [`Shape`] says.
-    pub tensor: Tensor,
-    /// What it came out of; nothing for an input, for whose gradient nobody asks.
-    pub origin: Option<Origin>,
-    /// What the layer that made it keeps for its backward pass.
-    pub saved: Vec<Tensor>,
-    /// What went from layer to layer within that layer.
-    pub inner: Vec<Value>,
-}
-
-impl Value {
-    /// What nobody asks a gradient for.
-    pub fn input(tensor: Tensor) -> Self {
-        Self { tensor, origin: None, saved: Vec::new(), inner: Vec::new() }
-    }
-
-    /// The output of a layer without an activation.
-    pub fn new(tensor: Tensor) -> Self {
-        Self::activated(None, tensor.clone(), tensor)
-    }
-
-    /// y, an activation of `pre`.
-    pub fn activated(name: Option<Activation>, pre: Tensor, y: Tensor) -> Self {
-        let origin = Some(Origin { activation: name, pre });
-        Self { tensor: y, origin, saved: Vec::new(), inner: Vec::new() }
-    }
-}
-
-/// What random draws of a training step depend on.
-#[derive(Clone, Copy)]
-pub struct Draws<'a> {
-    /// Of the run.
-    pub seed: u64,
-    /// One [`crate::ops::State`], for the step.
-    pub state: &'a Tensor,
-}
-
-/// A forward pass while it is recorded.
-pub struct Forward<'a> {
-    /// What it is recorded into.
-    pub plan: &'a mut Recording,
-    /// Images in the batch.
-    pub batch: usize,
-    /// The model's parameters.
-    pub parameters: &'a Parameters,
-    /// What layers keep beside them.
-    pub statistics: &'a Parameters,
-    /// Of a training step; nothing in evaluation, where layers behave otherwise.
-    pub training: Option<Draws<'a>>,
-}
-
-/// A backward pass while it is recorded.
-pub struct Backward<'a> {
-    /// What it is recorded into.
-    pub plan: &'a mut Recording,
-    /// Images in the batch.
-    pub batch: usize,
-    /// The model's parameters.
-    pub parameters: &'a Parameters,
-    /// Where gradients go that no matrix product gives.
-    pub gradients: Option<&'a Parameters>,
-    /// What the forward pass had.
-    pub training: Draws<'a>,
-    /// What the other parameters' gradients are to be computed from, of all layers at once.
-    pub weights: Vec<WeightGradient>,
-    /// Likewise, of the layers that convolve.
-    pub convolutions: Vec<ops::conv::WeightGradient>,
-}
-
-/// A differentiable step of a chain. Both passes record dispatches; nothing runs until the plan is
-/// replayed.
+/// A differentiable step of a chain.
 pub trait Layer: Send + Sync {
     /// Shape of y for each image.
     fn output(&self) -> Shape;
 
-    /// The parameters that it trains, in the order in which the passes receive them. Their names
-    /// follow the layer's own: `weight` becomes `encoder.0.weight`.
+    /// The parameters that it trains. Their names follow the layer's own: `weight` becomes
+    /// `encoder.0.weight`.
     fn parameters(&self) -> Vec<ParameterSpec> {
         Vec::new()
     }
@@ -165,24 +97,13 @@ pub trait Layer: Send + Sync {
         Vec::new()
     }
 
-    /// Whether matrix products give the gradients of all its parameters, so that the optimizer can
-    /// do its step where they are computed.
-    fn is_fusible(&self) -> bool {
-        true
-    }
-
     /// The matrix products of a training step, to be tuned.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
     }
 
-    /// The layers that it consists of, if it is a block.
-    fn inner(&self) -> Option<&Chain> {
-        None
-    }
-
     /// Takes on an activation of its output; false where it cannot.
-    fn activate(&mut self, _name: Activation) -> bool {
+    fn activate(&mut self, _activation: Activation) -> bool {
         false
     }
 
@@ -191,23 +112,10 @@ pub trait Layer: Send + Sync {
         0
     }
 
-    /// Bytes for each image that a training step keeps of it: what it computes, forward and
-    /// backward.
-    fn bytes(&self) -> u64;
-
-    /// Records y = f(x) and returns y.
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value;
-
-    /// From dy, the gradient by what y's origin is given, asks for or records the gradients of the
-    /// parameters and records the gradient by what x's origin is given, which it returns; nothing for
-    /// an input. `x` is what `forward` was given and `y` what it returned.
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        values: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor>;
+    /// Records y = f(inputs) and, by [`Graph::push`], how to go back: from dy, the gradient by the
+    /// pre-activation of y, the gradients of the parameters and those by the inputs. Nothing runs until
+    /// the recording is replayed. Returns y, or an input where there is nothing to do.
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId;
 }
 
 /// The layer called so, if it is none of the activations.
@@ -261,11 +169,11 @@ fn check_weight(sizes: &[usize]) -> Result<(), String> {
     }
 }
 
-/// Takes `name` on as the activation of a layer that has none yet.
-fn take(activation: &mut Option<Activation>, name: Activation) -> bool {
-    let free = activation.is_none();
-    activation.get_or_insert(name);
-    free
+/// Takes `activation` on for a layer that has none yet.
+fn take(own: &mut Option<Activation>, activation: Activation) -> bool {
+    let is_free = own.is_none();
+    own.get_or_insert(activation);
+    is_free
 }
 
 /// The size of an input that must be features.

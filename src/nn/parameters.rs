@@ -120,6 +120,11 @@ impl Layout {
         self.entries.iter().map(|(spec, _)| spec)
     }
 
+    /// The parameters in order, each with its offset in the buffer.
+    pub fn places(&self) -> impl Iterator<Item = (&ParameterSpec, usize)> {
+        self.entries.iter().map(|(spec, offset)| (spec, *offset))
+    }
+
     /// Bytes of the buffer, alignment included.
     pub fn bytes(&self) -> u64 {
         4 * self.elements as u64
@@ -158,6 +163,19 @@ impl Parameters {
     /// All of them as one tensor, the gaps between them zero.
     pub fn arena(&self) -> &Tensor {
         &self.arena
+    }
+
+    /// Every parameter with its offset, in the layout's order.
+    pub fn tensors(&self) -> impl Iterator<Item = (Tensor, usize)> {
+        self.layout.places().map(|(spec, offset)| (spec.view(&self.arena, offset), offset))
+    }
+
+    /// What lies here where `tensor` lies in other parameters of the same layout.
+    pub fn at(&self, tensor: &Tensor) -> Tensor {
+        match tensor.shape() {
+            shape @ [_] => self.arena.view(tensor.offset(), shape),
+            shape => self.arena.view_matrix(tensor.offset(), shape),
+        }
     }
 
     /// The tensors called `names` of the layer `label`; panics if one is missing.

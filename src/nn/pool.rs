@@ -1,7 +1,7 @@
 //! Pooling by the maximum or the mean of each window.
 
-use super::{Backward, Build, Forward, Layer, LayerSpec, Shape, Value};
-use crate::gpu::{Tensor, padded};
+use super::{Build, Graph, Layer, LayerSpec, Shape, ValueId};
+use crate::gpu::padded;
 use crate::ops::pool::{self, Window};
 
 /// As PyTorch's `MaxPool2d` and `AvgPool2d` without `ceil_mode`; in a mean, padding counts as zeros.
@@ -35,49 +35,29 @@ fn build(spec: &LayerSpec, input: Shape, is_max: bool) -> Result<Box<dyn Layer>,
     Ok(Box::new(Pool { channels, window, is_max }))
 }
 
-impl Pool {
-    fn input(&self) -> Shape {
-        Shape::Map { channels: self.channels, extent: self.window.input }
-    }
-}
-
 impl Layer for Pool {
     fn output(&self) -> Shape {
         Shape::Map { channels: self.channels, extent: self.window.output }
     }
 
-    fn bytes(&self) -> u64 {
-        // An index is a byte, a value four.
-        let indices = if self.is_max { self.output().bytes() / 4 } else { 0 };
-        self.output().bytes() + indices + self.input().bytes()
-    }
-
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
-        let y = self.output().tensor(pass.plan, pass.batch);
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+        let (id, x) = (inputs[0], graph.tensor(inputs[0]));
+        let (shape, rows, window) = (self.output(), graph.rows(id), self.window);
+        let (y, name) = (graph.allocate(shape, rows), label.to_string());
         if !self.is_max {
-            pool::avg_forward(pass.plan, label, &self.window, &x.tensor, &y);
-            return Value::new(y);
+            pool::avg_forward(graph.recording, label, &window, &x, &y);
+            return graph.push(label, inputs, (shape, rows, y), move |back, dy| {
+                let (origin, dx) = (back.origin(id), back.allocate(id));
+                pool::avg_backward(back.recording(), &name, &window, dy, &origin, &dx);
+                back.add(id, dx);
+            });
         }
-        let indices = pass.plan.vector(y.rows() * padded(self.channels) / 4);
-        pool::max_forward(pass.plan, label, &self.window, &x.tensor, &y, &indices);
-        Value { saved: vec![indices], ..Value::new(y) }
-    }
-
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        [x, y]: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor> {
-        let origin = x.origin.as_ref()?;
-        let dx = self.input().tensor(pass.plan, pass.batch);
-        if self.is_max {
-            let indices = &y.saved[0];
-            pool::max_backward(pass.plan, label, &self.window, dy, indices, origin, &dx);
-        } else {
-            pool::avg_backward(pass.plan, label, &self.window, dy, origin, &dx);
-        }
-        Some(dx)
+        let indices = graph.recording.vector(y.rows() * padded(self.channels) / 4);
+        pool::max_forward(graph.recording, label, &window, &x, &y, &indices);
+        graph.push(label, inputs, (shape, rows, y), move |back, dy| {
+            let (origin, dx) = (back.origin(id), back.allocate(id));
+            pool::max_backward(back.recording(), &name, &window, dy, &indices, &origin, &dx);
+            back.add(id, dx);
+        })
     }
 }

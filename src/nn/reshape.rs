@@ -1,12 +1,10 @@
 //! Features as maps.
 
-use super::{Backward, Build, Forward, Layer, LayerSpec, Setting, Shape, Value};
-use crate::gpu::Tensor;
+use super::{Build, Graph, Layer, LayerSpec, Setting, Shape, ValueId};
 use crate::ops::{Extent, reshape};
 
 /// y = x as maps, in PyTorch's order (channel, row, column).
 struct Reshape {
-    input: Shape,
     channels: usize,
     extent: Extent,
 }
@@ -23,7 +21,7 @@ pub(super) fn build(spec: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn
     let product = all.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
     match product {
         Some(product) if product == input.values() => {
-            Ok(Box::new(Reshape { input, channels, extent: Extent { height, width } }))
+            Ok(Box::new(Reshape { channels, extent: Extent { height, width } }))
         }
         Some(product) => Err(format!("wants {product} features for that")),
         None => Err("wants too many features for that".into()),
@@ -35,26 +33,14 @@ impl Layer for Reshape {
         Shape::Map { channels: self.channels, extent: self.extent }
     }
 
-    fn bytes(&self) -> u64 {
-        self.output().bytes() + self.input.bytes()
-    }
-
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
-        let y = self.output().tensor(pass.plan, pass.batch);
-        reshape::unflatten(pass.plan, label, &x.tensor, None, &y);
-        Value::new(y)
-    }
-
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        [x, _]: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor> {
-        let origin = x.origin.as_ref()?;
-        let dx = self.input.tensor(pass.plan, pass.batch);
-        reshape::flatten(pass.plan, label, dy, Some(origin), &dx);
-        Some(dx)
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+        let (id, shape, rows) = (inputs[0], self.output(), graph.rows(inputs[0]));
+        let (x, y, name) = (graph.tensor(id), graph.allocate(shape, rows), label.to_string());
+        reshape::unflatten(graph.recording, label, &x, None, &y);
+        graph.push(label, inputs, (shape, rows, y), move |back, dy| {
+            let (origin, dx) = (back.origin(id), back.allocate(id));
+            reshape::flatten(back.recording(), &name, dy, Some(&origin), &dx);
+            back.add(id, dx);
+        })
     }
 }

@@ -1,7 +1,6 @@
 //! Nearest-neighbour upsampling.
 
-use super::{Backward, Build, Forward, Layer, LayerSpec, Shape, Value};
-use crate::gpu::Tensor;
+use super::{Build, Graph, Layer, LayerSpec, Shape, ValueId};
 use crate::ops::{Extent, upsample};
 
 /// Each place of a map becomes `factor` by `factor` of them, as PyTorch's `Upsample`.
@@ -30,33 +29,15 @@ impl Layer for Upsample {
         Shape::map(self.channels, self.factor * height, self.factor * width)
     }
 
-    fn bytes(&self) -> u64 {
-        self.output().bytes() + self.shape().bytes()
-    }
-
-    fn forward(&self, pass: &mut Forward, label: &str, x: &Value) -> Value {
-        let y = self.output().tensor(pass.plan, pass.batch);
-        upsample::forward(pass.plan, label, self.factor, &x.tensor, self.input, &y);
-        Value::new(y)
-    }
-
-    fn backward(
-        &self,
-        pass: &mut Backward,
-        label: &str,
-        [x, _]: [&Value; 2],
-        dy: &Tensor,
-    ) -> Option<Tensor> {
-        let origin = x.origin.as_ref()?;
-        let dx = self.shape().tensor(pass.plan, pass.batch);
-        let Self { input, factor, .. } = *self;
-        upsample::backward(pass.plan, label, factor, dy, origin, input, &dx);
-        Some(dx)
-    }
-}
-
-impl Upsample {
-    fn shape(&self) -> Shape {
-        Shape::Map { channels: self.channels, extent: self.input }
+    fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+        let (id, x) = (inputs[0], graph.tensor(inputs[0]));
+        let (shape, rows, name) = (self.output(), graph.rows(id), label.to_string());
+        let (factor, input, y) = (self.factor, self.input, graph.allocate(shape, rows));
+        upsample::forward(graph.recording, label, factor, &x, input, &y);
+        graph.push(label, inputs, (shape, rows, y), move |back, dy| {
+            let (origin, dx) = (back.origin(id), back.allocate(id));
+            upsample::backward(back.recording(), &name, factor, dy, &origin, input, &dx);
+            back.add(id, dx);
+        })
     }
 }

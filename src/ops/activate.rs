@@ -24,8 +24,9 @@ pub fn forward(
 /// dx (rows, columns) = dy times the slope of the activation that x came out of.
 pub fn backward(recording: &mut Recording, label: &str, dy: &Tensor, origin: &Origin, dx: &Tensor) {
     let Origin { activation, pre } = origin;
+    origin.assert_like(label, dx);
     let kernel = SHADER.kernel("backward", &[activation::constant(*activation)]);
-    let count = quads(label, &[dy, pre, dx]);
+    let count = quads(label, &[dy, dx]);
     let params = [count as u32, dx.columns() as u32, 0, 0];
     recording.record_elements(
         kernel,

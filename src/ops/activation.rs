@@ -37,6 +37,12 @@ impl Activation {
     /// How many there are.
     pub const COUNT: u32 = Self::ALL.len() as u32;
 
+    /// Whether its slope can be read at its value as well as at its argument, with equal bits, so that
+    /// the argument need not be kept.
+    pub fn has_slope_of_output(self) -> bool {
+        self == Relu
+    }
+
     /// The name in configurations: PyTorch's function.
     pub fn name(self) -> &'static str {
         match self {
@@ -69,6 +75,15 @@ pub struct Origin {
     /// The pre-activation, of the value's shape and layout; the value itself where there is no
     /// activation.
     pub pre: Tensor,
+}
+
+impl Origin {
+    /// Panics unless the pre-activation lies as `dx` does, which is to be multiplied by the slope.
+    pub(super) fn assert_like(&self, label: &str, dx: &Tensor) {
+        let layout = |tensor: &Tensor| (tensor.rows(), tensor.columns(), tensor.stride());
+        let fits = self.activation.is_none() || layout(&self.pre) == layout(dx);
+        assert!(fits, "{label}: layouts of the pre-activation and the gradient differ");
+    }
 }
 
 /// The shaders' constant for an activation, or the identity.

@@ -34,8 +34,9 @@ pub fn backward(
     dx: &Tensor,
 ) {
     let Origin { activation, pre } = origin;
+    origin.assert_like(label, dx);
     let kernel = SHADER.kernel("backward", &[activation::constant(*activation)]);
-    let count = quads(label, &[da, dy, pre, dx]);
+    let count = quads(label, &[da, dy, dx]);
     let params = [count as u32, dx.columns() as u32, 0, 0];
     let tensors = [("da", da), ("dy", dy), ("pre", pre), ("dx", dx)];
     recording.record_elements(kernel, label, &params, &tensors, count);

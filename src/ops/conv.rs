@@ -38,6 +38,7 @@ pub fn forward(
     pre: &Tensor,
     y: &Tensor,
 ) {
+    assert_eq!(pre.stride(), y.stride(), "{label}: layouts differ");
     let tensors = [("left", x), ("right", weight), ("bias", bias), ("pre", pre), ("result", y)];
     let record = if geometry.transposed { scatter } else { gather };
     record(recording, label, geometry, Product::Forward, activation, &tensors);
@@ -53,6 +54,7 @@ pub fn backward_input(
     origin: &Origin,
     dx: &Tensor,
 ) {
+    origin.assert_like(label, dx);
     let tensors = [("left", dy), ("right", weight), ("pre", &origin.pre), ("result", dx)];
     let record = if geometry.transposed { gather } else { scatter };
     record(recording, label, geometry, Product::BackwardInput, origin.activation, &tensors);
@@ -61,10 +63,9 @@ pub fn backward_input(
 type Tensors<'a> = [(&'a str, &'a Tensor)];
 
 /// What is bound to `left`, `right` and `result`.
-fn sides<'a>(label: &str, tensors: &Tensors<'a>) -> [&'a Tensor; 3] {
+fn sides<'a>(tensors: &Tensors<'a>) -> [&'a Tensor; 3] {
     let find = |name| tensors.iter().find(|(n, _)| *n == name).expect("every form has it").1;
     let result = find("result");
-    assert_eq!(find("pre").stride(), result.stride(), "{label}: layouts differ");
     [find("left"), find("right"), result]
 }
 
@@ -99,7 +100,7 @@ fn gather(
         sizes: [u32; 8],
         patches: Patches,
     }
-    let [left, weight, result] = sides(label, tensors);
+    let [left, weight, result] = sides(tensors);
     let batch = geometry.batch(label, result, left, weight);
     let constants = [activation::constant(activation)];
     let (variant, kernel) =
@@ -126,7 +127,7 @@ fn scatter(
         sizes: [u32; 12],
         phases: [Phase; PHASES],
     }
-    let [left, weight, result] = sides(label, tensors);
+    let [left, weight, result] = sides(tensors);
     let batch = geometry.batch(label, left, result, weight);
     let Geometry { kernel: taps, stride, large, .. } = *geometry;
     let width = result.columns();
@@ -187,8 +188,8 @@ pub fn backward_weight_step(
     sums::parts_step(recording, label, &sums, update);
 }
 
-/// Records what gives the gradients of a layer's weight and bias in parts.
-fn weight_parts(recording: &mut Recording, label: &str, layer: &WeightGradient) -> [Sum; 2] {
+/// Records what gives the gradients of a layer's weight and bias in parts, to be summed.
+pub fn weight_parts(recording: &mut Recording, label: &str, layer: &WeightGradient) -> [Sum; 2] {
     #[repr(C)]
     #[derive(Clone, Copy, Pod, Zeroable)]
     struct Params {

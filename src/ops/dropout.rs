@@ -76,8 +76,9 @@ pub fn backward(
     dx: &Tensor,
 ) {
     let Origin { activation, pre } = origin;
+    origin.assert_like(label, dx);
     let kernel = SHADER.kernel("backward", &[activation::constant(*activation)]);
-    let count = quads(label, &[dy, pre, dx]);
+    let count = quads(label, &[dy, dx]);
     let tensors = [("state", state), ("dy", dy), ("pre", pre), ("dx", dx)];
     recording.record_elements(kernel, label, &mask.params(count), &tensors, count);
 }

@@ -60,7 +60,8 @@ pub fn backward_input(
     origin: &Origin,
     dx: &Tensor,
 ) {
-    let call = call(recording.adapter(), label, extent, &[x, dy, dx, &origin.pre]);
+    let call = call(recording.adapter(), label, extent, &[x, dy, dx]);
+    origin.assert_like(label, dx);
     assert_all(label, extent, x, &[weight]);
     assert_eq!(moments.shape(), moments_shape(&call), "{label}: another forward's moments");
     let tensors = [("x", x), ("weight", weight), ("moments", moments), ("dy", dy)];

@@ -39,9 +39,10 @@ pub fn backward(
     dx: &Tensor,
 ) {
     let Origin { activation, pre } = origin;
+    origin.assert_like(label, dx);
     let constants = [("FACTOR", factor as u32), activation::constant(*activation)];
     let kernel = SHADER.kernel("backward", &constants);
-    let count = quads(label, &[dx, pre]);
+    let count = quads(label, &[dx]);
     let params = params(label, factor, extent, [dx, dy], count);
     recording.record_elements(
         kernel,

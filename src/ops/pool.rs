@@ -88,8 +88,9 @@ pub fn max_backward(
     dx: &Tensor,
 ) {
     let Origin { activation, pre } = origin;
+    origin.assert_like(label, dx);
     let kernel = SHADER.kernel("max_backward", &window.constants(*activation));
-    let count = quads(label, &[dx, pre]);
+    let count = quads(label, &[dx]);
     assert_eq!(indices.len(), quads(label, &[dy]), "{label}: indices");
     let params = window.params(label, count, [dx, dy]);
     let tensors = [("dy", dy), ("indices", indices), ("pre", pre), ("dx", dx)];
@@ -120,8 +121,9 @@ pub fn avg_backward(
     dx: &Tensor,
 ) {
     let Origin { activation, pre } = origin;
+    origin.assert_like(label, dx);
     let kernel = SHADER.kernel("avg_backward", &window.constants(*activation));
-    let count = quads(label, &[dx, pre]);
+    let count = quads(label, &[dx]);
     let params = window.params(label, count, [dx, dy]);
     recording.record_elements(
         kernel,

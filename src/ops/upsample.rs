@@ -35,11 +35,12 @@ pub fn backward(
     dx: &Tensor,
 ) {
     let Origin { activation, pre } = origin;
+    origin.assert_like(label, dx);
     let constants = [("FACTOR", factor as u32), activation::constant(*activation)];
     let kernel = SHADER.kernel("backward", &constants);
     let params = params(label, factor, extent, [dx, dy]);
     let tensors = [("dy", dy), ("pre", pre), ("dx", dx)];
-    recording.record_elements(kernel, label, &params, &tensors, quads(label, &[dx, pre]));
+    recording.record_elements(kernel, label, &params, &tensors, quads(label, &[dx]));
 }
 
 fn params(label: &str, factor: usize, extent: Extent, [x, y]: [&Tensor; 2]) -> [u32; 4] {

@@ -1,11 +1,14 @@
 //! Losses over a whole split.
 
+use std::sync::Arc;
+
 use super::Losses;
 use super::split::{Split, batches};
 use crate::data::Images;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Plan};
-use crate::model::{ModelConfig, Running, Vae};
+use crate::gpu::{AdapterReport, Choices, Gpu, Plan, Recording};
+use crate::model::{ModelConfig, Network, Running, Vae};
+use crate::ops::latent::Divergence;
 use crate::ops::{State, Stream, report};
 
 /// Batches in a submission: enough to hide its cost, few enough for a slow adapter's watchdog.
@@ -43,29 +46,15 @@ impl Evaluator {
         }
         vae.check_shape(images)?;
         let gpu = vae.gpu();
-        let split = Split::upload(gpu, images)?;
-        let running = Running::new(vae);
-        let (seed, draws) = match noise {
-            Noise::Seeded(seed) => (seed, true),
-            Noise::Mean(seed) => (seed, false),
-        };
-        let record = |rows: usize| {
-            let mut recording = vae.recording();
-            let state = &running.state;
-            let batch = split.record_batch(
-                &mut recording,
-                vae,
-                rows,
-                state,
-                (seed, Stream::Evaluate),
-                draws,
-            );
-            let forward = vae.forward(&mut recording, &batch, &running, None);
-            report::accumulate(&mut recording, "step", rows, &forward.recon, state);
-            recording.check_fits("a batch", "use a smaller --batch-size")?;
-            Ok(recording.compile(gpu))
-        };
-        let plans = batches(split.count, batch_size, record)?;
+        let split = Split::new(images.len(), images.shape.pixels());
+        let running = Running::new(vae.config());
+        let plans = batches(split.count, batch_size, |rows| {
+            let (adapter, choices) = (gpu.report(), vae.choices());
+            let batch = evaluation(vae.network(), &running, &split, rows, noise, adapter, choices);
+            batch.check_fits("a batch", "use a smaller --batch-size")?;
+            Ok(batch.compile(gpu))
+        })?;
+        split.upload(gpu, images)?;
         Ok(Self { gpu: gpu.clone(), config: vae.config().clone(), split, running, plans })
     }
 
@@ -87,4 +76,27 @@ impl Evaluator {
         let units: Vec<f64> = units.into_iter().map(f64::from).collect();
         Ok(Losses::new(&self.config, state.recon.into(), &units))
     }
+}
+
+/// Records the losses of the next `rows` images of `split`, which add up in `running`.
+pub(super) fn evaluation(
+    network: &Network,
+    running: &Running,
+    split: &Split,
+    rows: usize,
+    noise: Noise,
+    adapter: &AdapterReport,
+    choices: &Arc<Choices>,
+) -> Recording {
+    let (seed, draws) = match noise {
+        Noise::Seeded(seed) => (seed, true),
+        Noise::Mean(seed) => (seed, false),
+    };
+    let (mut recording, state) = (Recording::with_choices(adapter, choices), &running.state);
+    let noise = (seed, Stream::Evaluate);
+    let batch = split.record_batch(&mut recording, network, rows, state, noise, draws);
+    let mut graph = network.graph(&mut recording, None);
+    let recon = network.elbo(&mut graph, &batch, running, &Divergence::weighted(1.0)).recon;
+    report::accumulate(&mut recording, "step", rows, &recon, state);
+    recording
 }

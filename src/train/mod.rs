@@ -4,6 +4,7 @@ mod checkpoint;
 mod evaluate;
 mod metrics;
 mod plot;
+mod recorded;
 mod run;
 mod split;
 mod step;
@@ -11,6 +12,7 @@ mod trainer;
 
 pub use evaluate::{Evaluator, Noise};
 pub use metrics::{ACTIVE, EpochReport, Losses};
+pub use recorded::{StepKind, recorded};
 pub use run::{COLUMNS, RunFolder, reconstructions};
 pub use step::TrainStep;
 pub use trainer::{Progress, TrainOptions, Trainer};

@@ -3,7 +3,7 @@
 use crate::data::Images;
 use crate::error::Result;
 use crate::gpu::{Gpu, Plan, Recording, Tensor};
-use crate::model::{Batch, Vae};
+use crate::model::{Batch, Network};
 use crate::nn::Shape;
 use crate::ops::gather::{self, Corruption, Noise, Source};
 use crate::ops::{Extent, State, Stream};
@@ -16,51 +16,67 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// Uploads `images`, in their own order.
-    pub fn upload(gpu: &Gpu, images: &Images) -> Result<Self> {
-        let bytes = images.pixels.len().next_multiple_of(4);
-        let remedy = "use fewer or smaller images (--size)";
-        gpu.report().check_fits("the dataset", bytes as u64, bytes as u64, remedy)?;
-        let mut words = vec![0u32; bytes / 4];
+    /// A place for `count` images of `pixels` values each.
+    pub fn new(count: usize, pixels: usize) -> Self {
+        Self {
+            images: Tensor::zeros("images", &[(count * pixels).div_ceil(4)]),
+            order: Tensor::zeros("order", &[count]),
+            count,
+        }
+    }
+
+    /// Uploads `images`, which it has a place for, in their own order.
+    pub fn upload(&self, gpu: &Gpu, images: &Images) -> Result<()> {
+        let (bytes, remedy) =
+            (self.images.buffer().bytes(), "use fewer or smaller images (--size)");
+        gpu.report().check_fits("the dataset", bytes, bytes, remedy)?;
+        let mut words = vec![0u32; self.images.len()];
         bytemuck::cast_slice_mut(&mut words)[..images.pixels.len()].copy_from_slice(&images.pixels);
         let order: Vec<u32> = (0..images.len() as u32).collect();
-        let split = Self {
-            images: Tensor::new(gpu, "images", &[words.len()], &words),
-            order: Tensor::new(gpu, "order", &[order.len()], &order),
-            count: images.len(),
-        };
-        gpu.check()?;
-        Ok(split)
+        self.images.write(gpu, &words);
+        self.order.write(gpu, &order);
+        gpu.check()
     }
 
     /// Records the next batch, by the row in `state`, with its noise; if z is not to be drawn, without
     /// epsilon, which stays zero.
     pub fn record_batch(
         &self,
-        plan: &mut Recording,
-        vae: &Vae,
+        recording: &mut Recording,
+        network: &Network,
         rows: usize,
         state: &Tensor,
         noise: Noise,
         draws: bool,
     ) -> Batch {
-        let mut batch = vae.batch(plan, rows);
+        let mut batch = network.batch(recording, rows);
         if !draws {
             batch.epsilon = Tensor::zeros("epsilon", batch.epsilon.shape());
         }
-        let shape = vae.shape();
+        let shape = network.shape();
         let extent = Extent { height: shape.height, width: shape.width };
         let Self { images, order, .. } = self;
         let source = Source { images, order, channels: shape.channels, extent };
         let is_map = |shape: Shape| matches!(shape, Shape::Map { .. });
         let Batch { x, target, epsilon, .. } = &batch;
-        let corruption = vae.config().corruption.map(|corruption| (corruption, corrupting(noise)));
-        let maps = is_map(vae.network().input);
-        let epsilon_noise = (draws && vae.config().variational).then_some(noise);
-        gather::batch(plan, "input", state, &source, x, maps, corruption, epsilon_noise, epsilon);
+        let corruption =
+            network.config().corruption.map(|corruption| (corruption, corrupting(noise)));
+        let maps = is_map(network.input);
+        let epsilon_noise = (draws && network.config().variational).then_some(noise);
+        gather::batch(
+            recording,
+            "input",
+            state,
+            &source,
+            x,
+            maps,
+            corruption,
+            epsilon_noise,
+            epsilon,
+        );
         if !batch.is_own_target() {
-            let maps = is_map(vae.network().decoder.output());
-            gather::batch(plan, "output", state, &source, target, maps, None, None, epsilon);
+            let maps = is_map(network.decoder.output());
+            gather::batch(recording, "output", state, &source, target, maps, None, None, epsilon);
         }
         batch
     }
@@ -68,16 +84,17 @@ impl Split {
 
 /// `images` as a denoising model is given them, by the same draws every time.
 pub(super) fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<Images> {
-    let split = Split::upload(gpu, images)?;
-    let (shape, mut plan) = (images.shape, Recording::new(gpu.report()));
-    let x = plan.matrix(&[images.len(), shape.pixels()]);
-    let (none, state) = (plan.vector(1), State::tensor("state"));
+    let split = Split::new(images.len(), images.shape.pixels());
+    split.upload(gpu, images)?;
+    let (shape, mut recording) = (images.shape, Recording::new(gpu.report()));
+    let x = recording.matrix(&[images.len(), shape.pixels()]);
+    let (none, state) = (recording.vector(1), State::tensor("state"));
     let extent = Extent { height: shape.height, width: shape.width };
     let Split { images, order, .. } = &split;
     let source = Source { images, order, channels: shape.channels, extent };
     let corruption = Some((corruption, (0, Stream::CorruptEvaluate)));
-    gather::batch(&mut plan, "shown", &state, &source, &x, false, corruption, None, &none);
-    plan.compile(gpu).run();
+    gather::batch(&mut recording, "shown", &state, &source, &x, false, corruption, None, &none);
+    recording.compile(gpu).run();
     let values: Vec<f32> = x.read(gpu)?;
     let pixels = values.iter().map(|v| (v * 255.0).round() as u8).collect();
     Ok(Images { shape, pixels })

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Recording, Tensor};
 use crate::model::{Config, TrainConfig, Vae};
 use crate::ops::tune::Tune;
-use crate::ops::{State, Stream, latent, shuffle};
+use crate::ops::{State, latent, shuffle};
 
 /// What may be set for one call of training, and is not part of a [`Config`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,26 +85,29 @@ impl Trainer {
                 data.name
             )));
         }
-        let mut vae = Vae::new(gpu, &config.model, train.shape, seed)?;
-        vae.check_batch(batch_size)?;
+        let mut vae = Vae::new(gpu, &config.model, data.shape()?, seed)?;
+        let step = TrainStep::new(vae.network(), &config.train, images.div_ceil(batch_size));
+        let split = Split::new(images, train.shape.pixels());
+        let record = |vae: &Vae, rows| {
+            let step = step.recording(vae.network(), &split, rows, gpu.report(), vae.choices());
+            step.check_fits("a training step", "use a smaller --batch-size")?;
+            Ok(step)
+        };
         match choices.filter(|choices| choices.are_for(gpu.report())) {
             Some(choices) => vae.set_choices(choices),
-            None => vae.tune(options.tune, batch_size, |_, _, _| ())?,
+            None => {
+                if !vae.is_tuned(options.tune, batch_size) {
+                    // Before trials of what cannot be trained.
+                    record(&vae, batch_size)?;
+                }
+                vae.tune(options.tune, batch_size, |_, _, _| ())?;
+            }
         }
-        let step = TrainStep::new(&vae, &config.train, images.div_ceil(batch_size));
-        let split = Split::upload(gpu, train)?;
-
+        let steps = batches(images, batch_size, |rows| Ok(record(&vae, rows)?.compile(gpu)))?;
+        step.begin(gpu);
+        split.upload(gpu, train)?;
         let mut shuffle = Recording::new(gpu.report());
         shuffle::permutation(&mut shuffle, "epoch", seed, &step.running.state, &split.order);
-        let steps = batches(images, batch_size, |rows| {
-            let mut plan = vae.recording();
-            let noise = (seed, Stream::Train);
-            let state = &step.running.state;
-            let batch = split.record_batch(&mut plan, &vae, rows, state, noise, true);
-            step.record(&mut plan, &vae, &batch);
-            plan.check_fits("a training step", "use a smaller --batch-size")?;
-            Ok(plan.compile(gpu))
-        })?;
         let evaluate =
             |test: &Table| Evaluator::new(&vae, test.images()?, batch_size, Noise::Seeded(seed));
         let evaluator = data.test.as_ref().map(evaluate).transpose()?;

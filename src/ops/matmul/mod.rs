@@ -114,7 +114,7 @@ pub fn backward_input(
     let tensors = [("left", dy), ("right", weight), ("pre", pre), ("result", dx)];
     let sizes = [dy.rows(), weight.columns(), weight.rows()];
     let call = Call::new(recording, Product::BackwardInput, sizes, [dy, weight, dx]);
-    assert_eq!(pre.stride(), dx.stride(), "{label}: layouts differ");
+    origin.assert_like(label, dx);
     call.record(
         recording,
         label,

@@ -72,13 +72,9 @@ pub fn tune(
     }
     let candidates = candidates(gpu, level);
     let name = cache_name(gpu);
-    let mut known: BTreeMap<String, Tuned> = cache::read(&name)
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
+    let mut known = remembered(&name);
     let mut news = false;
-    let missing = |problem: &&Problem| {
-        !known.contains_key(&format!("{}, batch {batch}", problem.key(Product::Forward)))
-    };
+    let missing = |problem: &&Problem| is_missing(&known, problem, batch);
     if !gpu.report().is_software() {
         // Kernels differ by the kind of layer, not by its sizes.
         let mut kinds: Vec<_> = problems.iter().filter(missing).collect();
@@ -111,6 +107,24 @@ pub fn tune(
         cache::write(&name, &serde_json::to_vec(&known).expect("timings can be written as JSON"));
     }
     Ok(choices)
+}
+
+/// Whether [`tune`] has nothing to try.
+pub(crate) fn is_known(gpu: &Gpu, level: Tune, batch: usize, problems: &[Problem]) -> bool {
+    level == Tune::Off || {
+        let known = remembered(&cache_name(gpu));
+        !problems.iter().any(|problem| is_missing(&known, problem, batch))
+    }
+}
+
+/// What was found before, by product and batch.
+fn remembered(name: &str) -> BTreeMap<String, Tuned> {
+    let bytes = cache::read(name);
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+fn is_missing(known: &BTreeMap<String, Tuned>, problem: &Problem, batch: usize) -> bool {
+    !known.contains_key(&format!("{}, batch {batch}", problem.key(Product::Forward)))
 }
 
 /// One file for each adapter, driver and text of the kernels.

@@ -1,0 +1,114 @@
+//! Images as a caller has them.
+
+use super::Vae;
+use crate::data::{ImageShape, Images};
+use crate::error::{Error, Result};
+use crate::nn::Shape;
+
+/// Images that a model is given: (rows, channels, height, width), of the model's shape.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A byte a value, 0 to 255 standing for 0 to 1.
+    Bytes(&'a [u8]),
+    /// Values as the encoder takes them, for pixels from 0 to 1.
+    Values(&'a [f32]),
+    /// Images that say what shape they have.
+    Images(&'a Images),
+}
+
+impl<'a> From<&'a Images> for Input<'a> {
+    fn from(images: &'a Images) -> Self {
+        Self::Images(images)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Input<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl<'a> From<&'a [f32]> for Input<'a> {
+    fn from(values: &'a [f32]) -> Self {
+        Self::Values(values)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Input<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl<'a> From<&'a Vec<f32>> for Input<'a> {
+    fn from(values: &'a Vec<f32>) -> Self {
+        Self::Values(values)
+    }
+}
+
+impl<'a> Input<'a> {
+    /// Number of images; fails unless the values are those of whole images of the model's shape.
+    pub(super) fn rows(self, shape: ImageShape) -> Result<usize> {
+        let length = match self {
+            Self::Images(images) if images.shape != shape => {
+                return Err(Error::Shape { model: shape, given: images.shape });
+            }
+            Self::Images(images) => images.pixels.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Values(values) => values.len(),
+        };
+        match length.checked_rem(shape.pixels()) {
+            Some(0) => Ok(length / shape.pixels()),
+            _ => Err(Error::Usage(format!(
+                "{length} values are no whole number of images of {shape} (width x height x \
+                 channels), which have {} each",
+                shape.pixels()
+            ))),
+        }
+    }
+
+    /// The values of `count` images from number `first` on, laid out as a network takes `shape`.
+    pub(super) fn values(self, first: usize, count: usize, shape: Shape) -> Vec<f32> {
+        let range = first * shape.values()..(first + count) * shape.values();
+        let pixels = |bytes: &[u8]| bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        let values: Vec<f32> = match self {
+            Self::Images(images) => pixels(&images.pixels[range]),
+            Self::Bytes(bytes) => pixels(&bytes[range]),
+            Self::Values(values) => values[range].to_vec(),
+        };
+        let Shape::Map { channels, extent } = shape else { return values };
+        // Channels come last on the adapter.
+        let places = extent.height * extent.width;
+        let image = |image: &[f32]| -> Vec<f32> {
+            let place = |place: usize| image[place..].iter().step_by(places).copied();
+            (0..places).flat_map(place).collect()
+        };
+        values.chunks(channels * places).flat_map(image).collect()
+    }
+}
+
+/// Values of `shape` as they lie on the adapter, in the order of images: (channel, row, column).
+pub(super) fn channels_first(values: &[f32], shape: Shape) -> Vec<f32> {
+    let Shape::Map { channels, .. } = shape else { return values.to_vec() };
+    let image = |image: &[f32]| -> Vec<f32> {
+        let plane = |c: usize| image[c..].iter().step_by(channels).copied();
+        (0..channels).flat_map(plane).collect()
+    };
+    values.chunks(shape.values()).flat_map(image).collect()
+}
+
+/// Values in [0, 1] as bytes; those beyond are clamped.
+pub(super) fn quantised(values: &[f32]) -> Vec<u8> {
+    values.iter().map(|v| (v * 255.0).round() as u8).collect()
+}
+
+impl Vae {
+    /// Fails unless `images` have the model's shape.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] with both shapes.
+    pub fn check_shape(&self, images: &Images) -> Result<()> {
+        Input::from(images).rows(self.shape()).map(drop)
+    }
+}

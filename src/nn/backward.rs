@@ -1,0 +1,236 @@
+//! A sweep back through a [`Graph`].
+//!
+//! Gradients are by the pre-activation: whoever computes the gradient by a value multiplies it by the
+//! slope of the activation that the value came out of. That is linear, so gradients of a value that is
+//! used several times are added.
+
+use std::collections::HashSet;
+
+use super::graph::{Graph, Step, ValueId};
+use super::updates::{Sink, Updates};
+use super::{Draws, Parameters};
+use crate::gpu::{Recording, Tensor};
+use crate::ops::activation::Origin;
+use crate::ops::matmul::WeightGradient;
+use crate::ops::sums::Sum;
+use crate::ops::{activate, add, conv};
+
+/// Which parameters a sweep trains.
+#[derive(Clone, Copy, Debug)]
+pub enum Train<'a> {
+    /// Every one.
+    All,
+    /// Those whose names begin with one of these and a dot, as `encoder` does `encoder.0.weight`.
+    Only(&'a [&'a str]),
+}
+
+impl Train<'_> {
+    /// Offsets in the arena of those that are trained.
+    fn offsets(&self, parameters: &Parameters) -> HashSet<usize> {
+        let trained = |name: &str| match self {
+            Self::All => true,
+            Self::Only(modules) => modules
+                .iter()
+                .any(|module| name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))),
+        };
+        let places = parameters.layout().places();
+        places.filter(|(spec, _)| trained(&spec.name)).map(|(_, offset)| offset).collect()
+    }
+}
+
+/// Where a sweep begins, and what it is for.
+pub struct Sweep<'a> {
+    /// Values, each with the gradient by its pre-activation; without one where the value's own way back
+    /// knows it.
+    pub seeds: &'a [(ValueId, Option<Tensor>)],
+    /// Which parameters have gradients.
+    pub train: Train<'a>,
+    /// What becomes of them.
+    pub sink: Sink<'a>,
+    /// Variables whose gradients are wanted as well.
+    pub variables: &'a [ValueId],
+}
+
+/// What is known so far of the gradient by a value.
+#[derive(Clone, Default)]
+struct Pending {
+    /// By its pre-activation.
+    by_pre: Option<Tensor>,
+    /// By the value itself, to be taken through its activation.
+    by_value: Option<Tensor>,
+}
+
+/// A sweep while it is recorded.
+pub struct Backward<'b, 'a> {
+    graph: &'b mut Graph<'a>,
+    /// By value.
+    pending: Vec<Pending>,
+    /// By value: whether a gradient that is wanted comes of its gradient.
+    wanted: Vec<bool>,
+    updates: Updates<'b>,
+    /// Whose way back is being recorded.
+    label: String,
+}
+
+impl Graph<'_> {
+    /// Records a sweep, which leaves everything as it is for another. Returns the gradients by the
+    /// variables; nothing for one that no seed depends on.
+    pub fn backward(&mut self, sweep: &Sweep<'_>) -> Vec<Option<Tensor>> {
+        let steps = std::mem::take(&mut self.steps);
+        let gradients = Backward::new(self, &steps, sweep).run(steps.iter().rev(), sweep);
+        self.steps = steps;
+        gradients
+    }
+
+    /// Records the graph's last sweep, which gives memory back as it goes.
+    pub fn backward_last(mut self, sweep: &Sweep) -> Vec<Option<Tensor>> {
+        let steps = std::mem::take(&mut self.steps);
+        let backward = Backward::new(&mut self, &steps, sweep);
+        backward.graph.values.iter_mut().for_each(|value| value.tensor = None);
+        backward.run(steps.into_iter().rev(), sweep)
+    }
+}
+
+impl<'b, 'a> Backward<'b, 'a> {
+    fn new(graph: &'b mut Graph<'a>, steps: &[Step], sweep: &Sweep<'b>) -> Self {
+        let trained = sweep.train.offsets(graph.all_parameters());
+        let mut wanted = vec![false; graph.values.len()];
+        sweep.variables.iter().for_each(|variable| wanted[variable.0] = true);
+        for step in steps {
+            wanted[step.output.0] = step.parameters.iter().any(|p| trained.contains(p))
+                || step.inputs.iter().any(|x| wanted[x.0]);
+        }
+        let pending = vec![Pending::default(); graph.values.len()];
+        let updates = Updates::new(sweep.sink, graph.all_parameters(), trained, &graph.uses);
+        Self { graph, pending, wanted, updates, label: String::new() }
+    }
+
+    fn run<S: std::borrow::Borrow<Step>>(
+        mut self,
+        steps: impl Iterator<Item = S>,
+        sweep: &Sweep,
+    ) -> Vec<Option<Tensor>> {
+        for (value, gradient) in sweep.seeds {
+            let gradient = gradient.clone().unwrap_or_else(|| self.graph.recording.vector(4));
+            self.add(*value, gradient);
+        }
+        for step in steps {
+            let Step { label, output, backward, .. } = step.borrow();
+            if let Some(dy) = self.wanted[output.0].then(|| self.take(*output)).flatten() {
+                self.label.clone_from(label);
+                backward(&mut self, &dy);
+            }
+        }
+        let gradients = sweep.variables.iter().map(|variable| self.take(*variable)).collect();
+        self.updates.record(self.graph.recording);
+        gradients
+    }
+
+    /// What dispatches are recorded into.
+    pub fn recording(&mut self) -> &mut Recording {
+        self.graph.recording
+    }
+
+    /// What the forward pass drew from.
+    pub fn draws(&self) -> Draws<'a> {
+        self.graph.training().expect("there is no way back outside of training")
+    }
+
+    /// Whether the gradient by `x` is wanted.
+    pub fn wants(&self, x: ValueId) -> bool {
+        self.wanted[x.0]
+    }
+
+    /// What the gradient by `x` is to be multiplied by, to be the gradient by its pre-activation.
+    pub fn origin(&self, x: ValueId) -> Origin {
+        self.graph.origin_of(x)
+    }
+
+    /// Memory for the gradient by `x`.
+    pub fn allocate(&self, x: ValueId) -> Tensor {
+        self.graph.allocate(self.graph.shape(x), self.graph.rows(x))
+    }
+
+    /// Adds `dx` to the gradient by the pre-activation of `x`.
+    pub fn add(&mut self, x: ValueId, dx: Tensor) {
+        let sum = match self.pending[x.0].by_pre.take() {
+            Some(others) => self.sum(x, others, dx),
+            None => dx,
+        };
+        self.pending[x.0].by_pre = Some(sum);
+    }
+
+    /// Adds `dx` to the gradient by `x`, not yet taken through the activation that x came out of.
+    pub fn pass(&mut self, x: ValueId, dx: Tensor) {
+        let sum = match self.pending[x.0].by_value.take() {
+            Some(others) => self.sum(x, others, dx),
+            None => dx,
+        };
+        self.pending[x.0].by_value = Some(sum);
+    }
+
+    fn sum(&mut self, x: ValueId, a: Tensor, b: Tensor) -> Tensor {
+        let [pre, y] = [(); 2].map(|()| self.allocate(x));
+        let b = self.apart(x, b, &a);
+        add::forward(self.graph.recording, &self.label, [&a, &b], None, &pre, &y);
+        y
+    }
+
+    /// `tensor`, or a copy where it is `other`: kernels take no tensor twice.
+    pub(super) fn apart(&mut self, x: ValueId, tensor: Tensor, other: &Tensor) -> Tensor {
+        if !tensor.is_same(other) {
+            return tensor;
+        }
+        let copy = self.allocate(x);
+        activate::forward(self.graph.recording, &self.label, &tensor, None, &copy);
+        copy
+    }
+
+    /// The whole gradient by the pre-activation of `x`, if anything was added to it.
+    fn take(&mut self, x: ValueId) -> Option<Tensor> {
+        let Pending { by_pre, by_value } = std::mem::take(&mut self.pending[x.0]);
+        let origin = self.origin(x);
+        let Some(dy) = by_value else { return by_pre };
+        let Some(da) = by_pre else {
+            if origin.activation.is_none() {
+                return Some(dy);
+            }
+            let dx = self.allocate(x);
+            activate::backward(self.graph.recording, &self.label, &dy, &origin, &dx);
+            return Some(dx);
+        };
+        let (da, dx) = (self.apart(x, da, &dy), self.allocate(x));
+        add::backward(self.graph.recording, &self.label, &da, &dy, &origin, &dx);
+        Some(dx)
+    }
+
+    /// Adds to the gradients of a linear layer's weight and bias, if they are trained. All that are
+    /// added in a sweep are computed together, behind it.
+    pub fn product(&mut self, gradient: WeightGradient) {
+        if self.updates.trains(&gradient.weight) {
+            self.updates.product(gradient);
+        }
+    }
+
+    /// Adds to the gradients of a convolution's weight and bias, if they are trained.
+    pub fn convolution(&mut self, gradient: &conv::WeightGradient) {
+        if self.updates.trains(&gradient.weight) {
+            let sums = conv::weight_parts(self.graph.recording, &self.label, gradient);
+            sums.into_iter().for_each(|sum| self.sums(sum));
+        }
+    }
+
+    /// Adds to the gradient of the parameter `sum.result`, if it is trained, what the sums of parts
+    /// give.
+    pub fn sums(&mut self, sum: Sum) {
+        if self.updates.trains(&sum.result) {
+            self.updates.sums(sum);
+        }
+    }
+
+    /// Where a kernel of its own is to leave the gradient of `parameter`, whether that is trained or
+    /// not.
+    pub fn direct(&mut self, parameter: &Tensor) -> Tensor {
+        self.updates.direct(self.graph.recording, parameter)
+    }
+}

@@ -1,0 +1,81 @@
+//! The steps of a model as recordings, which need no adapter.
+
+use std::sync::Arc;
+
+use super::evaluate::evaluation;
+use super::split::Split;
+use super::{Noise, TrainStep};
+use crate::data::ImageShape;
+use crate::error::{Error, Result};
+use crate::gpu::{AdapterReport, Choices, Recording};
+use crate::model::{Config, Network, Running};
+use crate::ops::State;
+
+/// What a model is recorded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// A step of training on a batch.
+    Train,
+    /// The losses of a batch.
+    Evaluate,
+    /// As many new images as a batch has.
+    Sample,
+    /// A batch encoded and decoded, without noise.
+    Reconstruct,
+}
+
+/// Every kind by its name.
+const KINDS: [(&str, StepKind); 4] = [
+    ("train", StepKind::Train),
+    ("evaluate", StepKind::Evaluate),
+    ("sample", StepKind::Sample),
+    ("reconstruct", StepKind::Reconstruct),
+];
+
+impl std::str::FromStr for StepKind {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let kind = KINDS.iter().find(|(n, _)| *n == name).map(|(_, kind)| *kind);
+        let names = KINDS.map(|(name, _)| name).join(", ");
+        kind.ok_or_else(|| Error::Usage(format!("must be one of {names}")))
+    }
+}
+
+/// Records the full step of a model that `config` names, for images of `shape`, as `kind` says: what
+/// the program itself replays on `adapter` where `choices` are the variants of its kernels. Nothing
+/// is allocated.
+///
+/// # Errors
+///
+/// [`Error::Usage`] when the configuration cannot be.
+pub fn recorded(
+    config: &Config,
+    shape: ImageShape,
+    kind: StepKind,
+    adapter: &AdapterReport,
+    choices: &Arc<Choices>,
+) -> Result<Recording> {
+    config.check()?;
+    let network = Network::new(&config.model, shape)?;
+    let rows = config.train.batch_size;
+    let split = Split::new(rows, shape.pixels());
+    let mut recording = Recording::with_choices(adapter, choices);
+    match kind {
+        StepKind::Train => {
+            let step = TrainStep::new(&network, &config.train, 1);
+            return Ok(step.recording(&network, &split, rows, adapter, choices));
+        }
+        StepKind::Evaluate => {
+            let (running, noise) = (Running::new(&config.model), Noise::Seeded(0));
+            return Ok(evaluation(&network, &running, &split, rows, noise, adapter, choices));
+        }
+        StepKind::Sample => {
+            network.sampling(&mut recording, rows, None, &State::tensor("place"));
+        }
+        StepKind::Reconstruct => {
+            network.reconstructing(&mut recording, rows);
+        }
+    }
+    Ok(recording)
+}
