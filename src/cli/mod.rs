@@ -101,9 +101,20 @@ pub fn run() -> ExitCode {
         Command::Presets(args) => presets::run(&args),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        eprintln!("error: {}", worded(&error));
         ExitCode::from(error.exit_code())
     })
+}
+
+/// An error of the library, with the flags that mend it.
+fn worded(error: &Error) -> String {
+    match error {
+        Error::Shape { model, given } => format!(
+            "the model takes images of {model} (width x height x channels), and the dataset has \
+             {given}: choose another --data, or --size and --channels"
+        ),
+        other => other.to_string(),
+    }
 }
 
 /// Prints help where it was asked for, and otherwise the first paragraph of clap's error as a line.

@@ -26,6 +26,9 @@ pub(super) struct Value {
     pub needs_gradient: bool,
 }
 
+/// Records, from the gradient by a step's output, the gradients by its inputs and its parameters.
+type WayBack = Box<dyn Fn(&mut Backward, &Tensor)>;
+
 /// How one value came about.
 pub(super) struct Step {
     pub label: String,
@@ -34,7 +37,7 @@ pub(super) struct Step {
     /// Offsets in their arena of the parameters that it uses.
     pub parameters: Vec<usize>,
     /// Records what the gradient by `output` makes of the gradients by `inputs` and the parameters.
-    pub backward: Box<dyn Fn(&mut Backward, &Tensor)>,
+    pub backward: WayBack,
 }
 
 /// What the random draws of a training step depend on.
@@ -201,7 +204,7 @@ impl<'a> Graph<'a> {
         label: &str,
         inputs: &[ValueId],
         (shape, rows, tensor, origin): (Shape, usize, Tensor, Option<(Activation, Tensor)>),
-        backward: Box<dyn Fn(&mut Backward, &Tensor)>,
+        backward: WayBack,
     ) -> ValueId {
         let parameters = std::mem::take(&mut self.asked);
         let depends =

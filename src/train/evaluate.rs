@@ -47,6 +47,7 @@ impl Evaluator {
         vae.check_shape(images)?;
         let gpu = vae.gpu();
         let split = Split::new(images.len(), images.shape.pixels());
+        split.check_fits(gpu.report())?;
         let running = Running::new(vae.config());
         let plans = batches(split.count, batch_size, |rows| {
             let (adapter, choices) = (gpu.report(), vae.choices());

@@ -2,7 +2,7 @@
 
 use crate::data::Images;
 use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Recording, Tensor};
+use crate::gpu::{AdapterReport, Gpu, Plan, Recording, Tensor};
 use crate::model::{Batch, Network};
 use crate::nn::Shape;
 use crate::ops::gather::{self, Corruption, Noise, Source};
@@ -25,11 +25,15 @@ impl Split {
         }
     }
 
-    /// Uploads `images`, which it has a place for, in their own order.
-    pub fn upload(&self, gpu: &Gpu, images: &Images) -> Result<()> {
+    /// Fails unless the images fit the adapter.
+    pub fn check_fits(&self, adapter: &AdapterReport) -> Result<()> {
         let (bytes, remedy) =
             (self.images.buffer().bytes(), "use fewer or smaller images (--size)");
-        gpu.report().check_fits("the dataset", bytes, bytes, remedy)?;
+        adapter.check_fits("the dataset", bytes, bytes, remedy)
+    }
+
+    /// Uploads `images`, which it has a place for, in their own order.
+    pub fn upload(&self, gpu: &Gpu, images: &Images) -> Result<()> {
         let mut words = vec![0u32; self.images.len()];
         bytemuck::cast_slice_mut(&mut words)[..images.pixels.len()].copy_from_slice(&images.pixels);
         let order: Vec<u32> = (0..images.len() as u32).collect();
@@ -85,6 +89,7 @@ impl Split {
 /// `images` as a denoising model is given them, by the same draws every time.
 pub(super) fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<Images> {
     let split = Split::new(images.len(), images.shape.pixels());
+    split.check_fits(gpu.report())?;
     split.upload(gpu, images)?;
     let (shape, mut recording) = (images.shape, Recording::new(gpu.report()));
     let x = recording.matrix(&[images.len(), shape.pixels()]);

@@ -88,6 +88,7 @@ impl Trainer {
         let mut vae = Vae::new(gpu, &config.model, data.shape()?, seed)?;
         let step = TrainStep::new(vae.network(), &config.train, images.div_ceil(batch_size));
         let split = Split::new(images, train.shape.pixels());
+        split.check_fits(gpu.report())?;
         let record = |vae: &Vae, rows| {
             let step = step.recording(vae.network(), &split, rows, gpu.report(), vae.choices());
             step.check_fits("a training step", "use a smaller --batch-size")?;
