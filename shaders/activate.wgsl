@@ -1,5 +1,9 @@
 // An activation where nothing could compute it along with its argument. Matrices (rows, columns),
 // padded.
+#import shared/activation
+#import shared/index
+#import shared/padding
+
 struct Params { count: u32, columns: u32, pad0: u32, pad1: u32 } // count in quads
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,6 +1,10 @@
 // Batch normalization (Ioffe and Szegedy 2015) of x (rows, columns), padded: every column by its own
 // mean and variance. A unit is `across` quads of columns; where its rows are several chunks, a dispatch
 // before brings their moments or sums, which every workgroup then merges for itself.
+#import shared/activation
+#import shared/index
+#import shared/moments
+#import shared/padding
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>; // read only

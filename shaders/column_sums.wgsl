@@ -1,4 +1,6 @@
 // The column sums of a matrix in parts: each workgroup adds up four columns of as many rows.
+#import shared/index
+
 struct Params {
     height: u32,
     row: u32,    // quads from row to row

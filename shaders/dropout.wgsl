@@ -1,5 +1,10 @@
 // Dropout (Srivastava et al. 2014): which elements are dropped is a pure function of seed, stream,
 // step, layer and place, so that the backward pass draws it again. Matrices (rows, columns), padded.
+#import shared/activation
+#import shared/index
+#import shared/rng
+#import shared/state
+
 struct Params {
     count: u32,     // quads
     seed_low: u32,

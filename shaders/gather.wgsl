@@ -1,6 +1,10 @@
 // The input of a step: the batch's pixels from the packed dataset as floats in [0, 1], corrupted where
 // the model is to denoise them, and standard normal noise: pure functions of seed, stream, step and
 // index.
+#import shared/index
+#import shared/rng
+#import shared/state
+
 struct Params {
     rows: u32,      // images in the batch
     channels: u32,

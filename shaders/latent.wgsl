@@ -1,6 +1,11 @@
 // The reparameterization and the KL divergence from the standard normal prior (Kingma and Welling
 // 2013, section 2.4 and appendix B):
 //   z = mean + exp(logvar / 2) epsilon; KL = (mean² + exp(logvar) - logvar - 1) / 2 for each unit.
+#import shared/index
+#import shared/math
+#import shared/reduce
+#import shared/state
+
 struct Params {
     rows: u32,
     latent: u32,

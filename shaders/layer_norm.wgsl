@@ -2,6 +2,10 @@
 // by its own mean and variance; each of its values has a weight and a bias. A unit is an image; where
 // its rows are several chunks, a dispatch before brings their moments or sums, which every workgroup
 // then merges for itself.
+#import shared/activation
+#import shared/index
+#import shared/moments
+#import shared/padding
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>; // read only

@@ -1,5 +1,6 @@
 // What an adapter can do at most: arithmetic, copies, and dispatches that do next to nothing.
 // QUADS vec4s are what an invocation of copy moves.
+#import shared/index
 
 struct Params { count: u32, rounds: u32, pad0: u32, pad1: u32 }
 

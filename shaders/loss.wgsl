@@ -1,6 +1,14 @@
 // The reconstruction loss, the negative log-likelihood of the pixels, with its gradient; and the
 // likelihood's mean and draws from it. LIKELIHOOD is the position in ops::loss::KINDS. Matrices are
 // (rows, columns), padded.
+#import shared/activation
+#import shared/index
+#import shared/likelihood
+#import shared/padding
+#import shared/reduce
+#import shared/rng
+#import shared/state
+
 struct Params {
     quads: u32,     // of each matrix
     columns: u32,

@@ -1,4 +1,8 @@
 // Standard normal noise, a pure function of seed, stream, step and index.
+#import shared/index
+#import shared/rng
+#import shared/state
+
 struct Params { count: u32, seed_low: u32, seed_high: u32, stream: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;

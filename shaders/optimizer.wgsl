@@ -1,4 +1,8 @@
 // A step of the optimizer from stored gradients: see shared/optimizer.wgsl.
+#import shared/index
+#import shared/optimizer
+#import shared/state
+
 struct Params { optimizer: Optimizer, count: u32, pad0: u32, pad1: u32, pad2: u32 } // count in quads
 
 @group(0) @binding(0) var<uniform> params: Params;

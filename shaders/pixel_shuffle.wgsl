@@ -1,5 +1,10 @@
 // Channels become pixels (Shi et al. 2016): each FACTOR by FACTOR of them a square of one channel. Maps
 // (batch · height · width, channels), padded.
+#import shared/activation
+#import shared/index
+#import shared/map
+#import shared/padding
+
 struct Params {
     count: u32,    // quads of the result
     height: u32,   // of x

@@ -1,5 +1,9 @@
 // Pooling of maps (batch · height · width, channels) by square windows, as PyTorch's max_pool2d and
 // avg_pool2d without ceil_mode. KERNEL, STRIDE and PADDING are theirs.
+#import shared/activation
+#import shared/index
+#import shared/map
+
 struct Params {
     count: u32,      // quads of the result
     height: u32,     // of x
@@ -24,7 +28,7 @@ const BYTES = vec4(0u, 8u, 16u, 24u);
 const WINDOWS = i32((KERNEL + STRIDE - 1u) / STRIDE);
 
 // Row and column where the window of the result at `place` begins; negative in the padding.
-fn corner(place: vec4<u32>) -> vec2<i32> {
+fn window_corner(place: vec4<u32>) -> vec2<i32> {
     return vec2<i32>(place.yz * STRIDE) - vec2(i32(PADDING));
 }
 
@@ -52,7 +56,7 @@ fn max_forward(invocation: Invocation) {
         return;
     }
     let place = map_place(i, p.out_height, p.out_width, p.quads);
-    let first = corner(place);
+    let first = window_corner(place);
     var best = vec4(0.0);
     var index = vec4(0u);
     for (var row = 0; row < i32(KERNEL); row++) {
@@ -79,7 +83,7 @@ fn avg_forward(invocation: Invocation) {
         return;
     }
     let place = map_place(i, p.out_height, p.out_width, p.quads);
-    let first = corner(place);
+    let first = window_corner(place);
     var sum = vec4(0.0);
     for (var row = 0; row < i32(KERNEL); row++) {
         for (var column = 0; column < i32(KERNEL); column++) {

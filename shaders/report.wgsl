@@ -1,5 +1,8 @@
 // Ends a step: adds the batch's reconstruction loss to the epoch's running mean and advances the
 // counters. The KL divergence adds up where it is computed: see latent.wgsl.
+#import shared/reduce
+#import shared/state
+
 struct Params { rows: u32, recons: u32, pad0: u32, pad1: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;

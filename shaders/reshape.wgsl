@@ -1,5 +1,9 @@
 // Between maps (batch · pixels, channels) and features (batch, channels · pixels), whose order is
 // PyTorch's: channel, then pixel. A block is four pixels of four channels; an invocation turns one.
+#import shared/activation
+#import shared/index
+#import shared/padding
+
 struct Params {
     count: u32,       // blocks
     pixels: u32,      // in a map
@@ -13,8 +17,6 @@ struct Params {
 // Read only, and only where there is an activation: what the map, or the features, came out of.
 @group(0) @binding(3) var<storage, read_write> map_pre: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> features_pre: array<f32>;
-
-const FOUR = vec4(0u, 1u, 2u, 3u);
 
 struct Block {
     map: u32,      // its first pixel's quad

@@ -1,5 +1,9 @@
 // A fresh permutation of the dataset for each epoch: a keyed Feistel network on the smallest even
 // number of bits that holds every index, walked until it lands on one (Black and Rogaway 2002).
+#import shared/index
+#import shared/rng
+#import shared/state
+
 struct Params {
     count: u32,
     half_bits: u32,

@@ -1,5 +1,10 @@
 // Sums of parts that are gradients, with the optimizer's step on the parameters at once: see
 // shared/sums.wgsl.
+#import shared/index
+#import shared/optimizer
+#import shared/state
+#import shared/sums
+
 struct Params { optimizer: Optimizer, sums: Sums }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -8,7 +13,12 @@ struct Params { optimizer: Optimizer, sums: Sums }
 @group(0) @binding(4) var<storage, read_write> first_moment: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> second_moment: array<vec4<f32>>; // raw
 
-fn finish(at: u32, sum: vec4<f32>) {
-    begin_updates(params.optimizer, state.step);
-    update(at, sum);
+@compute @workgroup_size(64)
+fn parts(invocation: Invocation) {
+    let n = element(invocation);
+    if n < params.sums.count {
+        let total = total(n);
+        begin_updates(params.optimizer, state.step);
+        update(total.at, total.sum);
+    }
 }

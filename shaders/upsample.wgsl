@@ -1,4 +1,8 @@
 // Nearest neighbours: every pixel becomes FACTOR by FACTOR. Maps (batch · height · width, channels).
+#import shared/activation
+#import shared/index
+#import shared/map
+
 struct Params {
     count: u32,  // quads of x
     height: u32, // of x

@@ -1,4 +1,12 @@
 // As backward_weight.wgsl, with the optimizer's step on the parameters at once: the gradients are never stored.
+#import product/finish_weight
+#import product/layers
+#import product/left_columns
+#import product/right_columns
+#import product/VARIANT
+#import shared/index
+#import shared/optimizer
+#import shared/state
 
 struct Params { optimizer: Optimizer, layers: Layers }
 
@@ -10,12 +18,12 @@ struct Params { optimizer: Optimizer, layers: Layers }
 @group(0) @binding(5) var<storage, read_write> first_moment: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> second_moment: array<vec4<f32>>; // raw
 
-fn take(at: u32, four: vec4<f32>) {
+fn take_gradient(at: u32, four: vec4<f32>) {
     update(at, four);
 }
 
 @compute @workgroup_size(INVOCATIONS)
 fn backward_weight_step(invocation: Invocation) {
     begin_updates(params.optimizer, state.step);
-    run(group_number(invocation), invocation.lane);
+    multiply_layers(group_number(invocation), invocation.lane);
 }

@@ -1,4 +1,6 @@
 // The definition, one result an invocation: what the other kernels are checked and measured against.
+#import shared/index
+
 struct Params {
     height: u32,
     width: u32,

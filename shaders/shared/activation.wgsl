@@ -1,5 +1,7 @@
 // Activations as PyTorch defines them; ACTIVATION is the position in ops::activation::NAMES, and
 // whatever lies behind them is the identity.
+#import shared/math
+
 const IDENTITY: u32 = 8u;
 
 fn activate(x: f32) -> f32 {

@@ -1,5 +1,6 @@
 // What a decoder's output says of a pixel: its loss, its mean and draws of it. LIKELIHOOD is the
 // position in ops::loss::KINDS.
+#import shared/math
 
 // Of a gaussian or laplace: sigma or b, scale^-power, and the log of what normalises the density.
 struct Scale { scale: f32, rate: f32, constant: f32 }

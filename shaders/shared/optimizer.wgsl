@@ -1,6 +1,9 @@
 // Update rules as torch.optim has them. OPTIMIZER is the position in ops::optimizer::NAMES; MOMENTUM,
 // of sgd and rmsprop, is 0 for none, 1, or 2 for Nesterov's. It is completed by whoever declares
 // `parameter`, `first_moment` and `second_moment`; those that a rule does not need stay untouched.
+#import shared/math
+#import shared/schedule
+
 struct Optimizer {
     schedule: Schedule,
     weight_decay: f32,

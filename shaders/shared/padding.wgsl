@@ -1,3 +1,5 @@
+// Rows of matrices are quads, four columns each, and padded with zeros.
+
 const FOUR = vec4(0u, 1u, 2u, 3u);
 
 // What of a row's quad number `column` is not padding.

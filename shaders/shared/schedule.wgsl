@@ -1,4 +1,6 @@
 // The learning rate by the count of steps: see ops::schedule.
+#import shared/math
+
 struct Schedule {
     base: f32,
     minimum: f32,      // where the cosine ends

@@ -1,5 +1,5 @@
 // For each of several results the sum of its parts, four elements an invocation. It is completed by
-// whoever declares `params` with its Sums and takes each sum in `finish`.
+// whoever declares `params` with its Sums.
 struct Sums { count: u32, tasks: u32, pad0: u32, pad1: u32, list: array<Sum, TASKS> }
 
 struct Sum {
@@ -15,12 +15,11 @@ struct Sum {
 
 @group(0) @binding(1) var<storage, read> addends: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn parts(invocation: Invocation) {
-    let n = element(invocation);
-    if n >= params.sums.count {
-        return;
-    }
+// A sum, and the quad where it goes.
+struct Total { at: u32, sum: vec4<f32> }
+
+// Four elements of a result, those of invocation number n of all.
+fn total(n: u32) -> Total {
     var i = 0u;
     while i + 1u < params.sums.tasks && params.sums.list[i + 1u].first <= n {
         i++;
@@ -32,5 +31,5 @@ fn parts(invocation: Invocation) {
         sum += addends[at];
         at += t.step;
     }
-    finish(t.to + n - t.first, sum);
+    return Total(t.to + n - t.first, sum);
 }

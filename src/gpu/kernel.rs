@@ -1,26 +1,66 @@
 //! Entry points of shaders and what they bind, read from the WGSL itself. No adapter is needed.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-/// One WGSL source: the text of `shaders/NAME.wgsl` behind the shared files it uses. Constants that
-/// the host sets, all of type `u32`, are used but not declared in it.
+use super::text::{self, Settings};
+
+/// One WGSL text: a file of `shaders/` and what it imports, as [`super::text`] says. Constants that the
+/// host sets, all of type `u32`, are used but not declared in it.
+#[derive(Clone, Copy, Debug)]
 pub struct Shader {
-    /// The file's stem, and the op's name.
+    /// The op's name, before the entry point's in a kernel's.
     pub name: &'static str,
-    /// The WGSL text.
-    pub source: Cow<'static, str>,
+    source: Source,
+    variant: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    /// `shaders/{path}.wgsl`.
+    File(&'static str),
+    Text(&'static str),
 }
 
 impl Shader {
-    /// The complete WGSL text with `constants` declared.
+    /// The shader `shaders/{name}.wgsl`.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, source: Source::File(name), variant: "" }
+    }
+
+    /// The shader `shaders/{path}.wgsl`, with the file `variant` wherever an import says `VARIANT`.
+    pub const fn with_variant(
+        name: &'static str,
+        path: &'static str,
+        variant: &'static str,
+    ) -> Self {
+        Self { name, source: Source::File(path), variant }
+    }
+
+    /// A shader of which `text` is the WGSL, with imports.
+    pub const fn from_text(name: &'static str, text: &'static str) -> Self {
+        Self { name, source: Source::Text(text), variant: "" }
+    }
+
+    /// The complete WGSL text with `constants` declared, as naga takes it.
     pub fn text(&self, constants: &[(&str, u32)]) -> String {
-        let declare = |(name, value): &(&str, u32)| format!("const {name}: u32 = {value}u;\n");
-        constants.iter().map(declare).collect::<String>() + &self.source
+        self.complete(constants, false)
+    }
+
+    /// The same as browsers take it: with directives that naga does not know and does without.
+    pub fn browser_text(&self, constants: &[(&str, u32)]) -> String {
+        self.complete(constants, true)
+    }
+
+    fn complete(&self, constants: &[(&str, u32)], browser: bool) -> String {
+        let settings = Settings { variant: self.variant, constants, browser };
+        match self.source {
+            Source::File(path) => text::complete_file(path, &settings),
+            Source::Text(source) => text::complete(self.name, source, &settings),
+        }
     }
 
     /// The entry point `entry` with `constants` set. Panics on faulty WGSL and where there is no such

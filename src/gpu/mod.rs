@@ -8,6 +8,7 @@ mod pipelines;
 mod plan;
 mod recording;
 mod tensor;
+mod text;
 mod timestamps;
 mod workspace;
 

@@ -1,11 +1,11 @@
 //! Activations as dispatches of their own, where nothing could compute them with their argument.
 
 use super::activation::{self, Activation, Origin};
-use super::{quads, shader};
+use super::quads;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/activate.wgsl`.
-pub const SHADER: Shader = shader!("activate", "index", "padding", "math", "activation");
+pub const SHADER: Shader = Shader::new("activate");
 
 /// y (rows, columns) = activation(x).
 pub fn forward(

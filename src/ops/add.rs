@@ -1,11 +1,11 @@
 //! The sum of a residual block's branch and what goes around it (He et al. 2016).
 
 use super::activation::{self, Activation, Origin};
-use super::{quads, shader};
+use super::quads;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/add.wgsl`.
-pub const SHADER: Shader = shader!("add", "index", "padding", "math", "activation");
+pub const SHADER: Shader = Shader::new("add");
 
 /// y (rows, columns) = activation(a + b), and `pre`, like y, before the activation.
 pub fn forward(

@@ -2,12 +2,11 @@
 
 use super::activation::{self, Activation, Origin};
 use super::moments::{Call, Normalized};
-use super::{quads, shader};
+use super::quads;
 use crate::gpu::{AdapterReport, Recording, Shader, Tensor};
 
 /// `shaders/batch_norm.wgsl`.
-pub const SHADER: Shader =
-    shader!("batch_norm", "index", "math", "activation", "padding", "moments");
+pub const SHADER: Shader = Shader::new("batch_norm");
 
 /// Quads of columns that a workgroup takes: what a GPU reads at once.
 const ACROSS: usize = 8;

@@ -3,11 +3,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::shader;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/clip.wgsl`.
-pub const SHADER: Shader = shader!("clip", "reduce");
+pub const SHADER: Shader = Shader::new("clip");
 
 /// Most workgroups that share the sum.
 const GROUPS: usize = 256;

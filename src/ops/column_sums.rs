@@ -1,10 +1,9 @@
 //! The sums of a matrix's columns, over a batch or a map's pixels.
 
-use super::shader;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/column_sums.wgsl`.
-pub const SHADER: Shader = shader!("column_sums", "index");
+pub const SHADER: Shader = Shader::new("column_sums");
 
 /// Rows that a workgroup adds up at least.
 const ROWS: usize = 1024;

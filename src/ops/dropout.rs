@@ -3,11 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::activation::{self, Origin};
-use super::{Stream, halves, quads, shader};
+use super::{Stream, halves, quads};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/dropout.wgsl`.
-pub const SHADER: Shader = shader!("dropout", "index", "state", "rng", "math", "activation");
+pub const SHADER: Shader = Shader::new("dropout");
 
 /// Which elements are dropped. It is drawn anew each step.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,11 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
-use super::{Extent, Stream, halves, shader};
+use super::{Extent, Stream, halves};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/gather.wgsl`.
-pub const SHADER: Shader = shader!("gather", "index", "state", "rng");
+pub const SHADER: Shader = Shader::new("gather");
 
 /// What is done to the pixels of a denoising model's input (Vincent 2008).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -75,7 +75,7 @@ impl Geometry {
     }
 
     /// Whether the shaders can divide by what it takes, the larger map having so many channels: see
-    /// `shaders/matmul/patches.wgsl`.
+    /// `shaders/product/patches.wgsl`.
     pub fn is_possible(&self, large_channels: usize) -> bool {
         [self.weight_shape(1, large_channels)[1], self.stride].iter().all(|n| n >> 21 == 0)
     }
@@ -121,7 +121,7 @@ impl Geometry {
         }
     }
 
-    /// The products of `shaders/matmul/scatter.wgsl`, each of pixels of the larger map a stride apart:
+    /// The products of `shaders/product/scatter.wgsl`, each of pixels of the larger map a stride apart:
     /// the patches of the smaller map that reach them.
     pub(super) fn phases(&self, small: &Tensor, batch: usize) -> Vec<Phase> {
         let axis = |large: usize| {
@@ -159,7 +159,7 @@ impl Geometry {
     }
 }
 
-/// As in `shaders/matmul/patches.wgsl`.
+/// As in `shaders/product/patches.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Divisor {
@@ -173,7 +173,7 @@ impl Divisor {
     }
 }
 
-/// As in `shaders/matmul/patches.wgsl`.
+/// As in `shaders/product/patches.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 pub(super) struct Patches {
@@ -190,7 +190,7 @@ pub(super) struct Patches {
     pad: [u32; 2],
 }
 
-/// As in `shaders/matmul/scatter.wgsl`.
+/// As in `shaders/product/scatter.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 pub(super) struct Phase {

@@ -2,11 +2,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::shader;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/latent.wgsl`.
-pub const SHADER: Shader = shader!("latent", "index", "state", "reduce", "math");
+pub const SHADER: Shader = Shader::new("latent");
 
 /// What the objective makes of the KL divergence, in steps.
 #[derive(Clone, Copy, Debug, PartialEq)]

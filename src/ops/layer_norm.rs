@@ -2,12 +2,11 @@
 
 use super::activation::{self, Activation, Origin};
 use super::moments::{Call, Normalized};
-use super::{Extent, quads, shader};
+use super::{Extent, quads};
 use crate::gpu::{AdapterReport, Recording, Shader, Tensor, padded};
 
 /// `shaders/layer_norm.wgsl`.
-pub const SHADER: Shader =
-    shader!("layer_norm", "index", "math", "activation", "padding", "moments");
+pub const SHADER: Shader = Shader::new("layer_norm");
 
 /// Quads of parameters that a workgroup of their gradients takes: what a GPU reads at once.
 const ACROSS: usize = 8;

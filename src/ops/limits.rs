@@ -1,10 +1,9 @@
 //! Kernels that measure what an adapter can do; training has no use for them.
 
-use super::shader;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/limits.wgsl`.
-pub const SHADER: Shader = shader!("limits", "index");
+pub const SHADER: Shader = Shader::new("limits");
 
 /// Multiply-adds that an invocation of [`arithmetic`] makes in a round: 12 accumulators, 8 times.
 pub const MULTIPLY_ADDS: usize = 12 * 8;

@@ -9,21 +9,11 @@ use bytemuck::{Pod, Zeroable};
 
 use super::activation::{self, Activation};
 use super::likelihood::{Likelihood, Scale};
-use super::{Stream, halves, shader};
+use super::{Stream, halves};
 use crate::gpu::{Kernel, Recording, Shader, Tensor};
 
 /// `shaders/loss.wgsl`.
-pub const SHADER: Shader = shader!(
-    "loss",
-    "index",
-    "state",
-    "math",
-    "activation",
-    "reduce",
-    "rng",
-    "padding",
-    "likelihood"
-);
+pub const SHADER: Shader = Shader::new("loss");
 
 /// The distributions that the kernels tell apart, as their constant `LIKELIHOOD` counts.
 pub const KINDS: [&str; 4] = ["bernoulli", "continuous_bernoulli", "gaussian", "laplace"];

@@ -39,21 +39,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::error::Result;
 use crate::gpu::{Gpu, Recording, Shader, Tensor};
 
-/// A [`Shader`] from `shaders/$name.wgsl` and the shared files it uses.
-macro_rules! shader {
-    ($name:literal $(, $shared:literal)*) => {
-        $crate::gpu::Shader {
-            name: $name,
-            source: std::borrow::Cow::Borrowed(concat!(
-                $(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/shared/", $shared, ".wgsl")), "\n",)*
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl"))
-            )),
-        }
-    };
-}
-pub(crate) use shader;
-
-/// Every shader there is but those of [`matmul::forms`], which are put together from parts.
+/// Every shader there is but those of [`matmul::forms`], which have variants.
 pub const SHADERS: &[&Shader] = &[
     &activate::SHADER,
     &add::SHADER,

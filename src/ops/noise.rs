@@ -1,10 +1,10 @@
 //! Standard normal noise from a counter-based generator.
 
-use super::{Stream, halves, shader};
+use super::{Stream, halves};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/noise.wgsl`.
-pub const SHADER: Shader = shader!("noise", "index", "state", "rng");
+pub const SHADER: Shader = Shader::new("noise");
 
 /// Fills `epsilon` with standard normals: a pure function of `seed`, `stream`, the step in `state`
 /// and the element's index (Threefry-4x32-20, then Box and Muller).

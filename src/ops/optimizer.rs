@@ -3,12 +3,12 @@
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
+use super::kind;
 use super::schedule::{self, Schedule};
-use super::{kind, shader};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/optimizer.wgsl`.
-pub const SHADER: Shader = shader!("optimizer", "index", "state", "math", "schedule", "optimizer");
+pub const SHADER: Shader = Shader::new("optimizer");
 
 /// Names of the [`Rule`]s.
 pub const NAMES: [&str; 5] = ["sgd", "rmsprop", "adagrad", "adam", "adamw"];

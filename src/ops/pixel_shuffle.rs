@@ -4,12 +4,11 @@
 //! channels).
 
 use super::activation::{self, Origin};
-use super::{Extent, quads, shader};
+use super::{Extent, quads};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/pixel_shuffle.wgsl`.
-pub const SHADER: Shader =
-    shader!("pixel_shuffle", "index", "map", "padding", "math", "activation");
+pub const SHADER: Shader = Shader::new("pixel_shuffle");
 
 /// y = x, of `extent`: channel c · factor² + i · factor + j of a pixel becomes channel c of the pixel i
 /// down and j across in the square that it becomes.

@@ -3,11 +3,11 @@
 //! x is (batch · height · width, channels), y the same with the extent of [`Window::output`].
 
 use super::activation::{self, Activation, Origin};
-use super::{Extent, quads, shader};
+use super::{Extent, quads};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/pool.wgsl`.
-pub const SHADER: Shader = shader!("pool", "index", "map", "math", "activation");
+pub const SHADER: Shader = Shader::new("pool");
 
 /// Where windows lie in a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

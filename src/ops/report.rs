@@ -1,10 +1,9 @@
 //! Running mean of the reconstruction loss and the step counters.
 
-use super::shader;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/report.wgsl`.
-pub const SHADER: Shader = shader!("report", "state", "reduce");
+pub const SHADER: Shader = Shader::new("report");
 
 /// Ends a step of `rows` images: adds the sum of `recon`, in nats, to that in `state`, over the images
 /// of an epoch, and advances its counters.

@@ -2,11 +2,11 @@
 //! PyTorch's order, which is channel, row, column.
 
 use super::activation::{self, Origin};
-use super::{quads, shader};
+use super::quads;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/reshape.wgsl`.
-pub const SHADER: Shader = shader!("reshape", "index", "math", "activation");
+pub const SHADER: Shader = Shader::new("reshape");
 
 /// features = map. Of gradients, `origin` is what the features came out of: they are multiplied by its
 /// activation's slope.

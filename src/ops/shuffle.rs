@@ -1,10 +1,10 @@
 //! A fresh permutation of the dataset for each epoch.
 
-use super::{Stream, halves, shader};
+use super::{Stream, halves};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/shuffle.wgsl`.
-pub const SHADER: Shader = shader!("shuffle", "index", "state", "rng");
+pub const SHADER: Shader = Shader::new("shuffle");
 
 /// Fills `order` (count) with a permutation of 0..count: a pure function of `seed` and the epoch
 /// in `state`. count is at most 2³⁰.

@@ -3,14 +3,13 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::optimizer::{Coefficients, Update};
-use super::{can_bind, in_parts, shader};
+use super::{can_bind, in_parts};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/sums.wgsl`.
-pub const SHADER: Shader = shader!("sums", "index", "sums");
+pub const SHADER: Shader = Shader::new("sums");
 /// `shaders/sums_step.wgsl`.
-pub const STEP: Shader =
-    shader!("sums_step", "index", "sums", "state", "math", "schedule", "optimizer");
+pub const STEP: Shader = Shader::new("sums_step");
 
 /// Sums in a dispatch.
 const TASKS: usize = 32;

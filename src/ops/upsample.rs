@@ -3,11 +3,11 @@
 //! x is (batch · height · width, channels), y (batch · factor·height · factor·width, channels).
 
 use super::activation::{self, Origin};
-use super::{Extent, quads, shader};
+use super::{Extent, quads};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/upsample.wgsl`.
-pub const SHADER: Shader = shader!("upsample", "index", "map", "math", "activation");
+pub const SHADER: Shader = Shader::new("upsample");
 
 /// y = every pixel of x, of `extent`, factor times down and across.
 pub fn forward(

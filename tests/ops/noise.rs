@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::f64::consts::TAU;
 
 use vae_gpu::gpu::{Gpu, Shader};
@@ -55,23 +54,22 @@ pub fn normal() {
 }
 
 /// Runs the shared file's `normals` alone.
-const NORMALS: Shader = Shader {
-    name: "normals_test",
-    source: Cow::Borrowed(concat!(
-        include_str!("../../shaders/shared/rng.wgsl"),
-        "
-        @group(0) @binding(0) var<uniform> params: vec4<u32>;
-        @group(0) @binding(1) var<storage, read> words: array<vec4<u32>>;
-        @group(0) @binding(2) var<storage, read_write> values: array<vec4<f32>>;
+const NORMALS: Shader = Shader::from_text(
+    "normals_test",
+    "
+    #import shared/rng
 
-        @compute @workgroup_size(64)
-        fn draw(@builtin(global_invocation_id) at: vec3<u32>) {
-            if at.x < params.x {
-                values[at.x] = normals(words[at.x]);
-            }
-        }"
-    )),
-};
+    @group(0) @binding(0) var<uniform> params: vec4<u32>;
+    @group(0) @binding(1) var<storage, read> words: array<vec4<u32>>;
+    @group(0) @binding(2) var<storage, read_write> values: array<vec4<f32>>;
+
+    @compute @workgroup_size(64)
+    fn draw(@builtin(global_invocation_id) at: vec3<u32>) {
+        if at.x < params.x {
+            values[at.x] = normals(words[at.x]);
+        }
+    }",
+);
 
 /// The words that a million draws do not meet: the logarithm's argument goes from 2⁻³³ to 1.
 #[test]

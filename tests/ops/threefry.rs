@@ -1,8 +1,6 @@
 //! The CPU twin of `shaders/shared/rng.wgsl`, written from the paper's description (Salmon et al.,
 //! SC 2011) rather than from the shader.
 
-use std::borrow::Cow;
-
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use vae_gpu::gpu::Shader;
@@ -52,23 +50,22 @@ const KNOWN: [[[u32; 4]; 3]; 3] = [
 ];
 
 /// Runs the shared file's `threefry` alone.
-const SHADER: Shader = Shader {
-    name: "threefry_test",
-    source: Cow::Borrowed(concat!(
-        include_str!("../../shaders/shared/rng.wgsl"),
-        "
-        @group(0) @binding(0) var<uniform> params: vec4<u32>;
-        @group(0) @binding(1) var<storage, read> draws: array<array<vec4<u32>, 2>>;
-        @group(0) @binding(2) var<storage, read_write> words: array<vec4<u32>>;
+const SHADER: Shader = Shader::from_text(
+    "threefry_test",
+    "
+    #import shared/rng
 
-        @compute @workgroup_size(64)
-        fn draw(@builtin(global_invocation_id) at: vec3<u32>) {
-            if at.x < params.x {
-                words[at.x] = threefry(draws[at.x][0], draws[at.x][1]);
-            }
-        }"
-    )),
-};
+    @group(0) @binding(0) var<uniform> params: vec4<u32>;
+    @group(0) @binding(1) var<storage, read> draws: array<array<vec4<u32>, 2>>;
+    @group(0) @binding(2) var<storage, read_write> words: array<vec4<u32>>;
+
+    @compute @workgroup_size(64)
+    fn draw(@builtin(global_invocation_id) at: vec3<u32>) {
+        if at.x < params.x {
+            words[at.x] = threefry(draws[at.x][0], draws[at.x][1]);
+        }
+    }",
+);
 
 #[test]
 fn twin_has_the_known_answers() {

@@ -6,7 +6,9 @@
 mod common;
 mod texts;
 
+use std::collections::BTreeSet;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use naga::back::{glsl, hlsl, msl, spv};
@@ -32,6 +34,53 @@ fn workgroup_bytes(Text { module, info, index, .. }: &Text) -> u32 {
     });
     let size = |ty| -> u32 { module.types[ty].inner.size(module.to_ctx()) };
     used.map(|(_, variable)| size(variable.ty).next_multiple_of(16)).sum()
+}
+
+/// The paths below `folder` of all WGSL files.
+fn files(folder: &Path) -> BTreeSet<String> {
+    let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let below = |path: PathBuf| match path.is_dir() {
+        true => files(&path).into_iter().collect(),
+        false => vec![path.to_str().unwrap().into()],
+    };
+    entries.flat_map(below).collect()
+}
+
+/// Every text is parsed and validated where it is made, and a file that is in none would never be.
+#[test]
+fn every_file_is_in_a_text_and_those_with_entry_points_begin_one() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let files = files(Path::new(&format!("{root}shaders")));
+    let names: BTreeSet<_> = files.iter().map(|file| &file[root.len()..]).collect();
+    let (mut used, mut entries) = (BTreeSet::new(), BTreeSet::new());
+    let texts = texts();
+    for Text { text, .. } in &texts {
+        let parts = text.lines().filter_map(|line| line.strip_prefix("// "));
+        let parts: Vec<_> = parts.filter(|part| names.contains(part)).collect();
+        entries.extend(parts.last().copied());
+        used.extend(parts);
+    }
+    assert_eq!(names, used, "files (left) and those in a text (right)");
+    let has_entry = |file: &String| std::fs::read_to_string(file).unwrap().contains("@compute");
+    let with: BTreeSet<_> = files.iter().filter(|file| has_entry(file)).collect();
+    let with: BTreeSet<_> = with.into_iter().map(|file| &file[root.len()..]).collect();
+    assert_eq!(with, entries, "files with entry points (left) and those that end a text (right)");
+}
+
+/// Imports that no constant asks for are not in any text.
+#[test]
+fn every_import_exists() {
+    let shaders = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    for file in files(&shaders) {
+        let source = std::fs::read_to_string(&file).unwrap();
+        let imports = source.lines().filter_map(|line| line.trim_start().strip_prefix("#import "));
+        for path in imports.map(|rest| rest.split(' ').next().unwrap()) {
+            for variant in ["lanes", "registers", "tiled"] {
+                let path = path.replace("VARIANT", variant);
+                assert!(shaders.join(format!("{path}.wgsl")).is_file(), "{file}: {path}");
+            }
+        }
+    }
 }
 
 /// What fits an adapter is decided before there is a text to look at.

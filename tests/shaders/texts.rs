@@ -12,6 +12,8 @@ use vae_gpu::ops::{SHADERS, limits, loss};
 /// One entry point of a shader with its constants set.
 pub struct Text {
     pub label: String,
+    /// What naga takes.
+    pub text: String,
     pub entry: String,
     /// Its place in the module.
     pub index: usize,
@@ -35,7 +37,7 @@ impl Text {
             .unwrap_or_else(|e| panic!("{label}: {}", e.emit_to_string(&text)));
         let index = module.entry_points.iter().position(|e| e.name == entry).expect("an entry");
         let memory = wgpu::Limits::default().max_compute_workgroup_storage_size;
-        Self { label, entry: entry.into(), index, module, info, lanes, memory }
+        Self { label, text, entry: entry.into(), index, module, info, lanes, memory }
     }
 }
 

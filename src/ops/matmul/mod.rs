@@ -2,7 +2,7 @@
 //! convolutions are recorded by [`crate::ops::conv`].
 //!
 //! Each product is a form (what is multiplied, and what becomes of the result) in one of the
-//! [`Variant`]s (how the work is cut); its WGSL is put together from both. Matrices are padded: see
+//! [`Variant`]s (how the work is cut), a file of WGSL that imports both. Matrices are padded: see
 //! [`Tensor::matrix`]. A linear layer has x (batch, inputs), y (batch, outputs), weight (outputs, inputs)
 //! and bias (outputs).
 

@@ -1,10 +1,9 @@
 //! The product by its definition.
 
 use crate::gpu::{Recording, Shader, Tensor};
-use crate::ops::shader;
 
 /// `shaders/matmul/naive.wgsl`.
-pub const SHADER: Shader = shader!("matmul/naive", "index");
+pub const SHADER: Shader = Shader::new("matmul/naive");
 
 /// A matrix as it lies, or turned.
 #[derive(Clone, Copy)]

@@ -8,14 +8,14 @@ use crate::gpu::AdapterReport;
 /// A kernel and the shape of its tiles; in words, as in `lanes 8 1` and `tiled 8x8 2x2 16 4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Variant {
-    /// `shaders/matmul/lanes.wgsl`: a subgroup of `lanes`, which hand blocks round.
+    /// `shaders/product/lanes.wgsl`: a subgroup of `lanes`, which hand blocks round.
     Lanes {
         /// Invocations in a subgroup, and in a workgroup.
         lanes: u32,
         /// 4×4 blocks of the left side that each holds, 1 or 2.
         rows: u32,
     },
-    /// `shaders/matmul/registers.wgsl`: each invocation for itself.
+    /// `shaders/product/registers.wgsl`: each invocation for itself.
     Registers {
         /// Invocations in a workgroup.
         lanes: u32,
@@ -24,7 +24,7 @@ pub enum Variant {
         /// And across it.
         columns: u32,
     },
-    /// `shaders/matmul/tiled.wgsl`: tiles in workgroup memory.
+    /// `shaders/product/tiled.wgsl`: tiles in workgroup memory.
     Tiled {
         /// Invocations down a tile.
         down: u32,
@@ -44,20 +44,16 @@ pub enum Variant {
 use Variant::{Lanes, Registers, Tiled};
 
 impl Variant {
-    /// The part of the shader that does it, and its constants.
+    /// The file of `shaders/product` that does it, and its constants.
     pub(super) fn shader(self) -> (&'static str, Vec<(&'static str, u32)>) {
         let block = |rows, columns| [("ROWS", rows), ("COLS", columns)];
         match self {
-            Lanes { lanes, rows } => (
-                include_str!("../../../shaders/matmul/lanes.wgsl"),
-                vec![("LANES", lanes), ("ROWS", rows)],
-            ),
-            Registers { lanes, rows, columns } => (
-                include_str!("../../../shaders/matmul/registers.wgsl"),
-                [&[("LANES", lanes)], &block(rows, columns)[..]].concat(),
-            ),
+            Lanes { lanes, rows } => ("lanes", vec![("LANES", lanes), ("ROWS", rows)]),
+            Registers { lanes, rows, columns } => {
+                ("registers", [&[("LANES", lanes)], &block(rows, columns)[..]].concat())
+            }
             Tiled { down, across, rows, columns, depth, slices } => (
-                include_str!("../../../shaders/matmul/tiled.wgsl"),
+                "tiled",
                 [
                     &[("DOWN", down), ("ACROSS", across), ("DEPTH", depth), ("SLICES", slices)],
                     &block(rows, columns)[..],

@@ -25,7 +25,7 @@ pub struct WeightGradient {
     pub bias: Tensor,
 }
 
-/// As `Task` in `shaders/matmul/layers.wgsl`.
+/// As `Task` in `shaders/product/layers.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Task {

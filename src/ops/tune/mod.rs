@@ -133,7 +133,7 @@ fn cache_name(gpu: &Gpu) -> String {
     let mut key = format!("{} {} {}", report.name, report.driver, report.backend);
     let some = |lanes| [Variant::Lanes { lanes, rows: 1 }, REGISTERS[0], SMALL];
     for (form, variant) in forms().flat_map(|form| some(1).map(|variant| (form, variant))) {
-        key += &shader(form, variant).0.source;
+        key += &shader(form, variant).0.text(&[]);
     }
     format!("tuning-{:08x}.json", crc32fast::hash(key.as_bytes()))
 }

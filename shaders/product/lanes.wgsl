@@ -1,6 +1,8 @@
 // For adapters that run a workgroup as one vector of LANES and pay for every load: each lane loads
 // blocks of its own, and the left ones are handed round. A tile is 4·LANES·ROWS × 4·LANES,
 // with ROWS 1 or 2.
+#import product/frame
+
 const ALONG = 4u * LANES;
 const INVOCATIONS = LANES;
 const TILES = 1u; // of a workgroup
@@ -51,7 +53,7 @@ fn finish_tile(p: Product, at: vec2<u32>, lane: u32, tile: ptr<function, Tile>, 
 }
 
 fn multiply(p: Product, number: u32, lane: u32) {
-    let upper = corner(p, number, ROWS * ALONG, ALONG);
+    let upper = tile_corner(p, number, ROWS * ALONG, ALONG);
     let lower = upper + vec2(ALONG, 0u);
     let upper_left = left_start(p, upper.x + 4u * lane);
     let lower_left = left_start(p, lower.x + 4u * lane);

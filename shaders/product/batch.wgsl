@@ -1,4 +1,8 @@
 // What the forms that give a row for each image of a batch have in common.
+#import product/frame
+#import product/same_rows
+#import product/VARIANT
+
 struct Params {
     height: u32,
     width: u32,
@@ -16,8 +20,6 @@ fn whole() -> Product {
     return Product(params.height, params.width, params.depth, 0u, 0u, params.left_row, params.right_row, 0u, params.result_row, 0u);
 }
 
-fn run(number: u32, lane: u32) {
+fn multiply_batch(number: u32, lane: u32) {
     multiply(whole(), number, lane);
 }
-
-fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}

@@ -1,4 +1,9 @@
 // From the larger map of a convolution to the smaller, a row for each pixel of the smaller.
+#import product/frame
+#import product/patches
+#import product/same_rows
+#import product/VARIANT
+
 struct Params {
     height: u32,
     width: u32,
@@ -15,14 +20,8 @@ struct Params {
 
 var<private> patches: Patches;
 
-fn run(number: u32, lane: u32) {
+fn multiply_gathered(number: u32, lane: u32) {
     patches = params.patches;
     let p = Product(params.height, params.width, params.depth, 0u, 0u, 0u, params.right_row, 0u, params.result_row, 0u);
     multiply(p, number, lane);
 }
-
-fn result_rows(p: Product, row: u32) -> vec4<u32> {
-    return vec4(row) + FOUR;
-}
-
-fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}

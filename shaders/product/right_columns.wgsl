@@ -1,4 +1,6 @@
 // The right side as columns of a matrix, whose rows are the depths.
+#import product/frame
+
 const RIGHT_BY_DEPTH = 0u;
 
 alias RightStart = u32;

@@ -1,4 +1,6 @@
 // The left side as rows of a matrix.
+#import product/frame
+
 const LEFT_BY_DEPTH = 1u;
 
 alias LeftStart = vec4<u32>;
@@ -12,9 +14,4 @@ fn left_start(p: Product, row: u32) -> LeftStart {
 fn left_block(p: Product, start: LeftStart, k: u32) -> Block {
     let at = start + k / 4u;
     return Block(left[at.x], left[at.y], left[at.z], left[at.w]);
-}
-
-// The result has the same rows.
-fn result_rows(p: Product, row: u32) -> vec4<u32> {
-    return vec4(row) + FOUR;
 }

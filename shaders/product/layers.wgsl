@@ -1,4 +1,8 @@
 // What the forms that take several layers at once have in common.
+#import product/frame
+#import product/same_rows
+#import product/VARIANT
+
 struct Layers { depth: u32, count: u32, pad0: u32, pad1: u32, tasks: array<Task, TASKS> }
 
 struct Task {
@@ -16,7 +20,7 @@ struct Task {
     pad1: u32,
 }
 
-fn run(number: u32, lane: u32) {
+fn multiply_layers(number: u32, lane: u32) {
     let tile = number * TILES;
     var i = 0u;
     while i + 1u < params.layers.count && params.layers.tasks[i + 1u].tile <= tile {

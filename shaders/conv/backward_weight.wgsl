@@ -2,6 +2,15 @@
 // = smallerᵀ · patches of the larger, and the column sums of the smaller map. Such products are deep
 // and their results small: the depth is cut into parts, each with a result of its own, and
 // sums.wgsl adds them.
+#import product/finish_weight
+#import product/frame
+#import product/left_columns
+#import product/patches
+#import product/right_patches
+#import product/same_rows
+#import product/VARIANT
+#import shared/index
+
 struct Params {
     height: u32,
     width: u32,
@@ -21,7 +30,7 @@ struct Params {
 
 var<private> patches: Patches;
 
-fn take(at: u32, four: vec4<f32>) {
+fn take_gradient(at: u32, four: vec4<f32>) {
     result[at] = four;
 }
 

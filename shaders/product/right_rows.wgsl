@@ -1,11 +1,13 @@
 // The right side's columns as rows of a matrix.
+#import product/frame
+
 const RIGHT_BY_DEPTH = 1u;
 
 alias RightStart = vec4<u32>;
 
 // Where columns column to column + 3 lie.
 fn right_start(p: Product, column: u32) -> RightStart {
-    return p.right + right_rows(p, column) * p.right_row;
+    return p.right + min(vec4(column) + FOUR, vec4(p.width - 1u)) * p.right_row;
 }
 
 // Their depths k to k + 3.

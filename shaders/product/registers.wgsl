@@ -1,5 +1,7 @@
 // For software adapters without subgroups: every invocation keeps a tile of
 // 4·ROWS × 4·COLS in registers and walks the whole depth.
+#import product/frame
+
 const INVOCATIONS = LANES;
 const TILES = LANES; // of a workgroup
 
@@ -7,7 +9,7 @@ const TILES = LANES; // of a workgroup
 var<workgroup> staged: array<vec4<f32>, 4 * ROWS * LANES>;
 
 fn multiply(p: Product, number: u32, lane: u32) {
-    let at = corner(p, number * LANES + lane, 4u * ROWS, 4u * COLS);
+    let at = tile_corner(p, number * LANES + lane, 4u * ROWS, 4u * COLS);
     var tile: array<array<Block, COLS>, ROWS>;
     var sums: array<vec4<f32>, ROWS>;
     var left_starts: array<LeftStart, ROWS>;

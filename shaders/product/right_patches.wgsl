@@ -1,4 +1,7 @@
 // The right side as patches of a map, which are the depths.
+#import product/frame
+#import product/patches
+
 const RIGHT_BY_DEPTH = 0u;
 
 alias RightStart = Tap;

@@ -2,6 +2,8 @@
 // keeps 4·ROWS × 4·COLS results in registers. Thin products, whose tiles are too few to fill the
 // GPU, are cut along the depth as well: SLICES groups of invocations take turns at the depth and are
 // added in order at the end.
+#import product/frame
+
 const THREADS = DOWN * ACROSS;
 const INVOCATIONS = THREADS * SLICES;
 const TILES = 1u; // of a workgroup
@@ -20,7 +22,7 @@ var<workgroup> partial_sums: array<vec4<f32>, (SLICES - 1u) * ROWS * DOWN + 1u>;
 
 // Depth (x) and row or column (y), in fours, of a block: neighbouring invocations take what is
 // neighbouring in memory.
-fn place(block: u32, quads: u32, by_depth: u32) -> vec2<u32> {
+fn block_place(block: u32, quads: u32, by_depth: u32) -> vec2<u32> {
     if by_depth == 1u {
         return vec2(block % (DEPTH / 4u), block / (DEPTH / 4u));
     }
@@ -31,12 +33,12 @@ fn place(block: u32, quads: u32, by_depth: u32) -> vec2<u32> {
 // right.
 fn fetch(p: Product, at: vec2<u32>, k: u32, block: u32) -> Block {
     if block < DEPTH / 4u * LEFT_QUADS {
-        let to = place(block, LEFT_QUADS, LEFT_BY_DEPTH);
+        let to = block_place(block, LEFT_QUADS, LEFT_BY_DEPTH);
         if k + 4u * to.x < p.depth {
             return transpose(left_block(p, left_start(p, at.x + 4u * to.y), k + 4u * to.x));
         }
     } else if block < BLOCKS {
-        let to = place(block - DEPTH / 4u * LEFT_QUADS, RIGHT_QUADS, RIGHT_BY_DEPTH);
+        let to = block_place(block - DEPTH / 4u * LEFT_QUADS, RIGHT_QUADS, RIGHT_BY_DEPTH);
         if k + 4u * to.x < p.depth {
             return right_block(p, right_start(p, at.y + 4u * to.y), k + 4u * to.x);
         }
@@ -46,13 +48,13 @@ fn fetch(p: Product, at: vec2<u32>, k: u32, block: u32) -> Block {
 
 fn keep(slice: u32, block: u32, value: Block) {
     if block < DEPTH / 4u * LEFT_QUADS {
-        let to = place(block, LEFT_QUADS, LEFT_BY_DEPTH);
+        let to = block_place(block, LEFT_QUADS, LEFT_BY_DEPTH);
         let first = (slice * DEPTH + 4u * to.x) * LEFT_QUADS + to.y;
         for (var i = 0u; i < 4u; i++) {
             lefts[first + i * LEFT_QUADS] = value[i];
         }
     } else if block < BLOCKS {
-        let to = place(block - DEPTH / 4u * LEFT_QUADS, RIGHT_QUADS, RIGHT_BY_DEPTH);
+        let to = block_place(block - DEPTH / 4u * LEFT_QUADS, RIGHT_QUADS, RIGHT_BY_DEPTH);
         let first = (slice * DEPTH + 4u * to.x) * RIGHT_QUADS + to.y;
         for (var i = 0u; i < 4u; i++) {
             rights[first + i * RIGHT_QUADS] = value[i];
@@ -61,7 +63,7 @@ fn keep(slice: u32, block: u32, value: Block) {
 }
 
 fn multiply(p: Product, number: u32, lane: u32) {
-    let at = corner(p, number, HEIGHT, WIDTH);
+    let at = tile_corner(p, number, HEIGHT, WIDTH);
     let slice = lane / THREADS;
     let thread = lane % THREADS;
     let down = thread / ACROSS;

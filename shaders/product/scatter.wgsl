@@ -1,6 +1,10 @@
 // From the smaller map of a convolution to the larger, a row for each pixel of the larger. At a
 // stride s those s apart have the same taps, so there are up to s² products, the phases, and no
 // product with a tap that hits nothing.
+#import product/frame
+#import product/patches
+#import product/VARIANT
+
 struct Params {
     width: u32,
     channels: u32,    // of the smaller map: rows of the weight
@@ -34,7 +38,7 @@ var<private> pixel_steps: vec3<u32>;
 
 // Workgroups are of the phases by turns: phases differ in depth, and software adapters share out
 // workgroups among their threads in few runs.
-fn run(number: u32, lane: u32) {
+fn multiply_scattered(number: u32, lane: u32) {
     let t = params.phases[number % params.count];
     patches = t.patches;
     last_channel = params.channels - 1u;
@@ -52,8 +56,6 @@ fn result_rows(p: Product, row: u32) -> vec4<u32> {
     let x = vec4<u32>(n - line * patches.across.x);
     return p.result + vec4<u32>(image) * pixel_steps.x + y * pixel_steps.y + x * pixel_steps.z;
 }
-
-fn finish_sums(p: Product, row: u32, sums: vec4<f32>) {}
 
 // The right side: rows of the weight are the depths, its columns tap by tap the channels of the
 // larger map.

@@ -1,4 +1,7 @@
 // The left side as patches of a map.
+#import product/frame
+#import product/patches
+
 const LEFT_BY_DEPTH = 1u;
 
 alias LeftStart = Places;

@@ -1,4 +1,6 @@
 // The left side as columns of a matrix, whose rows are the depths.
+#import product/frame
+
 const LEFT_BY_DEPTH = 0u;
 
 alias LeftStart = u32;
@@ -20,9 +22,4 @@ fn left_block(p: Product, start: LeftStart, k: u32) -> Block {
         select(zero, left[at.z], exists.z),
         select(zero, left[at.w], exists.w),
     ));
-}
-
-// The result has the same rows.
-fn result_rows(p: Product, row: u32) -> vec4<u32> {
-    return vec4(row) + FOUR;
 }
