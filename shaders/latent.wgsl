@@ -31,12 +31,16 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> dz: array<f32>;      // (rows, latent), padded; read only
 @group(0) @binding(8) var<storage, read_write> dhead: array<f32>;   // (rows, 2 latent), padded
 
-// One workgroup for each unit, its lanes along the batch.
+// One workgroup for each unit, its lanes along the batch. All of a workgroup return before the barriers
+// or none, which browsers want proved: by members of an Invocation, one of which differs, it is not.
 @compute @workgroup_size(LANES)
-fn forward(invocation: Invocation) {
-    let lane = invocation.lane;
+fn forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
     let p = params;
-    let unit = group_number(invocation);
+    let unit = group.x + group.y * groups.x; // as group_number has it
     if unit >= p.latent {
         return;
     }

@@ -102,8 +102,8 @@ fn backward_scale(@builtin(local_invocation_index) lane: u32) {
         let constant = p.constant + bounded_scale();
         let gradient = p.pixels * (1.0 + p.power * constant) - p.power * sum;
         // At either end nothing moves it further: perfect pixels would let it fall for ever.
-        let ends = log_scale[0] <= -LARGEST_LOG && gradient > 0.0
-            || log_scale[0] >= LARGEST_LOG && gradient < 0.0;
+        let ends = (log_scale[0] <= -LARGEST_LOG && gradient > 0.0)
+            || (log_scale[0] >= LARGEST_LOG && gradient < 0.0);
         dlog_scale[0] = select(gradient, 0.0, ends);
     }
 }
