@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use naga::Module;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use vae_gpu::gpu::{AdapterReport, Backend, Shader};
+use vae_gpu::gpu::{AdapterReport, Shader};
 use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::matmul::{self, Variant};
 use vae_gpu::ops::{SHADERS, limits, loss};
@@ -14,6 +14,8 @@ pub struct Text {
     pub label: String,
     /// What naga takes.
     pub text: String,
+    /// The same as browsers take it.
+    pub browser_text: String,
     pub entry: String,
     /// Its place in the module.
     pub index: usize,
@@ -37,7 +39,9 @@ impl Text {
             .unwrap_or_else(|e| panic!("{label}: {}", e.emit_to_string(&text)));
         let index = module.entry_points.iter().position(|e| e.name == entry).expect("an entry");
         let memory = wgpu::Limits::default().max_compute_workgroup_storage_size;
-        Self { label, text, entry: entry.into(), index, module, info, lanes, memory }
+        let browser_text = shader.browser_text(constants);
+        let entry = entry.into();
+        Self { label, text, browser_text, entry, index, module, info, lanes, memory }
     }
 }
 
@@ -59,25 +63,7 @@ fn variants() -> HashSet<Variant> {
 
 /// An adapter of WebGPU's default limits.
 pub fn report(kind: &'static str, subgroups: bool, subgroup_sizes: [u32; 2]) -> AdapterReport {
-    let limits = wgpu::Limits::default();
-    AdapterReport {
-        index: 0,
-        name: String::new(),
-        driver: String::new(),
-        backend: Backend::Vulkan,
-        kind,
-        max_buffer_bytes: limits.max_buffer_size,
-        max_binding_bytes: limits.max_storage_buffer_binding_size,
-        max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
-        max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
-        max_workgroups: limits.max_compute_workgroups_per_dimension,
-        max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
-        subgroup_sizes,
-        subgroups,
-        f16: false,
-        timestamps: false,
-        pipeline_cache: false,
-    }
+    AdapterReport { kind, subgroups, subgroup_sizes, ..AdapterReport::webgpu() }
 }
 
 fn defaults() -> impl Iterator<Item = Variant> {
