@@ -8,8 +8,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use super::text::{self, Settings};
 
-/// One WGSL text: a file of `shaders/` and what it imports, as [`super::text`] says. Constants that the
-/// host sets, all of type `u32`, are used but not declared in it.
+/// One WGSL text: a file of `shaders/` and what it imports, as `gpu/text.rs` says. Constants that the host
+/// sets, all of type `u32`, are used but not declared in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Shader {
     /// The op's name, before the entry point's in a kernel's.

@@ -71,11 +71,11 @@ impl Text<'_> {
                 "#endif" => assert!(conditions.pop().is_some(), "{name}: #endif without #if"),
                 _ if conditions.contains(&false) => {}
                 "#import" => self.import(second.replace("VARIANT", self.settings.variant)),
-                "enable" => self.directives += &format!("{line}\n"),
-                _ if first.starts_with("diagnostic(") => self.directives += &format!("{line}\n"),
+                "enable" => self.directives.extend([line, "\n"]),
+                _ if first.starts_with("diagnostic(") => self.directives.extend([line, "\n"]),
                 _ => {
                     assert!(!first.starts_with('#'), "{name}: {line}");
-                    own += &format!("{line}\n");
+                    own.extend([line, "\n"]);
                 }
             }
         }

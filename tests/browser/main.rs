@@ -5,7 +5,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod server;
-#[allow(dead_code, reason = "tests/shaders takes the rest")]
 #[path = "../shaders/texts.rs"]
 mod texts;
 

@@ -83,6 +83,19 @@ fn every_import_exists() {
     }
 }
 
+/// What tests/browser checks is what the adapter gets.
+#[test]
+fn a_text_for_browsers_differs_by_directives_alone() {
+    let is_directive = |line: &&str| line.starts_with("enable") || line.starts_with("diagnostic(");
+    let is_comment = |line: &&str| line.starts_with("//");
+    for Text { label, text, browser_text, lanes, .. } in texts() {
+        let lines = text.lines().filter(|line| !is_comment(line));
+        let browser_lines = || browser_text.lines().filter(|line| !is_comment(line));
+        assert!(lines.eq(browser_lines().filter(|line| !is_directive(line))), "{label}");
+        assert_eq!(browser_lines().any(|line| is_directive(&line)), lanes, "{label}");
+    }
+}
+
 /// What fits an adapter is decided before there is a text to look at.
 #[test]
 fn a_variant_that_fits_has_no_more_workgroup_memory_than_the_adapter() {

@@ -1,4 +1,5 @@
 //! The texts that the ops give to the adapter, and adapters to choose variants for.
+#![allow(dead_code, reason = "each program takes what it needs")]
 
 use std::collections::HashSet;
 
