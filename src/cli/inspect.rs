@@ -1,11 +1,11 @@
 //! `vae-gpu inspect`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use vae_gpu::gpu::AdapterReport;
+use vae_gpu::gpu::{AdapterReport, Recording};
 use vae_gpu::model::{Header, Network, Row, TensorFile};
 use vae_gpu::train::{RunFolder, StepKind, recorded};
 use vae_gpu::{Config, Error, ImageShape, Preset, Result};
@@ -15,6 +15,13 @@ use super::source::{images, named};
 
 #[derive(Args)]
 pub struct InspectArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+/// What describes a model, and for which images.
+#[derive(Args)]
+pub struct ModelArgs {
     /// A TOML file, a run folder, a model.safetensors, or a preset's name
     what: PathBuf,
     /// For images such as these: digits, an IDX folder or a folder of PNG/JPEG
@@ -33,17 +40,30 @@ pub struct InspectArgs {
 }
 
 pub fn run(args: &InspectArgs) -> Result<ExitCode> {
-    let (mut config, of_run) = args.read()?;
-    config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
-    config.check()?;
-    let (shape, count) = args.images(&config, of_run)?;
-    let network = Network::new(&config.model, shape).map_err(named(&args.what))?;
+    let (config, shape, count) = args.model.resolve()?;
+    let network = Network::new(&config.model, shape).map_err(named(args.model.what()))?;
+    let (adapter, choices) = (AdapterReport::webgpu(), Arc::default());
+    let step = recorded(&config, shape, StepKind::Train, &adapter, &choices)?;
     print_layers(&network.rows(), shape);
-    print_memory(&config, shape, count)?;
+    print_memory(&step, config.train.batch_size, shape, count);
     Ok(ExitCode::SUCCESS)
 }
 
-impl InspectArgs {
+impl ModelArgs {
+    /// What was named.
+    pub fn what(&self) -> &Path {
+        &self.what
+    }
+
+    /// The configuration, the shape of the images, and their number where that is known.
+    pub fn resolve(&self) -> Result<(Config, ImageShape, Option<usize>)> {
+        let (mut config, of_run) = self.read()?;
+        config.train.batch_size = self.batch_size.unwrap_or(config.train.batch_size);
+        config.check()?;
+        let (shape, count) = self.images(&config, of_run)?;
+        Ok((config, shape, count))
+    }
+
     /// The configuration, and of a run the shape of its images.
     fn read(&self) -> Result<(Config, Option<ImageShape>)> {
         if self.what.is_dir() {
@@ -114,11 +134,8 @@ fn print_layers(rows: &[Row], image: ImageShape) {
 }
 
 /// What training takes, from the recording of its step.
-fn print_memory(config: &Config, shape: ImageShape, count: Option<usize>) -> Result<()> {
+fn print_memory(step: &Recording, batch: usize, shape: ImageShape, count: Option<usize>) {
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let batch = config.train.batch_size;
-    let (adapter, choices) = (AdapterReport::webgpu(), Arc::default());
-    let step = recorded(config, shape, StepKind::Train, &adapter, &choices)?;
     let buffers = step.buffers();
     let named = |name: &str| buffers.iter().find(|buffer| buffer.name() == name);
     let parameters = named("parameters").map_or(0, |buffer| buffer.bytes());
@@ -134,5 +151,4 @@ fn print_memory(config: &Config, shape: ImageShape, count: Option<usize>) -> Res
         Some(count) => say!("data        {:>9.1}  {count} images", mib(count as u64 * pixels)),
         None => say!("data        {:>9.1}  for each 10000 images", mib(10_000 * pixels)),
     }
-    Ok(())
 }

@@ -9,6 +9,7 @@ mod bench;
 mod devices;
 mod evaluate;
 mod inspect;
+mod plan;
 mod presets;
 mod progress;
 mod reconstruct;
@@ -57,6 +58,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Show a model's layers, their sizes, and the memory that training takes
     Inspect(inspect::InspectArgs),
+    /// Print the dispatches of a step, what they bind, and their WGSL
+    Plan(plan::PlanArgs),
     /// List the presets, or print one as a TOML file to start from
     Presets(presets::PresetsArgs),
 }
@@ -98,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::Devices(args) => devices::run(&args, &cli.adapter),
         Command::Bench(args) => bench::run(&args, &cli.adapter),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Presets(args) => presets::run(&args),
     };
     outcome.unwrap_or_else(|error| {

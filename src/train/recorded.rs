@@ -42,13 +42,17 @@ impl std::str::FromStr for StepKind {
     }
 }
 
+/// Rows that no adapter holds: the sizes of what is recorded for fewer stay within 64 bits.
+const LARGEST_BATCH: usize = 1 << 24;
+
 /// Records the full step of a model that `config` names, for images of `shape`, as `kind` says: what
 /// the program itself replays on `adapter` where `choices` are the variants of its kernels. Nothing
 /// is allocated.
 ///
 /// # Errors
 ///
-/// [`Error::Usage`] when the configuration cannot be.
+/// [`Error::Usage`] when the configuration cannot be, or its batches have more rows than any adapter
+/// holds.
 pub fn recorded(
     config: &Config,
     shape: ImageShape,
@@ -59,6 +63,11 @@ pub fn recorded(
     config.check()?;
     let network = Network::new(&config.model, shape)?;
     let rows = config.train.batch_size;
+    if rows > LARGEST_BATCH {
+        let message =
+            format!("batch_size (--batch-size) = {rows}: must be at most {LARGEST_BATCH}");
+        return Err(Error::Usage(message));
+    }
     let split = Split::new(rows, shape.pixels());
     let mut recording = Recording::with_choices(adapter, choices);
     match kind {

@@ -55,6 +55,43 @@ fn presets_are_listed_and_printed() {
     }
 }
 
+/// Without an adapter: dispatches, what they bind, and WGSL that parses as it is printed.
+#[test]
+fn a_plan_prints_dispatches_and_their_text() {
+    let place = Place::new();
+    let list = place.ok(&["plan", "mlp", "--batch-size", "37"]);
+    assert!(list.contains("37 images at once"), "{list}");
+    assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
+    let is_dispatch = |line: &&str| line.contains(".matmul.") || line.contains(".latent.");
+    assert_eq!(list.lines().filter(is_dispatch).count(), 10, "{list}");
+    for (step, last) in [
+        ("train", "step.report.accumulate"),
+        ("evaluate", "step.report.accumulate"),
+        ("sample", "decoder.loss.mean"),
+        ("reconstruct", "decoder.loss.mean"),
+    ] {
+        let list = place.ok(&["plan", "conv", "--step", step]);
+        let dispatches = list.split("\n\n").nth(1).unwrap();
+        assert!(dispatches.lines().last().unwrap().contains(last), "{list}");
+    }
+    let one = place.ok(&["plan", "mlp", "--dispatch", "1"]);
+    assert!(one.starts_with("// encoder.0.matmul.forward\n"), "{one}");
+    let module = naga::front::wgsl::parse_str(&one).unwrap();
+    assert!(module.entry_points.iter().any(|entry| entry.name == "forward"));
+    let all = place.ok(&["plan", "mlp", "--shader"]);
+    assert_eq!(all.matches("fn backward_weight_step").count(), 1, "each text once");
+    place.fails(&["plan", "mlp", "--dispatch", "13"], 2, &["--dispatch 13: must be from 0 to 12"]);
+    for command in ["plan", "inspect"] {
+        let args = [command, "mlp", "--batch-size", "18446744073709551615"];
+        place.fails(
+            &args,
+            2,
+            &["batch_size (--batch-size) = 18446744073709551615: must be at most"],
+        );
+    }
+    place.fails(&["plan", "mlp", "--step", "dream"], 2, &["must be one of train, evaluate"]);
+}
+
 #[test]
 fn a_printed_preset_trains() {
     let Some(place) = place_with_adapter() else { return };
