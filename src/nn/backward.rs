@@ -4,7 +4,7 @@
 //! slope of the activation that the value came out of. That is linear, so gradients of a value that is
 //! used several times are added.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::graph::{Graph, Step, ValueId};
 use super::updates::{Sink, Updates};
@@ -77,7 +77,8 @@ impl Graph<'_> {
     /// variables; nothing for one that no seed depends on.
     pub fn backward(&mut self, sweep: &Sweep<'_>) -> Vec<Option<Tensor>> {
         let steps = std::mem::take(&mut self.steps);
-        let gradients = Backward::new(self, &steps, sweep).run(steps.iter().rev(), sweep);
+        let gradients =
+            Backward::new(self, &steps, sweep).run(steps.iter().rev(), sweep, |_, _| ());
         self.steps = steps;
         gradients
     }
@@ -87,8 +88,36 @@ impl Graph<'_> {
         let steps = std::mem::take(&mut self.steps);
         let backward = Backward::new(&mut self, &steps, sweep);
         backward.graph.values.iter_mut().for_each(|value| value.tensor = None);
-        backward.run(steps.into_iter().rev(), sweep)
+        // What is behind a step needs its output's pre-activation no more.
+        backward.run(steps.into_iter().rev(), sweep, |back, output| {
+            back.graph.values[output.0].origin = None;
+        })
     }
+}
+
+/// How often the sweep meets each parameter, by its offset. Panics where the value of a parameter has
+/// changed since it was used: the gradients would be those of no function.
+fn uses(
+    graph: &Graph,
+    steps: &[Step],
+    sweep: &Sweep,
+    wanted: &[bool],
+) -> HashMap<usize, usize> {
+    let mut reached = vec![false; wanted.len()];
+    sweep.seeds.iter().for_each(|(seed, _)| reached[seed.0] = true);
+    let mut uses = HashMap::new();
+    for step in steps.iter().rev().filter(|step| wanted[step.output.0]) {
+        if reached[step.output.0] {
+            step.inputs.iter().for_each(|x| reached[x.0] = true);
+            for (parameter, updates) in &step.parameters {
+                let label = &step.label;
+                let same = graph.updates_of(*parameter) == *updates;
+                assert!(same, "{label}: was updated since it was applied; apply it again");
+                *uses.entry(*parameter).or_default() += 1;
+            }
+        }
+    }
+    uses
 }
 
 impl<'b, 'a> Backward<'b, 'a> {
@@ -97,11 +126,15 @@ impl<'b, 'a> Backward<'b, 'a> {
         let mut wanted = vec![false; graph.values.len()];
         sweep.variables.iter().for_each(|variable| wanted[variable.0] = true);
         for step in steps {
-            wanted[step.output.0] = step.parameters.iter().any(|p| trained.contains(p))
+            wanted[step.output.0] = step.parameters.iter().any(|(p, _)| trained.contains(p))
                 || step.inputs.iter().any(|x| wanted[x.0]);
         }
+        let uses = uses(graph, steps, sweep, &wanted);
+        if let Sink::Step(_) = sweep.sink {
+            trained.iter().for_each(|p| *graph.updates.entry(*p).or_default() += 1);
+        }
         let pending = vec![Pending::default(); graph.values.len()];
-        let updates = Updates::new(sweep.sink, graph.all_parameters(), trained, &graph.uses);
+        let updates = Updates::new(sweep.sink, graph.all_parameters(), trained, &uses);
         Self { graph, pending, wanted, updates, label: String::new() }
     }
 
@@ -109,6 +142,7 @@ impl<'b, 'a> Backward<'b, 'a> {
         mut self,
         steps: impl Iterator<Item = S>,
         sweep: &Sweep,
+        after: impl Fn(&mut Self, ValueId),
     ) -> Vec<Option<Tensor>> {
         for (value, gradient) in sweep.seeds {
             let gradient = gradient.clone().unwrap_or_else(|| self.graph.recording.vector(4));
@@ -120,6 +154,7 @@ impl<'b, 'a> Backward<'b, 'a> {
                 self.label.clone_from(label);
                 backward(&mut self, &dy);
             }
+            after(&mut self, *output);
         }
         let gradients = sweep.variables.iter().map(|variable| self.take(*variable)).collect();
         self.updates.record(self.graph.recording);

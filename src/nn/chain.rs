@@ -192,22 +192,17 @@ impl Chain {
     /// once it was used.
     pub fn apply(&self, graph: &mut Graph, x: ValueId) -> ValueId {
         let mut values = vec![x];
-        for (i, link) in self.links.iter().enumerate() {
+        for link in &self.links {
             let inputs: Vec<_> = link.inputs.iter().map(|input| values[*input]).collect();
             values.push(link.layer.apply(graph, &link.label, &inputs));
-            let is_used_up = |value: &usize| {
-                let later = &self.links[i + 1..];
-                *value > 0 && !later.iter().any(|link| link.inputs.contains(value))
+            // A layer that has nothing to do hands its input on, which then has several places.
+            let later = &self.links[values.len() - 1..];
+            let is_needed = |id: ValueId| {
+                let mut inputs = later.iter().flat_map(|link| &link.inputs);
+                let is_ahead = inputs.any(|input| values.get(*input) == Some(&id));
+                is_ahead || id == x || Some(&id) == values.last()
             };
-            for used_up in link.inputs.iter().filter(|value| is_used_up(value)) {
-                // A layer that has nothing to do hands its input on.
-                let id = values[*used_up];
-                let names = values.iter().enumerate().filter(|(_, value)| **value == id);
-                let mut places = names.map(|(place, _)| place);
-                if places.all(|place| is_used_up(&place) && place <= i) {
-                    graph.release(id);
-                }
-            }
+            inputs.into_iter().filter(|id| !is_needed(*id)).for_each(|id| graph.release(id));
         }
         values[values.len() - 1]
     }

@@ -34,8 +34,8 @@ pub(super) struct Step {
     pub label: String,
     pub output: ValueId,
     pub inputs: Vec<ValueId>,
-    /// Offsets in their arena of the parameters that it uses.
-    pub parameters: Vec<usize>,
+    /// Offsets in their arena of the parameters that it uses, and how often each had been updated.
+    pub parameters: Vec<(usize, u32)>,
     /// Records what the gradient by `output` makes of the gradients by `inputs` and the parameters.
     pub backward: WayBack,
 }
@@ -58,8 +58,8 @@ pub struct Graph<'a> {
     training: Option<Draws<'a>>,
     pub(super) values: Vec<Value>,
     pub(super) steps: Vec<Step>,
-    /// How often each parameter is used, by its offset.
-    pub(super) uses: HashMap<usize, usize>,
+    /// How often each parameter has been updated so far, by its offset; 0 where it is missing.
+    pub(super) updates: HashMap<usize, u32>,
     /// Parameters that were asked for since the last value.
     asked: Vec<usize>,
 }
@@ -91,8 +91,8 @@ impl<'a> Graph<'a> {
         training: Option<Draws<'a>>,
     ) -> Self {
         let (values, steps, asked) = (Vec::new(), Vec::new(), Vec::new());
-        let uses = HashMap::new();
-        Self { recording, parameters, statistics, training, values, steps, uses, asked }
+        let updates = HashMap::new();
+        Self { recording, parameters, statistics, training, values, steps, updates, asked }
     }
 
     /// What layers draw from in training; nothing outside of it.
@@ -213,10 +213,8 @@ impl<'a> Graph<'a> {
         let origin = origin.filter(|_| needs_gradient);
         let output = self.new_value(shape, rows, tensor, origin, needs_gradient);
         if needs_gradient {
-            for offset in &parameters {
-                *self.uses.entry(*offset).or_default() += 1;
-            }
             let (label, inputs) = (label.into(), inputs.to_vec());
+            let parameters = parameters.into_iter().map(|p| (p, self.updates_of(p))).collect();
             self.steps.push(Step { label, output, inputs, parameters, backward });
         }
         output
@@ -241,6 +239,11 @@ impl<'a> Graph<'a> {
             Some((activation, pre)) => Origin { activation: Some(*activation), pre: pre.clone() },
             None => Origin { activation: None, pre: self.recording.vector(4) },
         }
+    }
+
+    /// How often the parameter at `offset` has been updated so far.
+    pub(super) fn updates_of(&self, offset: usize) -> u32 {
+        self.updates.get(&offset).copied().unwrap_or(0)
     }
 
     /// Every parameter that there is.
