@@ -42,12 +42,12 @@ struct Trained {
 fn train(gpu: &Gpu, config: &Config, data: &Dataset, folder: &Path) -> Result<Trained> {
     let test = test(data)?;
     let options = TrainOptions { tune: Tune::Quick, ..TrainOptions::default() };
-    let mut trainer = Trainer::new(gpu, config, data, options)?;
+    let trainer = Trainer::new(gpu, config, data, options)?;
     let mut run = RunFolder::create(folder, &trainer, data, true)?;
     let untrained = evaluate(trainer.model(), test, config)?;
     while let Some(report) = trainer.epoch(|_| std::ops::ControlFlow::Continue(()))? {
         eprintln!("{}: {report}", folder.display());
-        run.push(report);
+        run.push(&report);
     }
     run.save(&trainer, data)?;
     Ok(Trained { untrained, losses: evaluate(trainer.model(), test, config)? })
@@ -89,8 +89,8 @@ fn presets(gpu: &Gpu, [mnist, colour]: [&Path; 2], out: &Path, only: &[&str]) ->
             config.train.epochs,
             untrained.loss,
             losses.loss,
-            losses.recon,
-            losses.kl,
+            losses.term("recon").unwrap_or(f64::NAN),
+            losses.term("kl").unwrap_or(f64::NAN),
         );
     }
     Ok(())
@@ -128,7 +128,7 @@ fn mean_image(gpu: &Gpu, config: &Config, data: &Dataset) -> Result<f64> {
             _ => vec![0.0; spec.len()],
         });
         model.parameters().write(gpu, &values.collect::<Vec<_>>());
-        Ok::<f64, Error>(evaluate(&model, test(data)?, config)?.recon)
+        Ok::<f64, Error>(evaluate(&model, test(data)?, config)?.term("recon").unwrap_or(f64::NAN))
     };
     match likelihood {
         Likelihood::Gaussian(Scale::Learnt) => {
@@ -163,8 +163,9 @@ fn collapse(gpu: &Gpu, mnist: &Path, out: &Path) -> Result<()> {
             config.model.kl_schedule = schedule;
             config.model.free_bits = free_bits;
             let folder = out.join(format!("kl-{weight}-{}", name.replace([' ', ','], "")));
-            let Losses { recon, kl, active_units, .. } =
-                train(gpu, &config, &data, &folder)?.losses;
+            let losses = train(gpu, &config, &data, &folder)?.losses;
+            let [recon, kl] = ["recon", "kl"].map(|name| losses.term(name).unwrap_or(f64::NAN));
+            let active_units = losses.active_units;
             let latent = config.model.latent;
             println!("| {weight} | {name} | {recon:.2} | {kl:.2} | {active_units} of {latent} |");
         }

@@ -1,26 +1,33 @@
-// Ends a step: adds the batch's reconstruction loss to the epoch's running mean and advances the
-// counters. The KL divergence adds up where it is computed: see latent.wgsl.
+// Adds a term of a step's losses to its mean over the epoch, and, with the last of them, ends the step.
+// The KL divergence adds up where it is computed: see latent.wgsl.
 #import shared/reduce
 #import shared/state
 
-struct Params { rows: u32, recons: u32, pad0: u32, pad1: u32 }
+struct Params {
+    rows: u32,      // images of the step that ends with this term; 0 where another term follows
+    count: u32,     // of values
+    term: u32,      // place in sums
+    share: f32,     // of a value in an image: one of k samples counts for 1 / k
+}
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> recon: array<f32>; // (recons), nats, to be summed
+@group(0) @binding(1) var<storage, read> values: array<f32>; // (count), nats, to be summed
 @group(0) @binding(2) var<storage, read_write> state: State;
+@group(0) @binding(3) var<storage, read_write> sums: array<f32>; // running means, one for each term
 
-// One workgroup. Terms are divided before they are summed, so that an epoch of huge but finite
+// One workgroup. Values are divided before they are summed, so that an epoch of huge but finite
 // losses has a finite mean.
 @compute @workgroup_size(LANES)
 fn accumulate(@builtin(local_invocation_index) lane: u32) {
-    var recon_sum = 0.0;
-    for (var i = lane; i < params.recons; i += LANES) {
-        recon_sum += recon[i] / f32(state.images);
+    let p = params;
+    var sum = 0.0;
+    for (var i = lane; i < p.count; i += LANES) {
+        sum += values[i] / f32(state.images);
     }
-    recon_sum = workgroup_sum(lane, recon_sum);
+    sum = workgroup_sum(lane, sum);
     if lane == 0u {
-        state.recon += recon_sum;
-        state.row += params.rows;
-        state.step += 1u;
+        sums[p.term] += p.share * sum;
+        state.row += p.rows;
+        state.step += select(0u, 1u, p.rows > 0u);
     }
 }

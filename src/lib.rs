@@ -14,12 +14,12 @@
 //! let gpu = Gpu::new()?;
 //! let data = Dataset::digits(); // or Dataset::open("mnist")?
 //! let options = TrainOptions { max_steps: Some(20), ..TrainOptions::default() };
-//! let mut trainer = Trainer::new(&gpu, &Preset::MLP.config(), &data, options)?;
+//! let trainer = Trainer::new(&gpu, &Preset::MLP.config(), &data, options)?;
 //! for report in trainer.epochs() {
 //!     println!("{}", report?); // epoch 1: train 300.93, test 206.08 nats per image
 //! }
 //! trainer.model().sample(64)?.save_png("samples.png")?;
-//! trainer.model().save("model.safetensors", &trainer.config().train)?;
+//! trainer.model().save("model.safetensors")?;
 //! # Ok(())
 //! # }
 //! ```
@@ -43,9 +43,9 @@ pub mod train;
 pub use data::{Column, Dataset, ImageShape, Images, ReadOptions, Table};
 pub use error::{Error, Result};
 pub use gpu::{AdapterOptions, Gpu};
-pub use model::{Config, Preset, Vae};
+pub use model::{Config, Model, Noise, Preset, Vae};
 pub use ops::tune::Tune;
-pub use train::{Evaluator, Noise, TrainOptions, Trainer};
+pub use train::{Evaluator, TrainOptions, Trainer};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

@@ -3,8 +3,7 @@
 
 mod common;
 
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use vae_gpu::Gpu;
 use vae_gpu::gpu::Recording;
@@ -125,7 +124,7 @@ fn frozen_parameters_keep_their_bits_and_pass_gradients_on() {
     let (state, none) =
         (State::tensor("state"), Parameters::zeros("none", &Arc::new(Layout::new([]))));
     let moments = ["first", "second"].map(|name| Parameters::zeros(name, all.layout()));
-    let (optimizer, gradients) = (Optimizer::default(), OnceCell::new());
+    let (optimizer, gradients) = (Optimizer::default(), OnceLock::new());
     let mut recording = Recording::new(gpu.report());
     let [x, seed] = [(); 2].map(|()| recording.matrix(&[ROWS, SIZE]));
     let training = Some(Draws { seed: 1, state: &state });
@@ -141,8 +140,14 @@ fn frozen_parameters_keep_their_bits_and_pass_gradients_on() {
     };
     graph.backward_last(&Sweep {
         seeds: &[(y, Some(seed.clone()))],
-        train: Train::Only(&["a"]),
-        sink: Sink::Step(Step { update, clip_norm: None, store: false, gradients: &gradients }),
+        train: Train::Only(&["a".into()]),
+        sink: Sink::Step(Step {
+            label: "step",
+            update,
+            clip_norm: None,
+            store: false,
+            gradients: &gradients,
+        }),
         variables: &[],
     });
     let plan = recording.compile(&gpu);

@@ -49,7 +49,7 @@ fn twenty_steps_leave_the_validation_layer_silent() {
     let mut config = Config::default();
     config.train.batch_size = 20;
     config.train.epochs = 2;
-    let mut trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default()).unwrap();
+    let trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default()).unwrap();
     let last = trainer.epochs().map(Result::unwrap).last().unwrap();
     assert_eq!(last.step, 20);
     trainer.model().sample(3).unwrap();

@@ -4,5 +4,4 @@ struct State {
     epoch: u32,         // epochs finished
     row: u32,           // images of this epoch already used
     images: u32,        // images in an epoch
-    recon: f32,         // sum over this epoch's images so far, over `images`, in nats
 }

@@ -215,14 +215,16 @@ pub(super) fn report(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for rows in ROWS {
         let recon = tensor(&gpu, 1, &[rows]);
-        let state = state(&gpu);
+        let (state, sums) = (state(&gpu), zeros(&[1]));
         let mut recording = Recording::new(gpu.report());
-        ops::report::accumulate(&mut recording, "bench", rows, &recon, &state);
+        let report = ops::report::Report { values: &recon, share: 1.0, term: 0, rows };
+        ops::report::accumulate(&mut recording, "bench", &report, &state, &sums);
         let row = Row::new(operation, &[rows], "", 0.0, 4.0 * rows as f64);
         suite.measure(row, &recording.compile(&gpu), || {
-            let State { step, row, recon, .. } = State::read(&gpu, &state)?;
+            let State { step, row, .. } = State::read(&gpu, &state)?;
+            let sum: f32 = sums.read(&gpu)?[0];
             let counted = step > 0 && row == step.wrapping_mul(rows as u32);
-            Ok(counted && recon.is_finite() && recon != 0.0)
+            Ok(counted && sum.is_finite() && sum != 0.0)
         })?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use super::clock::Time;
 use super::{Event, Limits, Suite, random, wrong};
 use crate::data::{Column, Dataset, ImageShape, Table};
 use crate::error::Result;
-use crate::model::{Config, Preset, Vae};
+use crate::model::{Config, Preset, Totals, Vae};
 use crate::ops::State;
 use crate::ops::tune::Tune;
 use crate::train::{TrainOptions, Trainer};
@@ -53,11 +53,11 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
     let data = images(BATCHES * batch, preset.shape())?;
     let options = TrainOptions { tune: Tune::Quick, ..TrainOptions::default() };
     let trainer = Trainer::new(&suite.gpu, &config, &data, options)?;
-    let (plan, state) = trainer.full_step();
+    let (plan, running) = trainer.full_step();
     let (gpu, clock) = (&suite.gpu, &suite.clock);
     // To the first image, without which the steps would run past the last.
     let rewind = || {
-        trainer.state().write(gpu, state);
+        running.write(gpu, &Totals { state: trainer.state(), ..Totals::default() });
         gpu.wait(gpu.submit(|_| ()))
     };
 
@@ -74,7 +74,8 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
         rewind()?;
         Ok(clock.busy(plan, runs)? / runs as f64)
     })?;
-    let State { row, recon, .. } = State::read(gpu, state)?;
+    let Totals { state: State { row, .. }, sums, .. } = running.read(gpu)?;
+    let recon = sums[0];
     // A density may be above 1.
     let fine = recon.is_finite() && recon != 0.0;
     if row as usize != runs * batch || !fine {

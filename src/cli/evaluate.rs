@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use vae_gpu::model::{DataConfig, KlSchedule, ModelConfig, TensorFile};
+use vae_gpu::model::{DataConfig, KL, KlSchedule, ModelConfig, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::{Config, Error, Evaluator, Images, Noise, Result, Vae};
 
@@ -54,7 +54,7 @@ impl SplitArgs {
             (false, _) if !self.run.exists() => RunFolder::config(&self.run)?,
             (false, Some(_)) => {
                 let train = TensorFile::read(&self.run)?.header.train;
-                Config { train, ..Config::default() }
+                Config { train: train.unwrap_or_default(), ..Config::default() }
             }
             (false, None) => {
                 let message =
@@ -99,14 +99,15 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     } else {
         say!("images  {count:>10}  {}", split.name);
         say!("loss    {:>10.4}  nats per image{}", losses.loss, objective(model.config()));
-        say!("recon   {:>10.4}", losses.recon);
+        let term = |name| losses.term(name).unwrap_or(f64::NAN);
+        say!("recon   {:>10.4}", term(RECON));
         if let Some(scale) = scale {
             say!("scale   {scale:>10.4}  of the pixels, learnt");
         }
         if !model.config().variational {
             return Ok(ExitCode::SUCCESS);
         }
-        say!("kl      {:>10.4}", losses.kl);
+        say!("kl      {:>10.4}", term(KL));
         let latent = losses.unit_kl.len();
         say!("active  {:>10}  of {latent} latent variables", losses.active_units);
         if latent <= MOST_UNITS {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use vae_gpu::gpu::{AdapterReport, Recording};
-use vae_gpu::model::{Header, Network, Row, TensorFile};
+use vae_gpu::model::{Network, Row, TensorFile};
 use vae_gpu::train::{RunFolder, StepKind, recorded};
 use vae_gpu::{Config, Error, ImageShape, Preset, Result};
 
@@ -68,11 +68,13 @@ impl ModelArgs {
     fn read(&self) -> Result<(Config, Option<ImageShape>)> {
         if self.what.is_dir() {
             let config = RunFolder::config(&self.what)?;
-            let model = TensorFile::read(self.what.join("model.safetensors"))?;
-            return Ok((config, Some(model.header.image)));
+            let (_, image) = TensorFile::read(self.what.join("model.safetensors"))?.vae()?;
+            return Ok((config, Some(image)));
         }
         if self.what.extension().is_some_and(|extension| extension == "safetensors") {
-            let Header { model, train, image, .. } = TensorFile::read(&self.what)?.header;
+            let file = TensorFile::read(&self.what)?;
+            let (model, image) = file.vae()?;
+            let train = file.header.train.unwrap_or_default();
             return Ok((Config { model, train, ..Config::default() }, Some(image)));
         }
         if self.what.exists() {

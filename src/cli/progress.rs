@@ -4,6 +4,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
+use vae_gpu::model::{KL, RECON};
 use vae_gpu::train::{EpochReport, RunFolder};
 use vae_gpu::{Column, Dataset, Table, Trainer};
 
@@ -38,15 +39,16 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
 pub fn print_row(report: &EpochReport, variational: bool) {
     // A plain autoencoder has neither.
     let or_dash = |value: Option<String>| value.unwrap_or("-".into());
-    let kl = report.val_kl.unwrap_or(report.train_kl);
-    let kl = or_dash(variational.then(|| format!("{kl:.2}")));
-    let active = or_dash(variational.then(|| report.active_units.to_string()));
-    let test = or_dash(report.val_loss.map(|loss| format!("{loss:.2}")));
+    let seen = report.seen();
+    let term = |name| seen.term(name).unwrap_or(f64::NAN);
+    let kl = or_dash(variational.then(|| format!("{:.2}", term(KL))));
+    let active = or_dash(variational.then(|| seen.active_units.to_string()));
+    let test = or_dash(report.validation.as_ref().map(|test| format!("{:.2}", test.loss)));
     say!(
         "{:>5} {:>8.2} {test:>8} {:>8.2} {kl:>8} {active:>6} {:>9.1} {:>10.0}",
         report.epoch,
-        report.train_loss,
-        report.val_recon.unwrap_or(report.train_recon),
+        report.train.loss,
+        term(RECON),
         report.seconds,
         report.images_per_second,
     );

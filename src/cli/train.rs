@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::ProgressBar;
 use vae_gpu::model::Network;
-use vae_gpu::train::{EpochReport, Progress, RunFolder};
+use vae_gpu::train::{EpochReport, Losses, Progress, RunFolder};
 use vae_gpu::{Config, Dataset, Error, ImageShape, Result, TrainOptions, Trainer, Tune};
 
 use super::progress::{HEADING, bar, conclude, introduce, print_row, quoted};
@@ -164,7 +164,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     // Up to two seconds, once on an adapter.
     let tuning = ProgressBar::new_spinner().with_message("finding the fastest kernels");
     tuning.enable_steady_tick(Duration::from_millis(100));
-    let (mut trainer, mut run) = match resumed {
+    let (trainer, mut run) = match resumed {
         Some(run) => {
             let checkpoint = run.checkpoint();
             (Trainer::resume(&gpu, &config, &data, options, checkpoint)?, run)
@@ -185,11 +185,11 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    train(&mut trainer, &mut run, &data, &interrupted)
+    train(&trainer, &mut run, &data, &interrupted)
 }
 
 fn train(
-    trainer: &mut Trainer,
+    trainer: &Trainer,
     run: &mut RunFolder,
     data: &Dataset,
     interrupted: &AtomicBool,
@@ -211,7 +211,7 @@ fn train(
         check_finite(run.path(), &report)?;
         if report.complete || trainer.is_finished() {
             print_row(&report, trainer.config().model.variational);
-            run.push(report);
+            run.push(&report);
         }
         let stop = interrupted.load(Relaxed);
         if stop || trainer.is_finished() || saved.elapsed() >= SAVE_EVERY {
@@ -230,7 +230,8 @@ fn train(
 
 /// Ends a run that has diverged before its last good checkpoint is overwritten.
 fn check_finite(run: &Path, report: &EpochReport) -> Result<()> {
-    if report.train_loss.is_finite() && report.val_loss.is_none_or(f64::is_finite) {
+    let is_finite = |losses: &Losses| losses.loss.is_finite();
+    if is_finite(&report.train) && report.validation.as_ref().is_none_or(is_finite) {
         return Ok(());
     }
     let message = "the loss is no longer finite; train again with a smaller --lr (epoch";

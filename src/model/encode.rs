@@ -138,7 +138,7 @@ impl Network {
         let z = match self.config().variational {
             true => {
                 let (z, kl) = (recording.matrix(&[rows, latent]), recording.vector(latent));
-                let Running { state, units, .. } = Running::new(self.config());
+                let Running { state, units, .. } = Running::new(latent::STATISTICS * latent);
                 // Without noise z is the mean.
                 let epsilon = Tensor::zeros("no noise", &[rows * latent]);
                 latent::forward(recording, HEAD, &state, &head, &epsilon, &z, &kl, &units);

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
-use super::{Config, ModelConfig, TrainConfig, Vae};
+use super::{Config, Model, ModelConfig, TrainConfig, Vae};
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu};
@@ -14,16 +15,33 @@ use crate::nn::{Layout, Parameters};
 
 /// What a file says of the model in it, as JSON under the metadata key `config`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Header {
-    /// The network and its objective.
-    pub model: ModelConfig,
+    /// The network and its objective; nothing for a model of another kind than a VAE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelConfig>,
     /// Shape of its images.
-    pub image: ImageShape,
-    /// How it was trained.
-    pub train: TrainConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageShape>,
+    /// How it was trained, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<TrainConfig>,
     /// Variants of the kernels that trained it, on which its last bits depend.
     #[serde(default)]
     pub choices: Choices,
+}
+
+impl Header {
+    /// What a file says of `model`.
+    pub fn of(model: &dyn Model, train: Option<&TrainConfig>, choices: &Choices) -> Self {
+        let described = model.described();
+        Self {
+            model: described.map(|(model, _)| model.clone()),
+            image: described.map(|(_, image)| image),
+            train: train.cloned(),
+            choices: choices.clone(),
+        }
+    }
 }
 
 /// Named tensors of 32-bit values and the [`Header`] they belong to.
@@ -65,18 +83,29 @@ impl TensorFile {
         let header: Header = serde_json::from_str(config)
             .map_err(|e| Error::run(path, format!("has a `config` of another kind ({e})")))?;
         let whole = Config {
-            model: header.model.clone(),
-            train: header.train.clone(),
+            model: header.model.clone().unwrap_or_default(),
+            train: header.train.clone().unwrap_or_default(),
             ..Config::default()
         };
         whole
             .check()
-            .and_then(|()| header.image.check())
+            .and_then(|()| header.image.map_or(Ok(()), |image| image.check()))
             .map_err(|e| Error::run(path, format!("has an impossible config: {e}")))?;
         let views = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e))?;
         let own = |view: TensorView| (view.dtype(), view.shape().to_vec(), view.data().to_vec());
         let tensors = views.tensors().into_iter().map(|(n, v)| (n, own(v))).collect();
         Ok(Self { path: path.to_owned(), header, tensors })
+    }
+
+    /// The configuration of the VAE in it, and the shape of its images.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] when it holds a model of another kind.
+    pub fn vae(&self) -> Result<(ModelConfig, ImageShape)> {
+        let Header { model, image, .. } = &self.header;
+        let described = model.clone().zip(*image);
+        described.ok_or_else(|| Error::run(&self.path, "holds a model of another kind than a VAE"))
     }
 
     /// Writes the file, whole or not at all.
@@ -162,41 +191,40 @@ impl Vae {
             let message = "is a checkpoint; give the model.safetensors beside it";
             return Err(Error::run(path, message));
         }
-        let vae = Self::uninitialised(gpu, &file.header.model, file.header.image);
+        let (model, image) = file.vae()?;
+        let vae = Self::uninitialised(gpu, &model, image);
         let mut vae = vae.map_err(|e| match e {
             Error::Usage(message) => {
                 Error::run(path, format!("has an impossible config: {message}"))
             }
             other => other,
         })?;
-        vae.set_choices(file.header.choices.clone());
+        vae.set_choices(&Arc::new(file.header.choices.clone()));
         file.load_parameters(gpu, "", vae.parameters())?;
         file.load_parameters(gpu, "", vae.statistics())?;
         Ok(vae)
     }
 
-    /// Writes the model as a safetensors file in PyTorch's layout, whole or not at all; `train`
-    /// goes into its metadata.
+    /// Writes the model as a safetensors file in PyTorch's layout, whole or not at all.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] when it cannot be written, [`Error::Gpu`] when the adapter was lost.
-    pub fn save(&self, path: impl AsRef<Path>, train: &TrainConfig) -> Result<()> {
-        let mut file = TensorFile::new(path, self.header(train));
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_trained(path, None)
+    }
+
+    /// The same with how it was trained in its metadata.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vae::save`].
+    pub fn save_trained(&self, path: impl AsRef<Path>, train: Option<&TrainConfig>) -> Result<()> {
+        let mut file = TensorFile::new(path, Header::of(self, train, self.choices()));
         for values in [self.parameters(), self.statistics()] {
             file.insert_parameters("", values.layout(), &values.read(self.gpu())?);
         }
         file.write()
-    }
-
-    /// What a file says of this model.
-    pub fn header(&self, train: &TrainConfig) -> Header {
-        Header {
-            model: self.config().clone(),
-            image: self.shape(),
-            train: train.clone(),
-            choices: Choices::clone(self.choices()),
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Models: configuration, presets, the variational autoencoder and its file.
 
+mod columns;
 mod config;
 mod dataset;
 mod encode;
@@ -11,10 +12,14 @@ mod objective;
 mod optimizer;
 mod parse;
 mod pass;
+mod phase;
 mod preset;
 mod running;
+mod step;
+mod training;
 mod vae;
 
+pub use columns::{Columns, corrupted};
 pub use config::{Config, ModelConfig, TrainConfig};
 pub use dataset::DataConfig;
 pub use encode::Posterior;
@@ -23,7 +28,10 @@ pub use input::Input;
 pub use network::{Network, Row};
 pub use objective::KlSchedule;
 pub use optimizer::ScheduleConfig;
-pub use pass::{Batch, Elbo};
+pub use pass::{Batch, Elbo, KL, RECON};
+pub use phase::{Phase, Term, TermSpec};
 pub use preset::Preset;
-pub use running::Running;
+pub use running::{Running, Totals};
+pub use step::{Model, Noise, Purpose, Step, record};
+pub use training::{Moments, Training};
 pub use vae::Vae;

@@ -53,8 +53,11 @@ impl KlSchedule {
 
 impl ModelConfig {
     /// What the objective makes of the KL divergence where an epoch has `steps` steps and all of
-    /// training `epochs` epochs.
+    /// training `epochs` epochs. A plain autoencoder has none, which weighs nothing.
     pub fn divergence(&self, steps: usize, epochs: u32) -> Divergence {
+        if !self.variational {
+            return Divergence::weighted(0.0);
+        }
         let of = |epochs: f64| (epochs * steps as f64).round().min(f64::from(u32::MAX)) as u32;
         let plain =
             Divergence { free_bits: self.free_bits, ..Divergence::weighted(self.kl_weight) };

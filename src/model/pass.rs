@@ -1,11 +1,13 @@
-//! What a [`Network`] records: its forward and backward passes, and what is drawn from it.
+//! A model's step, recorded: the batch, the encoder, the latent variables, the decoder, the losses.
 
 use super::network::{HEAD, LIKELIHOOD, LOG_SCALE};
-use super::{Network, Running};
+use super::{Model, Network, Phase, Running, Step, Term};
+use crate::error::Result;
 use crate::gpu::{Recording, Tensor};
-use crate::nn::{Draws, Graph, Layer, Shape, ValueId};
+use crate::nn::{Draws, Graph, Layer, Parameters, Shape, ValueId};
 use crate::ops::latent::{self, Divergence};
-use crate::ops::loss;
+use crate::ops::matmul::Problem;
+use crate::ops::{Stream, gather, loss};
 
 /// What a step is given, in the recording's workspace.
 #[derive(Clone)]
@@ -27,12 +29,40 @@ impl Batch {
     }
 }
 
+/// The name of the reconstruction loss, the negative log-likelihood.
+pub const RECON: &str = "recon";
+/// The name of the KL divergence of the posterior from the prior.
+pub const KL: &str = "kl";
+
 /// The negative evidence lower bound of a batch (Kingma and Welling 2013, equation 7), recorded.
 pub struct Elbo {
     /// The value at which the way back begins; it knows its own gradient.
     pub loss: ValueId,
     /// Reconstruction loss in nats, in parts that add up to the batch's sum.
     pub recon: Tensor,
+}
+
+impl Model for Network {
+    fn parameters(&self) -> &Parameters {
+        self.parameters()
+    }
+
+    fn statistics(&self) -> &Parameters {
+        self.statistics()
+    }
+
+    fn record(&self, step: &mut Step) -> Result<Phase> {
+        let batch = self.gathered(step);
+        Ok(self.phase(step, batch))
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        self.problems()
+    }
+
+    fn units(&self) -> usize {
+        latent::STATISTICS * self.config().latent
+    }
 }
 
 impl Network {
@@ -43,6 +73,41 @@ impl Network {
         let same = input == output && self.config().corruption.is_none();
         let target = if same { x.clone() } else { output.tensor(recording, rows) };
         Batch { rows, x, target, epsilon: recording.vector(rows * self.config().latent) }
+    }
+
+    /// Records the step's batch and its noise in one kernel; where z is not to be drawn, without
+    /// epsilon, which stays zero.
+    fn gathered(&self, step: &mut Step) -> Batch {
+        let (seed, stream, is_drawn) = step.noise();
+        let (source, state) = (step.columns().images(), &step.running().state);
+        let mut batch = self.batch(step.graph.recording, step.rows());
+        if !is_drawn {
+            batch.epsilon = Tensor::zeros("epsilon", batch.epsilon.shape());
+        }
+        let is_map = |shape: Shape| matches!(shape, Shape::Map { .. });
+        let corrupting = if step.is_training() { Stream::Corrupt } else { Stream::CorruptEvaluate };
+        let corruption = self.config().corruption.map(|what| (what, (seed, corrupting)));
+        let noise = (is_drawn && self.config().variational).then_some((seed, stream));
+        let (Batch { x, target, epsilon, .. }, maps) = (&batch, is_map(self.input));
+        let recording = &mut *step.graph.recording;
+        gather::batch(recording, "input", state, &source, x, maps, corruption, noise, epsilon);
+        if !batch.is_own_target() {
+            let maps = is_map(self.decoder.output());
+            gather::batch(recording, "output", state, &source, target, maps, None, None, epsilon);
+        }
+        batch
+    }
+
+    /// Records the losses of `batch`, which is free again when nothing needs it any more, and returns
+    /// the one phase that moves all parameters.
+    pub fn phase(&self, step: &mut Step, batch: Batch) -> Phase {
+        let config = self.config();
+        let (steps_per_epoch, epochs) =
+            step.training().map_or((1, 1), |(train, steps)| (steps, train.epochs));
+        let divergence = config.divergence(steps_per_epoch, epochs);
+        let running = step.running();
+        let Elbo { loss, recon } = self.elbo(&mut step.graph, &batch, running, &divergence);
+        Phase::new("step", [Term::summed(RECON, loss, recon), Term::kl(KL, divergence)])
     }
 
     /// A graph over its parameters, for training if there are draws for it.

@@ -1,46 +1,70 @@
 //! What adds up over an epoch.
 
-use super::ModelConfig;
 use crate::error::Result;
 use crate::gpu::{Gpu, Tensor};
-use crate::ops::{State, latent};
+use crate::ops::State;
 
 /// What adds up over an epoch, on the adapter.
 pub struct Running {
-    /// Both, in one buffer.
+    /// All of it, in one buffer.
     all: Tensor,
     /// One [`State`].
     pub state: Tensor,
-    /// See [`latent::STATISTICS`].
+    /// The mean of each of the losses' terms ([`Running::TERMS`]), in nats.
+    pub sums: Tensor,
+    /// The means that kernels of latent variables keep: see [`crate::ops::latent::STATISTICS`].
     pub units: Tensor,
 }
 
+/// The same as the host has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// The counters.
+    pub state: State,
+    /// The mean of each term over the epoch's images so far, over all of its images.
+    pub sums: Vec<f32>,
+    /// The means of the latent variables' statistics, likewise.
+    pub units: Vec<f32>,
+}
+
 impl Running {
-    /// Zeros.
-    pub fn new(config: &ModelConfig) -> Self {
-        let units = latent::STATISTICS * config.latent;
-        let all = Tensor::zeros("running", &[Tensor::ALIGNMENT + units]);
+    /// Terms that there is place for.
+    pub const TERMS: usize = Tensor::ALIGNMENT;
+
+    /// Zeros; with place for so many `units`.
+    pub fn new(units: usize) -> Self {
+        const SUMS: usize = Tensor::ALIGNMENT;
+        const UNITS: usize = SUMS + Running::TERMS;
+        let all = Tensor::zeros("running", &[UNITS + units]);
         let state = all.view(0, &[State::WORDS]);
-        Self { state, units: all.view(Tensor::ALIGNMENT, &[units]), all }
+        let sums = all.view(SUMS, &[Self::TERMS]);
+        Self { state, sums, units: all.view(UNITS, &[units]), all }
     }
 
-    /// Goes on from `state` and `units`.
-    pub fn write(&self, gpu: &Gpu, state: &State, units: &[f32]) {
-        let mut words: Vec<u32> = bytemuck::cast_slice(&[*state]).to_vec();
-        words.resize(Tensor::ALIGNMENT, 0);
-        words.extend(units.iter().map(|unit| unit.to_bits()));
+    /// Goes on from `totals`; what they lack is zero.
+    pub fn write(&self, gpu: &Gpu, totals: &Totals) {
+        let mut words = vec![0; self.all.len()];
+        let state: [u32; State::WORDS] = bytemuck::cast(totals.state);
+        words[..State::WORDS].copy_from_slice(&state);
+        for (tensor, values) in [(&self.sums, &totals.sums), (&self.units, &totals.units)] {
+            let to = words[tensor.offset()..].iter_mut();
+            to.zip(values).for_each(|(word, value)| *word = value.to_bits());
+        }
         self.all.write(gpu, &words);
     }
 
-    /// Waits for all steps and reads both.
+    /// Waits for all steps and reads everything.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Gpu`] if the adapter fails.
-    pub fn read(&self, gpu: &Gpu) -> Result<(State, Vec<f32>)> {
+    pub fn read(&self, gpu: &Gpu) -> Result<Totals> {
         let words: Vec<u32> = self.all.read(gpu)?;
-        let (state, units) = words.split_at(Tensor::ALIGNMENT);
-        let state = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&state[..State::WORDS]));
-        Ok((state, units.iter().map(|unit| f32::from_bits(*unit)).collect()))
+        let floats = |tensor: &Tensor| {
+            let part = &words[tensor.offset()..][..tensor.len()];
+            part.iter().map(|word| f32::from_bits(*word)).collect()
+        };
+        let state = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words[..State::WORDS]));
+        Ok(Totals { state, sums: floats(&self.sums), units: floats(&self.units) })
     }
 }

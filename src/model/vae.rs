@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::network::LONGEST_SUM;
-use super::{ModelConfig, Network};
+use super::{Model, ModelConfig, Network, Phase, Step};
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Recording};
@@ -80,18 +80,8 @@ impl Vae {
     ) -> Result<()> {
         let problems = self.network.problems();
         let choices = tune::tune(&self.gpu, level, batch, &problems, None, found)?;
-        self.set_choices(choices);
-        Ok(())
-    }
-
-    /// Whether [`Vae::tune`] has nothing to try: everything is known from before, or it is off.
-    pub fn is_tuned(&self, level: Tune, batch: usize) -> bool {
-        tune::is_known(&self.gpu, level, batch, &self.network.problems())
-    }
-
-    /// Takes `choices` for the kernels of the plans made from now on.
-    pub fn set_choices(&mut self, choices: Choices) {
         self.choices = Arc::new(choices);
+        Ok(())
     }
 
     /// The variants of its kernels.
@@ -133,5 +123,40 @@ impl Vae {
         let Some(log_scale) = self.network.log_scale() else { return Ok(None) };
         let [log_scale] = log_scale.read::<f32>(&self.gpu)?[..] else { unreachable!("it is one") };
         Ok(Some(f64::from(log_scale).exp().clamp(*SCALES.start(), *SCALES.end())))
+    }
+}
+
+impl Model for Vae {
+    fn parameters(&self) -> &Parameters {
+        self.network.parameters()
+    }
+
+    fn statistics(&self) -> &Parameters {
+        self.network.statistics()
+    }
+
+    fn record(&self, step: &mut Step) -> Result<Phase> {
+        self.network.record(step)
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        self.network.problems()
+    }
+
+    /// Takes `choices` for the kernels of the plans made from now on.
+    fn set_choices(&mut self, choices: &Arc<Choices>) {
+        self.choices = choices.clone();
+    }
+
+    fn units(&self) -> usize {
+        self.network.units()
+    }
+
+    fn figures(&self, _: &Gpu) -> Result<Vec<(String, f64)>> {
+        Ok(self.scale()?.map(|scale| ("scale".into(), scale)).into_iter().collect())
+    }
+
+    fn described(&self) -> Option<(&ModelConfig, ImageShape)> {
+        Some((self.config(), self.shape()))
     }
 }

@@ -21,7 +21,7 @@ pub enum Train<'a> {
     /// Every one.
     All,
     /// Those whose names begin with one of these and a dot, as `encoder` does `encoder.0.weight`.
-    Only(&'a [&'a str]),
+    Only(&'a [String]),
 }
 
 impl Train<'_> {
@@ -29,9 +29,9 @@ impl Train<'_> {
     fn offsets(&self, parameters: &Parameters) -> HashSet<usize> {
         let trained = |name: &str| match self {
             Self::All => true,
-            Self::Only(modules) => modules
-                .iter()
-                .any(|module| name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))),
+            Self::Only(modules) => modules.iter().any(|module| {
+                name.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            }),
         };
         let places = parameters.layout().places();
         places.filter(|(spec, _)| trained(&spec.name)).map(|(_, offset)| offset).collect()
@@ -40,8 +40,7 @@ impl Train<'_> {
 
 /// Where a sweep begins, and what it is for.
 pub struct Sweep<'a> {
-    /// Values, each with the gradient by its pre-activation; without one where the value's own way back
-    /// knows it.
+    /// Values, each with the gradient by it; without one where the value's own way back knows it.
     pub seeds: &'a [(ValueId, Option<Tensor>)],
     /// Which parameters have gradients.
     pub train: Train<'a>,
@@ -97,12 +96,7 @@ impl Graph<'_> {
 
 /// How often the sweep meets each parameter, by its offset. Panics where the value of a parameter has
 /// changed since it was used: the gradients would be those of no function.
-fn uses(
-    graph: &Graph,
-    steps: &[Step],
-    sweep: &Sweep,
-    wanted: &[bool],
-) -> HashMap<usize, usize> {
+fn uses(graph: &Graph, steps: &[Step], sweep: &Sweep, wanted: &[bool]) -> HashMap<usize, usize> {
     let mut reached = vec![false; wanted.len()];
     sweep.seeds.iter().for_each(|(seed, _)| reached[seed.0] = true);
     let mut uses = HashMap::new();
@@ -145,8 +139,10 @@ impl<'b, 'a> Backward<'b, 'a> {
         after: impl Fn(&mut Self, ValueId),
     ) -> Vec<Option<Tensor>> {
         for (value, gradient) in sweep.seeds {
-            let gradient = gradient.clone().unwrap_or_else(|| self.graph.recording.vector(4));
-            self.add(*value, gradient);
+            match gradient {
+                Some(gradient) => self.pass(*value, gradient.clone()),
+                None => self.add(*value, self.graph.recording.vector(4)),
+            }
         }
         for step in steps {
             let Step { label, output, backward, .. } = step.borrow();

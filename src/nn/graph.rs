@@ -247,7 +247,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Every parameter that there is.
-    pub(super) fn all_parameters(&self) -> &'a Parameters {
+    pub(crate) fn all_parameters(&self) -> &'a Parameters {
         self.parameters
     }
 }

@@ -1,7 +1,7 @@
 //! What becomes of the parameters' gradients at the end of a sweep.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::OnceLock;
 
 use super::Parameters;
 use crate::gpu::{Recording, Tensor};
@@ -22,6 +22,8 @@ pub enum Sink<'a> {
 /// An optimizer's step at the end of a sweep.
 #[derive(Clone, Copy)]
 pub struct Step<'a> {
+    /// What its dispatches are called.
+    pub label: &'a str,
     /// The rule, its state and all parameters.
     pub update: Update<'a>,
     /// The most that the norm of all gradients may be; they are scaled down to it.
@@ -29,7 +31,7 @@ pub struct Step<'a> {
     /// Whether the gradients are stored even where the step could do without.
     pub store: bool,
     /// Where they are stored, from when that is first necessary.
-    pub gradients: &'a OnceCell<Parameters>,
+    pub gradients: &'a OnceLock<Parameters>,
 }
 
 /// The parameters' gradients while a sweep is recorded.
@@ -132,37 +134,41 @@ impl<'a> Updates<'a> {
     /// Records what is left to do once the sweep has passed every value.
     pub fn record(mut self, recording: &mut Recording) {
         self.add_up_shared(recording);
+        let label = match self.sink {
+            Sink::Store(_) => "step",
+            Sink::Step(Step { label, .. }) => label,
+        };
         match self.sink {
-            Sink::Store(_) => self.store(recording),
+            Sink::Store(_) => self.store(recording, label),
             Sink::Step(Step { update, clip_norm: None, store: false, .. }) if !self.is_stored => {
-                matmul::backward_weight_step(recording, "step", &self.products, &update);
+                matmul::backward_weight_step(recording, label, &self.products, &update);
                 for sums in by_buffer(self.sums) {
-                    sums::parts_step(recording, "step", &sums, &update);
+                    sums::parts_step(recording, label, &sums, &update);
                 }
             }
             Sink::Step(Step { update, clip_norm, .. }) => {
                 let (gradients, runs) = (self.stored().arena().clone(), self.runs());
-                self.store(recording);
+                self.store(recording, label);
                 let factor = clip_norm.map(|max_norm| {
-                    let squares = clip::squares(recording, "step", &gradients);
-                    clip::factor(recording, "step", &squares, max_norm)
+                    let squares = clip::squares(recording, label, &gradients);
+                    clip::factor(recording, label, &squares, max_norm)
                 });
                 for [from, to] in runs {
                     let part = |tensor: &Tensor| tensor.view(from, &[to - from]);
                     let [first, second] = update.moments.map(part);
                     let (parameter, moments) = (&part(update.parameter), [&first, &second]);
                     let update = Update { parameter, moments, ..update };
-                    optimizer::step(recording, "step", &update, &part(&gradients), factor.as_ref());
+                    optimizer::step(recording, label, &update, &part(&gradients), factor.as_ref());
                 }
             }
         }
     }
 
-    fn store(self, recording: &mut Recording) {
+    fn store(self, recording: &mut Recording, label: &str) {
         let gradients = self.stored().arena();
-        matmul::backward_weight(recording, "step", &self.products, gradients);
+        matmul::backward_weight(recording, label, &self.products, gradients);
         for sums in by_buffer(self.sums) {
-            sums::parts(recording, "step", &sums, gradients);
+            sums::parts(recording, label, &sums, gradients);
         }
     }
 

@@ -28,6 +28,15 @@ impl Divergence {
         Self { weight, capacity: None, free_bits: 0.0, ramp: 0, period: 0 }
     }
 
+    /// What the objective makes of the KL divergence of each latent variable in the end, in nats.
+    pub fn cost(&self, unit_kl: &[f64]) -> f64 {
+        let cost = match self.capacity {
+            Some(nats) => (unit_kl.iter().sum::<f64>() - nats).abs(),
+            None => unit_kl.iter().map(|kl| kl.max(self.free_bits)).sum(),
+        };
+        self.weight * cost
+    }
+
     /// β in step `step`, counted from 0.
     pub fn weight_at(&self, step: u32) -> f64 {
         let at = step.checked_rem(self.period).unwrap_or(step);

@@ -75,7 +75,7 @@ pub struct Extent {
     pub width: usize,
 }
 
-/// Counters and running sums that live on the GPU between steps; the host writes them
+/// Counters that live on the GPU between steps; the host writes them
 /// before an epoch and reads them after it. As `State` in `shaders/shared/state.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
@@ -88,8 +88,6 @@ pub struct State {
     pub row: u32,
     /// Images in an epoch.
     pub images: u32,
-    /// Reconstruction loss summed over this epoch's images so far, over `images`, in nats.
-    pub recon: f32,
 }
 
 impl State {

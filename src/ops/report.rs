@@ -1,21 +1,47 @@
-//! Running mean of the reconstruction loss and the step counters.
+//! Running means of the losses' terms, and the step counters.
+
+use bytemuck::{Pod, Zeroable};
 
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/report.wgsl`.
 pub const SHADER: Shader = Shader::new("report");
 
-/// Ends a step of `rows` images: adds the sum of `recon`, in nats, to that in `state`, over the images
-/// of an epoch, and advances its counters.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    rows: u32,
+    count: u32,
+    term: u32,
+    share: f32,
+}
+
+/// One term of a step's losses.
+pub struct Report<'a> {
+    /// What is to be summed, in nats; padding counts as values of 0.
+    pub values: &'a Tensor,
+    /// Share of a value in an image: each of k samples counts for 1 / k.
+    pub share: f64,
+    /// The term's place in the sums.
+    pub term: usize,
+    /// Images of the step that this term, its last one, ends; 0 where another term follows.
+    pub rows: usize,
+}
+
+/// Adds the sum of a term's values to that in `sums`, over the images of an epoch that `state` counts;
+/// the step's last term advances its counters.
 pub fn accumulate(
     recording: &mut Recording,
     label: &str,
-    rows: usize,
-    recon: &Tensor,
+    report: &Report,
     state: &Tensor,
+    sums: &Tensor,
 ) {
+    let Report { values, share, term, rows } = *report;
+    assert!(term < sums.len(), "{label}: no place for so many terms");
     let kernel = SHADER.kernel("accumulate", &[]);
-    let params = [rows as u32, recon.len() as u32, 0, 0];
-    let tensors = [("recon", recon), ("state", state)];
+    let (count, term, share) = (values.extent() as u32, term as u32, share as f32);
+    let params = Params { rows: rows as u32, count, term, share };
+    let tensors = [("values", values), ("state", state), ("sums", sums)];
     recording.record_flat(kernel, label, &params, &tensors, 1);
 }

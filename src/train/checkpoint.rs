@@ -6,7 +6,7 @@ use super::{TrainOptions, Trainer};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::model::{Config, TensorFile};
+use crate::model::{Config, Header, Model, TensorFile, Totals, TrainConfig};
 use crate::nn::Parameters;
 use crate::ops::State;
 
@@ -25,33 +25,77 @@ impl Trainer {
         options: TrainOptions,
         path: impl AsRef<Path>,
     ) -> Result<Self> {
-        let path = path.as_ref();
-        let file = TensorFile::read(path)?;
+        let file = TensorFile::read(&path)?;
         let choices = Some(file.header.choices.clone());
-        let mut trainer = Self::with_choices(gpu, config, data, options, choices)?;
-        // Only the length of training may change between the parts of a run.
-        let mut expected = trainer.model().header(&config.train);
-        expected.train.epochs = file.header.train.epochs;
-        expected.choices = file.header.choices.clone();
-        let words = file.words("state", size_of::<State>() / 4)?;
-        let saved: State = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words));
-        let checksum = file.words("checksum", 1)?[0];
-        // Shaders go by the row unchecked.
-        let fits = saved.images == trainer.host.images
-            && saved.row < saved.images
-            && (saved.row as usize).is_multiple_of(config.train.batch_size);
-        if file.header != expected || checksum != trainer.checksum || !fits {
+        let trainer = Self::of_config(gpu, config, data, options, choices)?;
+        trainer.restore(&file, path.as_ref())
+    }
+}
+
+impl<M: Model> Trainer<M> {
+    /// As [`Trainer::with_model`], from where the checkpoint at `path` stands.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trainer::with_model`] and [`Trainer::resume`].
+    pub fn resume_model(
+        gpu: &Gpu,
+        model: M,
+        config: &TrainConfig,
+        data: &Dataset,
+        options: TrainOptions,
+        path: impl AsRef<Path>,
+    ) -> Result<Self> {
+        let file = TensorFile::read(&path)?;
+        let choices = Some(file.header.choices.clone());
+        let trainer = Self::of_model(gpu, model, config, data, options, choices)?;
+        trainer.restore(&file, path.as_ref())
+    }
+
+    /// The same trainer as `file`, which was read from `path`, has it.
+    fn restore(self, file: &TensorFile, path: &Path) -> Result<Self> {
+        let foreign = || {
             let message = "belongs to another model, dataset or training configuration; \
                            undo the change, or train anew with another --out";
-            return Err(Error::run(path, message));
+            Error::run(path, message)
+        };
+        // Only the length of training may change between the parts of a run.
+        let mut expected = Header { choices: file.header.choices.clone(), ..self.header() };
+        let train = file.header.train.as_ref().ok_or_else(foreign)?;
+        expected.train = expected.train.map(|own| TrainConfig { epochs: train.epochs, ..own });
+        let (state, sums) = self.saved_sums(file)?;
+        let (images, batch) = (self.state().images, self.config.train.batch_size);
+        // Shaders go by the row unchecked.
+        let fits = state.images == images
+            && state.row < images
+            && (state.row as usize).is_multiple_of(batch);
+        if file.header != expected || file.words("checksum", 1)?[0] != self.checksum || !fits {
+            return Err(foreign());
         }
-        for (prefix, into) in trainer.saved_parts() {
-            file.load_parameters(gpu, prefix, into)?;
+        for (prefix, into) in self.saved_parts() {
+            file.load_parameters(&self.gpu, &prefix, &into)?;
         }
-        let units = file.words("units", trainer.units.len())?;
-        trainer.units = units.into_iter().map(f32::from_bits).collect();
-        trainer.host = saved;
-        Ok(trainer)
+        let units = file.words("units", self.training.running.units.len())?;
+        let [sums, units] =
+            [sums, units].map(|words| words.into_iter().map(f32::from_bits).collect());
+        self.totals.replace(Totals { state, sums, units });
+        Ok(self)
+    }
+
+    /// The counters, and the terms' sums.
+    fn saved_sums(&self, file: &TensorFile) -> Result<(State, Vec<u32>)> {
+        let terms = self.batches.terms().len();
+        let (state, sums) = match file.words("sums", terms) {
+            Ok(sums) => (file.words("state", State::WORDS)?, sums),
+            // Before there were terms, the reconstruction loss stood behind the counters.
+            Err(_) => {
+                let mut state = file.words("state", State::WORDS + 1)?;
+                let mut sums = vec![0; terms];
+                sums[0] = state.remove(State::WORDS);
+                (state, sums)
+            }
+        };
+        Ok((bytemuck::pod_read_unaligned(bytemuck::cast_slice(&state)), sums))
     }
 
     /// Writes everything that [`Trainer::resume`] needs, whole or not at all.
@@ -60,23 +104,35 @@ impl Trainer {
     ///
     /// [`Error::Io`] when it cannot be written, [`Error::Gpu`] when the adapter was lost.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
-        let mut file = TensorFile::new(path, self.model().header(&self.config().train));
+        let mut file = TensorFile::new(path, self.header());
         for (prefix, from) in self.saved_parts() {
-            file.insert_parameters(prefix, from.layout(), &from.read(&self.gpu)?);
+            file.insert_parameters(&prefix, from.layout(), &from.read(&self.gpu)?);
         }
+        let Totals { state, sums, units } = &*self.totals.borrow();
         file.insert_words("checksum", &[self.checksum]);
-        file.insert_words("state", bytemuck::cast_slice(&[self.host]));
-        file.insert_words("units", bytemuck::cast_slice(&self.units));
+        file.insert_words("state", bytemuck::cast_slice(&[*state]));
+        file.insert_words("sums", bytemuck::cast_slice(sums));
+        file.insert_words("units", bytemuck::cast_slice(units));
         file.write()
     }
 
+    fn header(&self) -> Header {
+        Header::of(&self.model, Some(&self.config.train), &self.choices)
+    }
+
     /// What a checkpoint keeps for every parameter, under these prefixes.
-    fn saved_parts(&self) -> [(&'static str, &Parameters); 4] {
-        [
-            ("parameter.", self.model().parameters()),
-            ("statistic.", self.model().statistics()),
-            ("first_moment.", &self.step.first_moment),
-            ("second_moment.", &self.step.second_moment),
-        ]
+    fn saved_parts(&self) -> Vec<(String, Parameters)> {
+        let mut parts = vec![
+            ("parameter.".to_string(), self.model.parameters().clone()),
+            ("statistic.".to_string(), self.model.statistics().clone()),
+        ];
+        let phases = self.training.phases();
+        for moments in &phases {
+            // The names that files had before there were phases.
+            let of = if phases.len() == 1 { "" } else { &format!("{}.", moments.phase) };
+            parts.push((format!("first_moment.{of}"), moments.first.clone()));
+            parts.push((format!("second_moment.{of}"), moments.second.clone()));
+        }
+        parts
     }
 }

@@ -2,35 +2,22 @@
 
 use std::sync::Arc;
 
-use super::Losses;
-use super::split::{Split, batches};
-use crate::data::Images;
+use super::{Batches, Losses};
+use crate::data::{Images, Table};
 use crate::error::{Error, Result};
-use crate::gpu::{AdapterReport, Choices, Gpu, Plan, Recording};
-use crate::model::{ModelConfig, Network, Running, Vae};
-use crate::ops::latent::Divergence;
-use crate::ops::{State, Stream, report};
+use crate::gpu::{Choices, Gpu};
+use crate::model::{Columns, Model, Noise, Purpose, Running, Totals, Vae};
+use crate::ops::State;
 
 /// Batches in a submission: enough to hide its cost, few enough for a slow adapter's watchdog.
 const SUBMISSION: usize = 16;
 
-/// Whether evaluation draws z from the posterior or takes its mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Noise {
-    /// One draw for each image, the same for the same seed and batch size.
-    Seeded(u64),
-    /// z at the posterior's mean; the seed is that of a denoising model's corruption.
-    Mean(u64),
-}
-
-/// A split on the adapter and the plans that compute its losses.
+/// A split on the adapter and the plans that compute a model's losses on it.
 pub struct Evaluator {
     gpu: Gpu,
-    config: ModelConfig,
-    split: Split,
+    columns: Columns,
     running: Running,
-    /// Plans for full batches and for a smaller last one, with how often each runs.
-    plans: Vec<(Plan, usize)>,
+    batches: Batches,
 }
 
 impl Evaluator {
@@ -41,22 +28,34 @@ impl Evaluator {
     /// [`Error::Usage`] when there are no images, they are not of the model's shape or
     /// `batch_size` is 0, [`Error::Gpu`] when they do not fit the adapter.
     pub fn new(vae: &Vae, images: &Images, batch_size: usize, noise: Noise) -> Result<Self> {
-        if images.is_empty() || batch_size == 0 {
+        vae.check_shape(images)?;
+        let table = Table::new().with(Table::IMAGE, images.clone())?;
+        Self::for_model(vae.gpu(), vae, &table, batch_size, noise, vae.choices())
+    }
+
+    /// Prepares to evaluate `model` on all rows of `table`, `batch_size` at a time, with kernels in
+    /// the variants of `choices`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when there are no rows or `batch_size` is 0, [`Error::Gpu`] when they do not
+    /// fit the adapter, and what the model's recording fails with.
+    pub fn for_model(
+        gpu: &Gpu,
+        model: &dyn Model,
+        table: &Table,
+        batch_size: usize,
+        noise: Noise,
+        choices: &Arc<Choices>,
+    ) -> Result<Self> {
+        if table.is_empty() || batch_size == 0 {
             return Err(Error::Usage("an evaluation takes at least one image at a time".into()));
         }
-        vae.check_shape(images)?;
-        let gpu = vae.gpu();
-        let split = Split::new(images.len(), images.shape.pixels());
-        split.check_fits(gpu.report())?;
-        let running = Running::new(vae.config());
-        let plans = batches(split.count, batch_size, |rows| {
-            let (adapter, choices) = (gpu.report(), vae.choices());
-            let batch = evaluation(vae.network(), &running, &split, rows, noise, adapter, choices);
-            batch.check_fits("a batch", "use a smaller --batch-size")?;
-            Ok(batch.compile(gpu))
-        })?;
-        split.upload(gpu, images)?;
-        Ok(Self { gpu: gpu.clone(), config: vae.config().clone(), split, running, plans })
+        let (columns, running) = (Columns::of(table), Running::new(model.units()));
+        let purpose = Purpose::Evaluation(noise, &running);
+        let batches = Batches::new(gpu, model, &columns, purpose, batch_size, choices)?;
+        columns.upload(gpu, table)?;
+        Ok(Self { gpu: gpu.clone(), columns, running, batches })
     }
 
     /// The mean losses of the model as it is now, with one read-back.
@@ -65,39 +64,14 @@ impl Evaluator {
     ///
     /// [`crate::Error::Gpu`] if the adapter fails.
     pub fn run(&self) -> Result<Losses> {
-        let state = State { images: self.split.count as u32, ..State::default() };
-        self.running.write(&self.gpu, &state, &vec![0.0; self.running.units.len()]);
-        for (plan, times) in &self.plans {
-            for first in (0..*times).step_by(SUBMISSION) {
-                let steps = SUBMISSION.min(times - first);
-                self.gpu.submit(|pass| (0..steps).for_each(|_| plan.encode(pass)));
-            }
+        let state = State { images: self.columns.rows() as u32, ..State::default() };
+        self.running.write(&self.gpu, &Totals { state, ..Totals::default() });
+        let count = self.batches.count();
+        for first in (0..count).step_by(SUBMISSION) {
+            let last = count.min(first + SUBMISSION);
+            self.gpu.submit(|pass| (first..last).for_each(|i| self.batches.plan(i).encode(pass)));
         }
-        let (state, units) = self.running.read(&self.gpu)?;
-        let units: Vec<f64> = units.into_iter().map(f64::from).collect();
-        Ok(Losses::new(&self.config, state.recon.into(), &units))
+        let totals = self.running.read(&self.gpu)?;
+        Ok(self.batches.losses(&totals, 1.0))
     }
-}
-
-/// Records the losses of the next `rows` images of `split`, which add up in `running`.
-pub(super) fn evaluation(
-    network: &Network,
-    running: &Running,
-    split: &Split,
-    rows: usize,
-    noise: Noise,
-    adapter: &AdapterReport,
-    choices: &Arc<Choices>,
-) -> Recording {
-    let (seed, draws) = match noise {
-        Noise::Seeded(seed) => (seed, true),
-        Noise::Mean(seed) => (seed, false),
-    };
-    let (mut recording, state) = (Recording::with_choices(adapter, choices), &running.state);
-    let noise = (seed, Stream::Evaluate);
-    let batch = split.record_batch(&mut recording, network, rows, state, noise, draws);
-    let mut graph = network.graph(&mut recording, None);
-    let recon = network.elbo(&mut graph, &batch, running, &Divergence::weighted(1.0)).recon;
-    report::accumulate(&mut recording, "step", rows, &recon, state);
-    recording
 }

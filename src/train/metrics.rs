@@ -1,20 +1,20 @@
 //! What is known of an epoch.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::{KlSchedule, ModelConfig};
+use crate::model::TermSpec;
 
 /// Means over a split's images, in nats per image.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Losses {
-    /// The objective as it is once its schedules have run: recon + β · kl, which is the negative
-    /// evidence lower bound at β = 1; with free bits or a capacity, what they make of it.
+    /// The objective as it is once its schedules have run: the weighted sum of the terms. For a VAE,
+    /// recon + β · kl, which is the negative evidence lower bound at β = 1; with free bits or a
+    /// capacity, what they make of it.
     pub loss: f64,
-    /// Reconstruction: the negative log-likelihood of the pixels.
-    pub recon: f64,
-    /// KL divergence of the posterior from the prior, unweighted.
-    pub kl: f64,
-    /// The same for each latent variable.
+    /// Each term by its name, unweighted: for a VAE `recon`, the negative log-likelihood of the pixels,
+    /// and `kl`, the divergence of the posterior from the prior.
+    pub terms: Vec<(String, f64)>,
+    /// The KL divergence of each latent variable, where it is known.
     pub unit_kl: Vec<f64>,
     /// Latent variables that depend on the image: the posterior's mean has a variance above
     /// [`ACTIVE`] over the images (Burda 2016, section 5.2).
@@ -25,32 +25,56 @@ pub struct Losses {
 pub const ACTIVE: f64 = 0.01;
 
 impl Losses {
-    /// From the mean reconstruction loss and, for each latent variable, the means of its KL
-    /// divergence, of the posterior's mean and of that squared (3, latent).
-    pub fn new(config: &ModelConfig, recon: f64, units: &[f64]) -> Self {
-        let latent = config.latent;
-        let (unit_kl, means) = units.split_at(latent);
-        let (means, squares) = means.split_at(latent);
-        let variances = means.iter().zip(squares).map(|(mean, square)| square - mean * mean);
-        let kl: f64 = unit_kl.iter().sum();
-        let cost = match config.kl_schedule {
-            Some(KlSchedule::Capacity { nats, .. }) => (kl - nats).abs(),
-            _ => unit_kl.iter().map(|kl| kl.max(config.free_bits)).sum(),
-        };
-        let loss = if config.variational { recon + config.kl_weight * cost } else { recon };
-        Self {
-            loss,
-            recon,
-            kl,
-            unit_kl: unit_kl.to_vec(),
-            active_units: variances.filter(|variance| *variance > ACTIVE).count(),
+    /// From the mean of each of `terms` and the means that latent variables keep
+    /// ([`crate::ops::latent::STATISTICS`], latent): the KL divergence, the posterior's mean, and that
+    /// squared.
+    pub fn new(terms: &[TermSpec], sums: &[f64], units: &[f64]) -> Self {
+        let mut losses = Self::default();
+        for (TermSpec { name, weight, divergence }, sum) in terms.iter().zip(sums) {
+            let (value, cost) = match divergence {
+                Some(divergence) => {
+                    losses.set_units(units);
+                    (losses.unit_kl.iter().sum(), divergence.cost(&losses.unit_kl))
+                }
+                None => (*sum, weight * sum),
+            };
+            losses.terms.push((name.clone(), value));
+            losses.loss += cost;
         }
+        losses
+    }
+
+    fn set_units(&mut self, units: &[f64]) {
+        let (unit_kl, means) = units.split_at(units.len() / 3);
+        let (means, squares) = means.split_at(unit_kl.len());
+        let variances = means.iter().zip(squares).map(|(mean, square)| square - mean * mean);
+        self.unit_kl = unit_kl.to_vec();
+        self.active_units = variances.filter(|variance| *variance > ACTIVE).count();
+    }
+
+    /// The term called `name`, if there is one.
+    pub fn term(&self, name: &str) -> Option<f64> {
+        self.terms.iter().find(|(term, _)| term == name).map(|(_, value)| *value)
+    }
+}
+
+/// As an object: the loss, each term by its name, and what is known of latent variables.
+impl Serialize for Losses {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("loss", &self.loss)?;
+        self.terms.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+        if !self.unit_kl.is_empty() {
+            map.serialize_entry("unit_kl", &self.unit_kl)?;
+            map.serialize_entry("active_units", &self.active_units)?;
+        }
+        map.end()
     }
 }
 
 /// One epoch, as a line of `metrics.jsonl` has it. Losses are in nats per image; those of training
 /// are means over the epoch while the weights moved, those of validation follow it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EpochReport {
     /// Counted from 1.
     pub epoch: u32,
@@ -58,41 +82,63 @@ pub struct EpochReport {
     pub step: u32,
     /// Wall time of its training steps, without the evaluation.
     pub seconds: f64,
-    /// Loss on the training split.
-    pub train_loss: f64,
-    /// Its reconstruction part.
-    pub train_recon: f64,
-    /// Its KL part, unweighted.
-    pub train_kl: f64,
-    /// Loss on the test split; null without one.
-    pub val_loss: Option<f64>,
-    /// Its reconstruction part.
-    pub val_recon: Option<f64>,
-    /// Its KL part, unweighted.
-    pub val_kl: Option<f64>,
-    /// KL part of each latent variable, on the test split if there is one.
-    pub unit_kl: Vec<f64>,
-    /// Latent variables that depend on the image: see [`Losses::active_units`].
-    pub active_units: usize,
-    /// β, in the last step; 0 of a plain autoencoder.
-    pub kl_weight: f64,
-    /// The likelihood's scale, if it is learnt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scale: Option<f64>,
-    /// The optimizer's, in the last step.
+    /// Losses on the training split.
+    pub train: Losses,
+    /// Losses on the test split, if there is one.
+    pub validation: Option<Losses>,
+    /// What else the model tells, by name: of a VAE `kl_weight`, β in the last step, which is 0 for a
+    /// plain autoencoder, and `scale`, the likelihood's, if it is learnt.
+    pub figures: Vec<(String, f64)>,
+    /// The optimizer's, in the last step; with several phases, the last one's.
     pub learning_rate: f64,
     /// Images trained on, by `seconds`.
     pub images_per_second: f64,
     /// Whether every image was used; false where training was stopped within the epoch.
-    #[serde(skip)]
     pub complete: bool,
+}
+
+impl EpochReport {
+    /// The losses on the test split, or else on the training split.
+    pub fn seen(&self) -> &Losses {
+        self.validation.as_ref().unwrap_or(&self.train)
+    }
+
+    /// The figure called `name`, if there is one.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|(figure, _)| figure == name).map(|(_, value)| *value)
+    }
+}
+
+/// One flat object: `train_loss`, `train_recon`, …, `val_loss`, …, null without a test split.
+impl Serialize for EpochReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("epoch", &self.epoch)?;
+        map.serialize_entry("step", &self.step)?;
+        map.serialize_entry("seconds", &self.seconds)?;
+        for (split, losses) in [("train_", Some(&self.train)), ("val_", self.validation.as_ref())] {
+            map.serialize_entry(&format!("{split}loss"), &losses.map(|losses| losses.loss))?;
+            for (i, (name, _)) in self.train.terms.iter().enumerate() {
+                let value = losses.map(|losses| losses.terms[i].1);
+                map.serialize_entry(&format!("{split}{name}"), &value)?;
+            }
+        }
+        if !self.train.unit_kl.is_empty() {
+            map.serialize_entry("unit_kl", &self.seen().unit_kl)?;
+            map.serialize_entry("active_units", &self.seen().active_units)?;
+        }
+        self.figures.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
+        map.serialize_entry("learning_rate", &self.learning_rate)?;
+        map.serialize_entry("images_per_second", &self.images_per_second)?;
+        map.end()
+    }
 }
 
 impl std::fmt::Display for EpochReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "epoch {}: train {:.2}", self.epoch, self.train_loss)?;
-        if let Some(loss) = self.val_loss {
-            write!(f, ", test {loss:.2}")?;
+        write!(f, "epoch {}: train {:.2}", self.epoch, self.train.loss)?;
+        if let Some(validation) = &self.validation {
+            write!(f, ", test {:.2}", validation.loss)?;
         }
         write!(f, " nats per image")
     }

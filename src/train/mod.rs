@@ -1,18 +1,19 @@
 //! The training loop, evaluation, and the folder that a run leaves behind.
 
+mod batches;
 mod checkpoint;
+mod epoch;
 mod evaluate;
 mod metrics;
 mod plot;
 mod recorded;
 mod run;
-mod split;
-mod step;
 mod trainer;
 
-pub use evaluate::{Evaluator, Noise};
+use batches::Batches;
+pub use epoch::Progress;
+pub use evaluate::Evaluator;
 pub use metrics::{ACTIVE, EpochReport, Losses};
 pub use recorded::{StepKind, recorded};
 pub use run::{COLUMNS, RunFolder, reconstructions};
-pub use step::TrainStep;
-pub use trainer::{Progress, TrainOptions, Trainer};
+pub use trainer::{TrainOptions, Trainer};

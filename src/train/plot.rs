@@ -2,27 +2,17 @@
 
 use plotters::prelude::*;
 
-use super::EpochReport;
+/// Points of a curve: the epoch, and the loss after it.
+pub(super) type Points = Vec<(f64, f64)>;
 
 /// An SVG of the training and test loss against the epoch.
-pub(super) fn loss_curve(reports: &[EpochReport]) -> String {
-    let curves = [
-        ("train", BLUE, points(reports, |r| Some(r.train_loss))),
-        ("test", RED, points(reports, |r| r.val_loss)),
-    ];
+pub(super) fn loss_curve(train: Points, test: Points) -> String {
+    let curves = [("train", BLUE, train), ("test", RED, test)];
     let mut svg = String::new();
     let root = SVGBackend::with_string(&mut svg, (640, 400)).into_drawing_area();
     draw(&root, &curves).expect("drawing into a string cannot fail");
     drop(root);
     svg
-}
-
-type Points = Vec<(f64, f64)>;
-
-/// Losses of `reports` that there are and that can be drawn.
-fn points(reports: &[EpochReport], loss: impl Fn(&EpochReport) -> Option<f64>) -> Points {
-    let point = |r: &EpochReport| Some((f64::from(r.epoch), loss(r).filter(|l| l.is_finite())?));
-    reports.iter().filter_map(point).collect()
 }
 
 fn draw<D: DrawingBackend>(

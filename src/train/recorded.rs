@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use super::evaluate::evaluation;
-use super::split::Split;
-use super::{Noise, TrainStep};
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterReport, Choices, Recording};
-use crate::model::{Config, Network, Running};
+use crate::model::{self, Columns, Config, Model, Network, Noise, Purpose, Running, Training};
 use crate::ops::State;
 
 /// What a model is recorded for.
@@ -68,16 +65,18 @@ pub fn recorded(
             format!("batch_size (--batch-size) = {rows}: must be at most {LARGEST_BATCH}");
         return Err(Error::Usage(message));
     }
-    let split = Split::new(rows, shape.pixels());
+    let columns = Columns::of_images(rows, shape);
     let mut recording = Recording::with_choices(adapter, choices);
     match kind {
         StepKind::Train => {
-            let step = TrainStep::new(&network, &config.train, 1);
-            return Ok(step.recording(&network, &split, rows, adapter, choices));
+            let training = Training::new(&network, &config.train, 1);
+            let purpose = Purpose::Training(&training);
+            model::record(&network, &mut recording, &columns, purpose, rows)?;
         }
         StepKind::Evaluate => {
-            let (running, noise) = (Running::new(&config.model), Noise::Seeded(0));
-            return Ok(evaluation(&network, &running, &split, rows, noise, adapter, choices));
+            let running = Running::new(network.units());
+            let purpose = Purpose::Evaluation(Noise::Seeded(0), &running);
+            model::record(&network, &mut recording, &columns, purpose, rows)?;
         }
         StepKind::Sample => {
             network.sampling(&mut recording, rows, None, &State::tensor("place"));

@@ -4,17 +4,45 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{EpochReport, Trainer, plot, split};
+use serde::Deserialize;
+
+use super::{EpochReport, Trainer, plot};
 use crate::data::grid::BACKGROUND;
 use crate::data::{Dataset, Images};
 use crate::error::{Error, Result};
-use crate::model::{Config, Vae};
+use crate::model::{Config, Vae, corrupted};
 
 /// A folder with `model.safetensors`, `config.toml`, `metrics.jsonl`, `samples.png`,
 /// `reconstructions.png`, `loss.svg` and `checkpoint.safetensors`.
 pub struct RunFolder {
     path: PathBuf,
-    reports: Vec<EpochReport>,
+    metrics: Vec<Line>,
+}
+
+/// A line of the metrics.
+struct Line {
+    text: String,
+    known: Known,
+}
+
+/// What is wanted of it again.
+#[derive(Deserialize)]
+struct Known {
+    epoch: u32,
+    train_loss: f64,
+    val_loss: Option<f64>,
+}
+
+impl Line {
+    fn parse(text: &str) -> serde_json::Result<Self> {
+        Ok(Self { known: serde_json::from_str(text)?, text: text.into() })
+    }
+
+    /// The point of a curve of `loss`, where there is one that can be drawn.
+    fn point(&self, loss: impl Fn(&Known) -> Option<f64>) -> Option<(f64, f64)> {
+        let loss = loss(&self.known).filter(|loss| loss.is_finite())?;
+        Some((self.known.epoch.into(), loss))
+    }
 }
 
 const CONFIG: &str = "config.toml";
@@ -84,7 +112,7 @@ impl RunFolder {
         Self::check(path, overwrite)?;
         let missing = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
         let made: Vec<&Path> = path.ancestors().take_while(missing).collect();
-        let run = Self { path: path.to_owned(), reports: Vec::new() };
+        let run = Self { path: path.to_owned(), metrics: Vec::new() };
         let created = fs::create_dir_all(path).map_err(Error::io("create", path));
         match created.and_then(|()| run.save(trainer, data)) {
             Ok(()) => Ok(run),
@@ -109,19 +137,19 @@ impl RunFolder {
         if !path.join(CHECKPOINT).is_file() {
             return Err(Error::run(path, "holds no checkpoint.safetensors to resume from"));
         }
-        let metrics = path.join(METRICS);
-        let text = match fs::read_to_string(&metrics) {
+        let file = path.join(METRICS);
+        let text = match fs::read_to_string(&file) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-            read => read.map_err(Error::io("read", &metrics))?,
+            read => read.map_err(Error::io("read", &file))?,
         };
         let parse = |(i, line): (usize, &str)| {
-            serde_json::from_str(line).map_err(|e| {
+            Line::parse(line).map_err(|e| {
                 let message = format!("line {} is damaged ({e}); delete the line to go on", i + 1);
-                Error::run(&metrics, message)
+                Error::run(&file, message)
             })
         };
-        let reports = text.lines().enumerate().map(parse).collect::<Result<_>>()?;
-        Ok(Self { path: path.to_owned(), reports })
+        let metrics = text.lines().enumerate().map(parse).collect::<Result<_>>()?;
+        Ok(Self { path: path.to_owned(), metrics })
     }
 
     /// The folder.
@@ -149,9 +177,11 @@ impl RunFolder {
 
     /// Adds an epoch's line to the metrics, in place of any of the same or a later epoch: a part
     /// of an epoch is followed by the whole.
-    pub fn push(&mut self, report: EpochReport) {
-        self.reports.retain(|r| r.epoch < report.epoch);
-        self.reports.push(report);
+    pub fn push(&mut self, report: &EpochReport) {
+        let text = serde_json::to_string(report).expect("a report can be written as JSON");
+        let line = Line::parse(&text).expect("and read again");
+        self.metrics.retain(|line| line.known.epoch < report.epoch);
+        self.metrics.push(line);
     }
 
     /// Writes every file of the run as training stands, and replaces none before all of them are
@@ -194,13 +224,15 @@ impl RunFolder {
         trainer.save_checkpoint(folder.join(CHECKPOINT))?;
         let config = trainer.config();
         crate::files::write(&folder.join(CONFIG), config.to_toml().as_bytes())?;
-        let line = |r| serde_json::to_string(r).expect("a report can be written as JSON") + "\n";
-        let metrics: String = self.reports.iter().map(line).collect();
+        let metrics: String = self.metrics.iter().flat_map(|line| [&line.text, "\n"]).collect();
         crate::files::write(&folder.join(METRICS), metrics.as_bytes())?;
-        let svg = plot::loss_curve(&self.reports);
+        let points = |loss: fn(&Known) -> Option<f64>| {
+            self.metrics.iter().filter_map(|line| line.point(loss)).collect()
+        };
+        let svg = plot::loss_curve(points(|k| Some(k.train_loss)), points(|k| k.val_loss));
         crate::files::write(&folder.join(LOSS), svg.as_bytes())?;
         let model = trainer.model();
-        model.save(folder.join(MODEL), &config.train)?;
+        model.save_trained(folder.join(MODEL), Some(&config.train))?;
         if model.config().variational {
             model.sample(COUNT)?.save_grid(folder.join(SAMPLES), COLUMNS)?;
         }
@@ -236,7 +268,7 @@ pub fn reconstructions(model: &Vae, images: &Images, count: usize) -> Result<Ima
     let originals = images.select(&originals);
     let mut shown = vec![originals];
     if let Some(corruption) = model.config().corruption {
-        shown.push(split::corrupted(model.gpu(), &shown[0], corruption)?);
+        shown.push(corrupted(model.gpu(), &shown[0], corruption)?);
     }
     shown.push(model.reconstruct(&shown[shown.len() - 1])?);
     let row = COLUMNS * images.shape.pixels();

@@ -7,16 +7,18 @@ mod norms;
 mod objectives;
 mod optimizers;
 
+use std::sync::Arc;
+
 use serde::Deserialize;
-use vae_gpu::gpu::Choices;
-use vae_gpu::model::{Batch, ModelConfig, Running, TrainConfig};
+use vae_gpu::gpu::{Choices, Recording};
+use vae_gpu::model::{
+    self, Batch, Columns, ModelConfig, Phase, Purpose, Running, Step, Totals, TrainConfig, Training,
+};
 use vae_gpu::nn::{Parameters, Shape};
-use vae_gpu::ops::latent::{Divergence, STATISTICS};
+use vae_gpu::ops::State;
 use vae_gpu::ops::likelihood::Likelihood;
 use vae_gpu::ops::matmul::{PRODUCTS, Variant};
-use vae_gpu::ops::{State, report};
-use vae_gpu::train::TrainStep;
-use vae_gpu::{Gpu, ImageShape, Vae};
+use vae_gpu::{Gpu, ImageShape, Model, Noise, Result, Vae};
 
 use common::golden::File;
 
@@ -124,7 +126,7 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
     let pixels = trace.config.image.into_iter().product::<usize>();
     let mut vae = trace.model(gpu);
     if let Some(words) = way.variant {
-        vae.set_choices(all(&vae, words));
+        vae.set_choices(&Arc::new(all(&vae, words)));
     }
     for values in [vae.parameters(), vae.statistics()] {
         values.write(gpu, &trace.parameters("initial", values));
@@ -132,13 +134,13 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
 
     let learning_rate = trace.config.learning_rate;
     let config = TrainConfig { learning_rate, ..TrainConfig::default() };
-    let mut step = TrainStep::new(vae.network(), &config, 1);
+    let mut training = Training::new(&vae, &config, 1);
     if way.gradients {
-        step = step.with_gradients();
+        training = training.with_gradients();
     }
     let mut recording = vae.recording();
     let given = vae.network().batch(&recording, batch);
-    step.record(&mut recording, vae.network(), given.clone());
+    record(&vae, &mut recording, &given, Purpose::Training(&training));
     let mut plan = recording.compile(gpu);
     // Memory that is given out again must not be read: NaN would be seen in the losses.
     plan.poison(&recording, &[&given.x, &given.target, &given.epsilon]);
@@ -156,20 +158,19 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
             tensor.write(gpu, &laid_out(&floats, shape));
         }
         given.epsilon.write(gpu, &noise[i * batch * latent..][..batch * latent]);
-        state.recon = 0.0;
-        step.running.write(gpu, &state, &vec![0.0; STATISTICS * latent]);
+        training.running.write(gpu, &Totals { state, ..Totals::default() });
         plan.run();
         let losses;
-        (state, losses) = read(gpu, &trace, &step.running);
+        (state, losses) = read(gpu, &trace, &training.running);
         for (what, (loss, expected)) in
             ["loss", "recon", "kl"].iter().zip(losses.iter().zip(&expected))
         {
             let error = (loss / expected[i] - 1.0).abs();
             assert!(error < 1e-5, "{name}: {what} of step {i}: {loss}, not {}", expected[i]);
         }
-        if let (0, Some(stored)) = (i, step.gradients()) {
+        if let (0, Some(stored)) = (i, training.gradients()) {
             let gradients = stored.read(gpu).unwrap();
-            let expected = trace.parameters("gradient", stored);
+            let expected = trace.parameters("gradient", &stored);
             let specs = stored.layout().specs();
             for ((spec, gradient), expected) in specs.zip(&gradients).zip(&expected) {
                 let error = relative_norm(gradient, expected);
@@ -192,10 +193,37 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
 
 /// The state, and the loss, recon and kl that add up beside it.
 fn read(gpu: &Gpu, trace: &Trace, running: &Running) -> (State, [f64; 3]) {
-    let (state, units) = running.read(gpu).unwrap();
-    let recon = f64::from(state.recon);
+    let Totals { state, sums, units } = running.read(gpu).unwrap();
+    let recon = f64::from(sums[0]);
     let kl = units[..trace.config.latent].iter().map(|kl| f64::from(*kl)).sum::<f64>();
     (state, [recon + trace.config.kl_weight * kl, recon, kl])
+}
+
+/// A model whose batches are given.
+struct Given<'a> {
+    vae: &'a Vae,
+    batch: &'a Batch,
+}
+
+impl Model for Given<'_> {
+    fn parameters(&self) -> &Parameters {
+        self.vae.parameters()
+    }
+
+    fn statistics(&self) -> &Parameters {
+        self.vae.statistics()
+    }
+
+    fn record(&self, step: &mut Step) -> Result<Phase> {
+        Ok(self.vae.network().phase(step, self.batch.clone()))
+    }
+}
+
+/// Records a step of `vae` on `batch`.
+fn record(vae: &Vae, recording: &mut Recording, batch: &Batch, purpose: Purpose) {
+    let columns = Columns::of_images(batch.rows, vae.shape());
+    let model = Given { vae, batch };
+    model::record(&model, recording, &columns, purpose, batch.rows).unwrap();
 }
 
 /// The last batch once more, by the running statistics.
@@ -203,10 +231,8 @@ fn evaluate(gpu: &Gpu, name: &str, trace: &Trace, vae: &Vae, last: &Batch) {
     let mut recording = vae.recording();
     let network = vae.network();
     let batch = network.batch(&recording, last.rows);
-    let running = Running::new(vae.config());
-    let mut graph = network.graph(&mut recording, None);
-    let elbo = network.elbo(&mut graph, &batch, &running, &Divergence::weighted(1.0));
-    report::accumulate(&mut recording, "test", batch.rows, &elbo.recon, &running.state);
+    let running = Running::new(network.units());
+    record(vae, &mut recording, &batch, Purpose::Evaluation(Noise::Mean(0), &running));
     let plan = recording.compile(gpu);
     let pairs =
         [(&batch.x, &last.x), (&batch.target, &last.target), (&batch.epsilon, &last.epsilon)];
@@ -214,7 +240,7 @@ fn evaluate(gpu: &Gpu, name: &str, trace: &Trace, vae: &Vae, last: &Batch) {
         to.write(gpu, &from.read::<f32>(gpu).unwrap());
     }
     let state = State { images: batch.rows as u32, ..State::default() };
-    state.write(gpu, &running.state);
+    running.write(gpu, &Totals { state, ..Totals::default() });
     plan.run();
     let (_, losses) = read(gpu, trace, &running);
     for (loss, expected) in losses.iter().zip(trace.file.floats("evaluation")) {

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use vae_gpu::gpu::{Gpu, Recording, Tensor};
+use vae_gpu::model::TermSpec;
 use vae_gpu::ops::latent::{self, Divergence, STATISTICS};
 use vae_gpu::train::Losses;
 use vae_gpu::{Config, ops::State};
@@ -76,10 +77,11 @@ fn reports_of_every_objective_are_pytorchs() {
     };
     let unit_kl = file.floats("unit_kl");
     for (i, (config, _)) in cases.iter().enumerate() {
-        let losses = Losses::new(&config.model, 100.0, &units);
+        let kl = TermSpec::kl("kl", config.model.divergence(1, 1));
+        let losses = Losses::new(&[TermSpec::new("recon"), kl], &[100.0, 0.0], &units);
         let what = format!("{:?}", config.model.kl_schedule);
         near(&what, losses.loss, 100.0 + file.floats(&format!("{i}.cost"))[0]);
-        near(&what, losses.kl, unit_kl.iter().sum());
+        near(&what, losses.term("kl").unwrap(), unit_kl.iter().sum());
         losses.unit_kl.iter().zip(&unit_kl).for_each(|(got, want)| near(&what, *got, *want));
         assert_eq!(losses.active_units as f64, file.floats("active")[0], "{what}");
     }

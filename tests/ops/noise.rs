@@ -91,6 +91,31 @@ fn extreme_words_give_finite_normals() {
     check::assert_each("extremes", &values.floats(gpu), &want, 1e-5, 1.5e-3);
 }
 
+/// A quad of a matrix takes one draw, of its number; the padding stays zero.
+#[test]
+pub fn matrix() {
+    let Some(gpu) = check::gpu() else { return };
+    for (rows, columns) in [(1, 1), (3, 4), (63, 2), (257, 7), (2, 1757)] {
+        for number in [0, 1, 77] {
+            let state = State::tensor("state");
+            State { step: 5, ..State::default() }.write(gpu, &state);
+            let x = Guarded::new(gpu, &[rows, columns]);
+            check::run(gpu, |recording| {
+                noise::matrix(recording, "test", (SEED, Train, number), &state, &x.tensor);
+            });
+            let key = [SEED as u32, (SEED >> 32) as u32, 0, Train as u32];
+            let quads = columns.div_ceil(4);
+            let row = |row: usize| {
+                let draws = (row * quads..(row + 1) * quads).map(|i| [i as u32, 5, number, 0]);
+                draws.flat_map(|counter| normals(threefry(counter, key))).take(columns)
+            };
+            let want: Vec<f64> = (0..rows).flat_map(row).collect();
+            let what = format!("{rows}x{columns}, number {number}");
+            check::assert_each(&what, &x.floats(gpu), &want, 0.0, 1e-3);
+        }
+    }
+}
+
 #[test]
 fn an_element_does_not_depend_on_how_many_there_are() {
     let Some(gpu) = check::gpu() else { return };
@@ -134,7 +159,7 @@ fn surplus_invocations_do_nothing() {
         check::run(gpu, |recording| {
             let tensors = [("state", &state), ("epsilon", &epsilon.tensor)];
             let kernel = noise::SHADER.kernel("normal", &[]);
-            recording.record_flat(kernel, "test", &[count as u32, 1, 2, 0], &tensors, 3);
+            recording.record_flat(kernel, "test", &[count as u32, 0, 0, 1, 2, 0], &tensors, 3);
         });
         assert!(epsilon.floats(gpu).iter().all(|value| value.is_finite()));
     }

@@ -1,10 +1,13 @@
-use vae_gpu::gpu::{Gpu, Recording};
-use vae_gpu::ops::{State, report};
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
+use vae_gpu::ops::State;
+use vae_gpu::ops::report::{self, Report};
 
 use crate::check::{self, Guarded};
 
 /// Every field different, to show which are left alone.
-const BEFORE: State = State { step: 11, epoch: 12, row: 13, images: 5000, recon: 0.25 };
+const BEFORE: State = State { step: 11, epoch: 12, row: 13, images: 5000 };
+/// What the terms begin with.
+const SUMS: [f32; 3] = [0.25, 0.5, 0.75];
 
 /// A state among poison.
 fn upload(gpu: &Gpu, state: &State) -> Guarded {
@@ -23,23 +26,26 @@ fn mean(before: f32, values: &[f32], images: u32) -> f64 {
 #[test]
 pub fn accumulate() {
     let Some(gpu) = check::gpu() else { return };
-    for [rows, recons] in [[1, 1], [7, 63], [128, 64], [3, 257], [20, 1757]] {
-        let recon = check::random(1, recons, 50.0..600.0);
-        let state = upload(gpu, &BEFORE);
-        let on_recon = check::input(gpu, &[recons], &recon);
-        check::run(gpu, |recording| {
-            report::accumulate(recording, "test", rows, &on_recon, &state.tensor);
-        });
-        let after = read(gpu, &state);
-        let want = mean(BEFORE.recon, &recon, 5000);
-        check::assert_each(&format!("{recons} terms"), &[after.recon], &[want], 1e-6, 0.0);
-        let want = State {
-            step: BEFORE.step + 1,
-            row: BEFORE.row + rows as u32,
-            recon: after.recon,
-            ..BEFORE
-        };
-        assert_eq!(after, want, "{recons} terms");
+    for [rows, count] in [[1, 1], [7, 63], [128, 64], [3, 257], [20, 1757]] {
+        for (term, share) in [(0, 1.0), (2, 0.2)] {
+            let losses = check::random(1, count, 50.0..600.0);
+            let (state, sums) = (upload(gpu, &BEFORE), Guarded::new(gpu, &[3]).fill(gpu, &SUMS));
+            let values = &check::input(gpu, &[count], &losses);
+            check::run(gpu, |recording| {
+                // Only the last term ends the step.
+                for (term, rows) in [(1, 0), (term, rows)] {
+                    let report = Report { values, share, term, rows };
+                    report::accumulate(recording, "test", &report, &state.tensor, &sums.tensor);
+                }
+            });
+            let what = format!("{count} values of term {term}");
+            let added = share * mean(0.0, &losses, 5000);
+            let want = [0, 1, 2]
+                .map(|i| f64::from(SUMS[i]) + if i == 1 || i == term { added } else { 0.0 });
+            check::assert_each(&what, &sums.floats(gpu), &want, 1e-6, 0.0);
+            let (step, row) = (BEFORE.step + 1, BEFORE.row + rows as u32);
+            assert_eq!(read(gpu, &state), State { step, row, ..BEFORE }, "{what}");
+        }
     }
 }
 
@@ -52,18 +58,20 @@ fn an_epoch_of_huge_losses_has_a_finite_mean() {
     for (batch, losses) in [128, 4096].into_iter().flat_map(|b| [(b, 5.5e2f32), (b, 5.5e35)]) {
         let recon = check::random(3, batch, 0.9 * losses..1.1 * losses);
         let state = upload(gpu, &State { images, ..State::default() });
+        let sums = Tensor::zeros("sums", &[1]);
         let mut recording = Recording::new(gpu.report());
         let mut want = 0.0;
         for first in (0..images).step_by(batch) {
             let rows = batch.min((images - first) as usize);
             let on_recon = check::input(gpu, &[rows], &recon[..rows]);
-            report::accumulate(&mut recording, "test", rows, &on_recon, &state.tensor);
+            let report = Report { values: &on_recon, share: 1.0, term: 0, rows };
+            report::accumulate(&mut recording, "test", &report, &state.tensor, &sums);
             want += mean(0.0, &recon[..rows], images);
         }
         recording.compile(gpu).run();
         let after = read(gpu, &state);
         // Up to 469 additions, each rounded to 2⁻²⁴ of the sum so far, at worst all one way.
-        check::assert_each("mean", &[after.recon], &[want], 2e-5, 0.0);
+        check::assert_each("mean", &sums.read::<f32>(gpu).unwrap(), &[want], 2e-5, 0.0);
         let steps = images.div_ceil(batch as u32);
         assert_eq!([after.step, after.row, after.epoch], [steps, images, 0]);
     }
@@ -74,15 +82,15 @@ fn an_epoch_of_huge_losses_has_a_finite_mean() {
 fn terms_behind_the_last_are_not_read() {
     let Some(gpu) = check::gpu() else { return };
     let recon = check::random(5, 63, 50.0..600.0);
-    let state = upload(gpu, &BEFORE);
+    let (state, sums) = (upload(gpu, &BEFORE), Guarded::new(gpu, &[3]).fill(gpu, &SUMS));
     let on_recon = check::roomy_input(gpu, &[63], &recon);
     check::run(gpu, |recording| {
-        let tensors = [("recon", &on_recon), ("state", &state.tensor)];
+        let tensors = [("values", &on_recon), ("state", &state.tensor), ("sums", &sums.tensor)];
         let kernel = report::SHADER.kernel("accumulate", &[]);
-        recording.record_flat(kernel, "test", &[9, 63u32, 0, 0], &tensors, 1);
+        recording.record_flat(kernel, "test", &[9, 63, 0, 1f32.to_bits()], &tensors, 1);
     });
     let after = read(gpu, &state);
-    let want = mean(BEFORE.recon, &recon, 5000);
-    check::assert_each("sum", &[after.recon], &[want], 1e-6, 0.0);
+    let want = mean(SUMS[0], &recon, 5000);
+    check::assert_each("sum", &sums.floats(gpu)[..1], &[want], 1e-6, 0.0);
     assert_eq!(after.row, BEFORE.row + 9);
 }

@@ -7,7 +7,7 @@ use super::*;
 
 /// All epochs, after which every parameter must be another, and the model.
 fn train(gpu: &Gpu, config: &Config) -> (Vec<EpochReport>, Trainer) {
-    let mut trainer = trainer(gpu, config, TrainOptions::default());
+    let trainer = trainer(gpu, config, TrainOptions::default());
     let before = weights(gpu, &trainer);
     let reports = trainer.epochs().map(Result::unwrap).collect();
     let layout = trainer.model().parameters().layout();
@@ -20,7 +20,7 @@ fn train(gpu: &Gpu, config: &Config) -> (Vec<EpochReport>, Trainer) {
 /// Panics unless the loss falls by a twentieth; those of densities have constants, and may be below
 /// zero.
 fn assert_learns(what: &str, reports: &[EpochReport]) {
-    let losses: Vec<_> = reports.iter().map(|report| report.train_loss).collect();
+    let losses: Vec<_> = reports.iter().map(|report| report.train.loss).collect();
     let (first, last) = (losses[0], losses[losses.len() - 1]);
     assert!(last < first - 0.05 * first.abs(), "{what}: {losses:?}");
 }
@@ -83,7 +83,7 @@ fn a_capacity_holds_the_divergence() {
         config.model.kl_weight = 20.0;
         config.model.kl_schedule = Some(KlSchedule::Capacity { nats, epochs: 2.0 });
         let (reports, _) = train(&gpu, &config);
-        let kl: Vec<_> = reports.iter().map(|report| report.train_kl).collect();
+        let kl: Vec<_> = reports.iter().map(|report| report.train.term("kl").unwrap()).collect();
         assert!((kl[7] / nats - 1.0).abs() < 0.2, "{nats} nats: {kl:?}");
         assert_learns(&format!("{nats} nats"), &reports);
     }
@@ -107,7 +107,7 @@ fn every_optimizer_learns_and_follows_its_schedule() {
         let rule = format!("optimizer = {{ name = \"{name}\" }}\nclip_norm = 1e3");
         let rest = "warmup_epochs = 1\nschedule = { name = \"step\", every = 2, factor = 0.5 }";
         let config = configured(6, &format!("learning_rate = {learning_rate}\n{rule}\n{rest}"));
-        let mut trainer = trainer(&gpu, &config, TrainOptions::default());
+        let trainer = trainer(&gpu, &config, TrainOptions::default());
         let clipped = ["step.clip.squares", "step.clip.factor", "step.optimizer.step"];
         let labels: Vec<_> = trainer.dispatches().collect();
         assert!(labels.windows(3).any(|three| three == clipped), "{labels:?}");
@@ -116,7 +116,7 @@ fn every_optimizer_learns_and_follows_its_schedule() {
         let mut losses = Vec::new();
         while let Some(report) = trainer.epoch(|_| ControlFlow::Continue(())).unwrap() {
             rates.push(trainer.learning_rate());
-            losses.push(report.train_loss);
+            losses.push(report.train.loss);
         }
         let shares = [0.01, 1.0, 0.5, 0.5, 0.25, 0.25, 0.125];
         for (rate, share) in rates.iter().zip(shares) {

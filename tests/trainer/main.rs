@@ -13,6 +13,7 @@ use std::path::Path;
 use vae_gpu::model::{ScheduleConfig, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Setting};
 use vae_gpu::ops::optimizer::Rule;
+use vae_gpu::train::Losses;
 use vae_gpu::{
     Config, Dataset, Evaluator, Gpu, ImageShape, Images, Noise, Table, TrainOptions, Trainer, Vae,
 };
@@ -65,7 +66,7 @@ fn an_epoch_takes_few_submissions_one_upload_and_one_read_back() {
     let mut data = data();
     data.test = None;
     let options = TrainOptions { steps_per_submission: Some(4), ..Default::default() };
-    let mut trainer = Trainer::new(&gpu, &config(3), &data, options).unwrap();
+    let trainer = Trainer::new(&gpu, &config(3), &data, options).unwrap();
     assert_eq!(trainer.steps_per_epoch(), 11, "ten batches of 20 and one of 3");
     for epoch in 0..3 {
         let before = gpu.traffic();
@@ -81,13 +82,14 @@ fn an_epoch_takes_few_submissions_one_upload_and_one_read_back() {
 #[test]
 fn training_learns_and_reports_the_mean_over_all_images() {
     let Some(gpu) = common::gpu() else { return };
-    let mut trainer = trainer(&gpu, &config(6), TrainOptions::default());
+    let trainer = trainer(&gpu, &config(6), TrainOptions::default());
     let reports: Vec<_> = trainer.epochs().map(Result::unwrap).collect();
     assert_eq!(reports.len(), 6);
     assert_eq!(reports.iter().map(|r| r.epoch).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     assert_eq!(reports[5].step, 66);
-    assert!(reports[5].train_loss < 0.7 * reports[0].train_loss, "{reports:#?}");
-    assert!(reports[5].val_loss < reports[0].val_loss);
+    assert!(reports[5].train.loss < 0.7 * reports[0].train.loss, "{reports:#?}");
+    let tested = |i: usize| reports[i].validation.as_ref().unwrap().loss;
+    assert!(tested(5) < tested(0));
     assert!(reports.iter().all(|r| r.complete && r.images_per_second > 0.0));
 
     // With a step size too small to move anything, an epoch's mean is that of an evaluation of
@@ -95,13 +97,15 @@ fn training_learns_and_reports_the_mean_over_all_images() {
     let mut still = config(1);
     still.train.learning_rate = 1e-30;
     still.model.kl_weight = 3.0;
-    let mut trainer = self::trainer(&gpu, &still, TrainOptions::default());
+    let trainer = self::trainer(&gpu, &still, TrainOptions::default());
     let report = trainer.epochs().next().unwrap().unwrap();
     let evaluator = Evaluator::new(trainer.model(), &images(203), 50, Noise::Seeded(5));
     let whole = evaluator.unwrap().run().unwrap();
-    assert!((report.train_kl / whole.kl - 1.0).abs() < 1e-5, "{report:?} {whole:?}");
-    assert!((report.train_recon / whole.recon - 1.0).abs() < 1e-2, "{report:?} {whole:?}");
-    assert!((report.train_loss - report.train_recon - 3.0 * report.train_kl).abs() < 1e-9);
+    let terms = |losses: &Losses| ["kl", "recon"].map(|name| losses.term(name).unwrap());
+    let ([kl, recon], [whole_kl, whole_recon]) = (terms(&report.train), terms(&whole));
+    assert!((kl / whole_kl - 1.0).abs() < 1e-5, "{report:?} {whole:?}");
+    assert!((recon / whole_recon - 1.0).abs() < 1e-2, "{report:?} {whole:?}");
+    assert!((report.train.loss - recon - 3.0 * kl).abs() < 1e-9);
 }
 
 #[test]
@@ -111,8 +115,9 @@ fn one_seed_gives_the_same_bits_however_the_steps_are_submitted() {
         let mut config = config(2);
         config.train.seed = seed;
         let options = TrainOptions { steps_per_submission: steps, ..Default::default() };
-        let mut trainer = trainer(&gpu, &config, options);
-        let losses: Vec<_> = trainer.epochs().map(|r| r.unwrap().val_loss.unwrap()).collect();
+        let trainer = trainer(&gpu, &config, options);
+        let losses: Vec<_> =
+            trainer.epochs().map(|r| r.unwrap().validation.unwrap().loss).collect();
         (weights(&gpu, &trainer), losses)
     };
     let first = run(1, None);
@@ -156,24 +161,24 @@ fn a_resumed_run_has_the_bits_of_an_uninterrupted_one() {
 
 /// Four epochs, whole and in two parts.
 fn resume_and_compare(gpu: &Gpu, checkpoint: &Path, config: &Config) {
-    let mut whole = trainer(gpu, config, TrainOptions::default());
+    let whole = trainer(gpu, config, TrainOptions::default());
     let reports: Vec<_> = whole.epochs().map(Result::unwrap).collect();
 
     // At the end of an epoch, within one, and within one right before its smaller last batch.
     for stop in [22, 27, 32] {
         let options = TrainOptions { max_steps: Some(stop), ..Default::default() };
-        let mut part = trainer(gpu, config, options);
+        let part = trainer(gpu, config, options);
         let stopped = part.epochs().map(Result::unwrap).last().unwrap();
         assert_eq!((stopped.step, stopped.complete), (stop, stop == 22));
         part.save_checkpoint(checkpoint).unwrap();
 
         let options = TrainOptions::default();
-        let mut rest = Trainer::resume(gpu, config, &data(), options, checkpoint).unwrap();
+        let rest = Trainer::resume(gpu, config, &data(), options, checkpoint).unwrap();
         let resumed: Vec<_> = rest.epochs().map(Result::unwrap).collect();
         assert_eq!(weights(gpu, &rest), weights(gpu, &whole), "stopped at {stop}");
         assert_eq!(rest.state(), whole.state());
         for (a, b) in resumed.iter().rev().zip(reports.iter().rev()) {
-            assert_eq!((a.epoch, a.train_loss, a.val_loss), (b.epoch, b.train_loss, b.val_loss));
+            assert_eq!((a.epoch, &a.train, &a.validation), (b.epoch, &b.train, &b.validation));
         }
     }
 }
@@ -184,7 +189,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = folder.path().join("checkpoint.safetensors");
     let options = TrainOptions { max_steps: Some(5), ..Default::default() };
-    let mut part = trainer(&gpu, &config(1), options);
+    let part = trainer(&gpu, &config(1), options);
     part.epochs().last().unwrap().unwrap();
     part.save_checkpoint(&checkpoint).unwrap();
     let resume = |config: &Config, data: &Dataset| {
@@ -206,7 +211,8 @@ fn a_checkpoint_of_another_run_is_refused() {
 
     // Shaders would read past the end of the data from the row of a damaged file.
     let bytes = std::fs::read(&checkpoint).unwrap();
-    let state = bytemuck::bytes_of(part.state());
+    let state = part.state();
+    let state = bytemuck::bytes_of(&state);
     let at = bytes.windows(state.len()).position(|window| window == state).unwrap();
     for row in [7u32, 203, 100_000] {
         let mut damaged = bytes.clone();
@@ -220,11 +226,11 @@ fn a_checkpoint_of_another_run_is_refused() {
 fn breaking_stops_within_the_epoch_and_keeps_what_was_done() {
     let Some(gpu) = common::gpu() else { return };
     let options = TrainOptions { steps_per_submission: Some(2), ..Default::default() };
-    let mut trainer = trainer(&gpu, &config(1), options);
+    let trainer = trainer(&gpu, &config(1), options);
     let report = trainer.epoch(|_| ControlFlow::Break(())).unwrap().unwrap();
     // The first submission is seen to finish, and the second is in flight.
     assert_eq!((report.step, report.complete), (4, false));
-    assert_eq!(report.val_loss, None, "who interrupts wants to go");
+    assert_eq!(report.validation, None, "who interrupts wants to go");
     let rest = trainer.epochs().next().unwrap().unwrap();
     assert_eq!((rest.step, rest.complete), (11, true));
     assert!(trainer.is_finished());
@@ -236,9 +242,9 @@ fn models_without_hidden_layers_train() {
     let mut config = config(3);
     config.model.encoder.clear();
     config.model.decoder = vec![LayerSpec::new("linear", Setting::Text("image".into()))];
-    let mut trainer = trainer(&gpu, &config, TrainOptions::default());
+    let trainer = trainer(&gpu, &config, TrainOptions::default());
     let before = weights(&gpu, &trainer);
-    let losses: Vec<_> = trainer.epochs().map(|r| r.unwrap().train_loss).collect();
+    let losses: Vec<_> = trainer.epochs().map(|r| r.unwrap().train.loss).collect();
     assert!(losses[2] < losses[0], "{losses:?}");
     for (before, after) in before.iter().zip(weights(&gpu, &trainer)) {
         assert_ne!(*before, after);
@@ -254,7 +260,7 @@ fn clipping_bounds_a_step() {
     config.train.clip_norm = Some(0.5);
     config.train.optimizer = Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
     let options = TrainOptions { max_steps: Some(1), ..Default::default() };
-    let mut trainer = trainer(&gpu, &config, options);
+    let trainer = trainer(&gpu, &config, options);
     let before = weights(&gpu, &trainer).concat();
     trainer.epochs().last().unwrap().unwrap();
     let after = weights(&gpu, &trainer).concat();

@@ -1,6 +1,6 @@
 //! From a configuration to what training makes of the KL divergence, and to what is reported.
 
-use vae_gpu::model::{KlSchedule, ModelConfig};
+use vae_gpu::model::{KlSchedule, ModelConfig, TermSpec};
 use vae_gpu::ops::latent::Divergence;
 use vae_gpu::train::{ACTIVE, Losses};
 
@@ -41,7 +41,12 @@ fn epochs_of_a_kl_schedule_become_steps() {
 const UNITS: [f64; 6] = [0.1, 2.0, 3.0, -1.0, 9.0 + 0.99 * ACTIVE, 1.0 + 1.01 * ACTIVE];
 
 fn losses(config: ModelConfig) -> Losses {
-    Losses::new(&ModelConfig { latent: 2, ..config }, 50.0, &UNITS)
+    losses_of(&ModelConfig { latent: 2, ..config }, &UNITS)
+}
+
+fn losses_of(config: &ModelConfig, units: &[f64]) -> Losses {
+    let terms = [TermSpec::new("recon"), TermSpec::kl("kl", config.divergence(1, 1))];
+    Losses::new(&terms, &[50.0, 0.0], units)
 }
 
 #[test]
@@ -68,8 +73,9 @@ fn the_loss_is_what_the_objective_comes_to() {
         let got = losses(config);
         assert!((got.loss - loss).abs() < 1e-12, "{what}: {got:?}");
         // These are not weighted.
-        assert_eq!((got.recon, &got.unit_kl[..]), (50.0, &UNITS[..2]), "{what}");
-        assert!((got.kl - 2.1).abs() < 1e-12, "{what}: {got:?}");
+        let [recon, kl] = ["recon", "kl"].map(|name| got.term(name).unwrap());
+        assert_eq!((recon, &got.unit_kl[..]), (50.0, &UNITS[..2]), "{what}");
+        assert!((kl - 2.1).abs() < 1e-12, "{what}: {got:?}");
     }
 }
 
@@ -78,7 +84,7 @@ fn a_variable_is_active_whose_mean_varies() {
     assert_eq!(losses(ModelConfig::default()).active_units, 1);
     // Without a posterior there are no statistics.
     let plain = ModelConfig { variational: false, latent: 2, ..ModelConfig::default() };
-    assert_eq!(Losses::new(&plain, 50.0, &[0.0; 6]).active_units, 0);
+    assert_eq!(losses_of(&plain, &[0.0; 6]).active_units, 0);
 }
 
 /// Where steps do not divide by cycles, the last is cut short; none begins anew after it.

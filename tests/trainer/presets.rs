@@ -28,14 +28,15 @@ fn every_preset_trains_at_batch_1_at_one_that_does_not_divide_the_data_and_with_
             config.model.latent = latent;
             (config.train.batch_size, config.train.epochs) = (batch, 1);
             let trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default());
-            let mut trainer = trainer.unwrap();
+            let trainer = trainer.unwrap();
             let before = weights(&gpu, &trainer);
             let what = format!("{}, batch {batch}", preset.name());
             let report = trainer.epochs().next().unwrap().unwrap();
             assert_eq!(report.step as usize, 5usize.div_ceil(batch), "{what}");
-            let losses = [Some(report.train_loss), report.val_loss];
+            let losses =
+                [Some(report.train.loss), report.validation.as_ref().map(|test| test.loss)];
             assert!(losses.iter().flatten().all(|loss| loss.is_finite()), "{what}: {report:?}");
-            assert_eq!(report.unit_kl.len(), latent, "{what}");
+            assert_eq!(report.train.unit_kl.len(), latent, "{what}");
             assert_ne!(before, weights(&gpu, &trainer), "{what}: nothing has moved");
             assert_eq!(trainer.model().reconstruct(&train).unwrap().len(), 5, "{what}");
         }
@@ -78,21 +79,21 @@ fn a_resumed_run_of_every_layer_has_the_bits_of_an_uninterrupted_one() {
     config.model.kl_schedule = Some(KlSchedule::Cyclical { cycles: 2, ramp: 0.5 });
     config.model.free_bits = 0.1;
     config.model.corruption = Some(Corruption::Gaussian(0.2));
-    let mut whole = trainer(&gpu, &config, TrainOptions::default());
+    let whole = trainer(&gpu, &config, TrainOptions::default());
     let reports: Vec<_> = whole.epochs().map(Result::unwrap).collect();
 
     let options = TrainOptions { max_steps: Some(16), ..Default::default() };
-    let mut part = trainer(&gpu, &config, options);
+    let part = trainer(&gpu, &config, options);
     part.epochs().for_each(|report| drop(report.unwrap()));
     part.save_checkpoint(&checkpoint).unwrap();
     let options = TrainOptions::default();
-    let mut rest = Trainer::resume(&gpu, &config, &data(), options, &checkpoint).unwrap();
+    let rest = Trainer::resume(&gpu, &config, &data(), options, &checkpoint).unwrap();
     let resumed: Vec<_> = rest.epochs().map(Result::unwrap).collect();
     assert_eq!(weights(&gpu, &whole), weights(&gpu, &rest));
     let statistics = |trainer: &Trainer| trainer.model().statistics().read(&gpu).unwrap();
     assert_eq!(statistics(&whole), statistics(&rest));
     for (a, b) in reports[1..].iter().zip(&resumed) {
-        assert_eq!((a.val_loss, &a.unit_kl), (b.val_loss, &b.unit_kl), "epoch {}", a.epoch);
+        assert_eq!(a.validation, b.validation, "epoch {}", a.epoch);
     }
 }
 
@@ -101,9 +102,9 @@ fn a_saved_model_of_every_layer_evaluates_as_before() {
     let Some(gpu) = common::gpu() else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.safetensors");
-    let mut trainer = trainer(&gpu, &all_layers(), TrainOptions::default());
+    let trainer = trainer(&gpu, &all_layers(), TrainOptions::default());
     trainer.epochs().for_each(|report| drop(report.unwrap()));
-    trainer.model().save(&file, &trainer.config().train).unwrap();
+    trainer.model().save(&file).unwrap();
     let loaded = Vae::load(&gpu, &file).unwrap();
     let evaluate = |model: &Vae| {
         Evaluator::new(model, &images(37), 20, Noise::Seeded(1)).unwrap().run().unwrap()
@@ -116,7 +117,7 @@ fn a_saved_model_of_every_layer_evaluates_as_before() {
 #[test]
 fn evaluation_of_every_layer_does_not_depend_on_the_batch() {
     let Some(gpu) = common::gpu() else { return };
-    let mut trainer = trainer(&gpu, &all_layers(), TrainOptions::default());
+    let trainer = trainer(&gpu, &all_layers(), TrainOptions::default());
     trainer.epochs().for_each(|report| drop(report.unwrap()));
     let run = |batch| {
         let evaluator = Evaluator::new(trainer.model(), &images(37), batch, Noise::Mean(1));
@@ -138,9 +139,9 @@ fn a_residual_block_of_layers_that_do_nothing_doubles() {
                  [{block}] }}, {{ linear = \"image\" }}]\n[train]\nepochs = 1\nbatch_size = 20"
             );
             let config: Config = toml::from_str(&text).unwrap();
-            let mut trainer = trainer(&gpu, &config, TrainOptions::default());
+            let trainer = trainer(&gpu, &config, TrainOptions::default());
             let report = trainer.epochs().next().unwrap().unwrap();
-            assert!(report.val_loss.is_some_and(f64::is_finite), "{text}");
+            assert!(report.validation.is_some_and(|test| test.loss.is_finite()), "{text}");
             assert_eq!(trainer.model().sample(2).unwrap().len(), 2);
         }
     }
@@ -155,22 +156,22 @@ fn a_learnt_scale_is_trained_and_kept() {
         ["model", "checkpoint"].map(|name| folder.path().join(format!("{name}.safetensors")));
     let mut config = config(4);
     config.model.likelihood = Likelihood::Gaussian(Scale::Learnt);
-    let mut whole = trainer(&gpu, &config, TrainOptions::default());
-    let losses: Vec<_> = whole.epochs().map(|report| report.unwrap().train_loss).collect();
+    let whole = trainer(&gpu, &config, TrainOptions::default());
+    let losses: Vec<_> = whole.epochs().map(|report| report.unwrap().train.loss).collect();
     assert!(losses[3] < losses[0], "{losses:?}");
     let scale = weights(&gpu, &whole).pop().unwrap();
     assert!(scale.len() == 1 && scale[0] < -0.1, "{scale:?}");
-    whole.model().save(&file, &config.train).unwrap();
+    whole.model().save(&file).unwrap();
     let loaded = Vae::load(&gpu, &file).unwrap();
     assert_eq!(loaded.parameters().read(&gpu).unwrap().pop().unwrap(), scale);
     assert_eq!(loaded.sample_drawn(3, 1).unwrap(), whole.model().sample_drawn(3, 1).unwrap());
 
     let options = TrainOptions { max_steps: Some(16), ..Default::default() };
-    let mut part = trainer(&gpu, &config, options);
+    let part = trainer(&gpu, &config, options);
     part.epochs().for_each(|report| drop(report.unwrap()));
     part.save_checkpoint(&checkpoint).unwrap();
     let options = TrainOptions::default();
-    let mut rest = Trainer::resume(&gpu, &config, &data(), options, &checkpoint).unwrap();
+    let rest = Trainer::resume(&gpu, &config, &data(), options, &checkpoint).unwrap();
     rest.epochs().for_each(|report| drop(report.unwrap()));
     assert_eq!(weights(&gpu, &whole), weights(&gpu, &rest));
 }

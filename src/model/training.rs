@@ -1,0 +1,110 @@
+//! What training adds to a model on the adapter: the optimizers' moments and what adds up.
+
+use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
+
+use super::{Model, Phase, Running, TrainConfig};
+use crate::gpu::Gpu;
+use crate::nn::{Layout, Parameters, Sink, Step};
+use crate::ops::optimizer::{Optimizer, Update};
+
+/// What training adds to a model. Nothing of it is on an adapter before [`Training::begin`].
+pub struct Training {
+    /// How it was configured.
+    pub config: TrainConfig,
+    /// Steps in an epoch.
+    pub steps_per_epoch: usize,
+    /// What adds up over an epoch.
+    pub running: Running,
+    /// Whether gradients are stored even where the update could do without.
+    store: bool,
+    /// In the order in which they were first recorded.
+    phases: RefCell<Vec<Arc<Moments>>>,
+}
+
+/// The optimizer of one phase.
+pub struct Moments {
+    /// The phase's name.
+    pub phase: String,
+    /// The update rule with its learning rate.
+    pub optimizer: Optimizer,
+    /// The optimizer's mean of gradients or steps.
+    pub first: Parameters,
+    /// Its mean or sum of squares.
+    pub second: Parameters,
+    gradients: OnceLock<Parameters>,
+}
+
+impl Training {
+    /// What `model` needs for training as `config` says, with `steps_per_epoch`.
+    pub fn new(model: &dyn Model, config: &TrainConfig, steps_per_epoch: usize) -> Self {
+        Self {
+            config: config.clone(),
+            steps_per_epoch,
+            running: Running::new(model.units()),
+            store: false,
+            phases: RefCell::default(),
+        }
+    }
+
+    /// The same, with the gradients stored before the update in any case.
+    pub fn with_gradients(self) -> Self {
+        Self { store: true, ..self }
+    }
+
+    /// The phases that were recorded so far.
+    pub fn phases(&self) -> Vec<Arc<Moments>> {
+        self.phases.borrow().clone()
+    }
+
+    /// Writes what the moments are before the first step.
+    pub fn begin(&self, gpu: &Gpu) {
+        for Moments { optimizer, second, .. } in self.phases().iter().map(Arc::as_ref) {
+            let initial = optimizer.rule.initial_second_moment() as f32;
+            if initial > 0.0 {
+                let specs = second.layout().specs();
+                second.write(gpu, &specs.map(|spec| vec![initial; spec.len()]).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// The gradients of the last step, before any clipping, laid out as the model's parameters, of the
+    /// phase that was recorded last; only where they are stored.
+    pub fn gradients(&self) -> Option<Parameters> {
+        self.phases.borrow().last().and_then(|moments| moments.gradients.get().cloned())
+    }
+
+    /// The moments of `phase`, of a model with parameters of `layout`.
+    pub(super) fn moments(&self, phase: &Phase, layout: &Arc<Layout>) -> Arc<Moments> {
+        let mut phases = self.phases.borrow_mut();
+        if let Some(moments) = phases.iter().find(|moments| moments.phase == phase.name) {
+            return moments.clone();
+        }
+        let moments = Arc::new(Moments {
+            phase: phase.name.clone(),
+            optimizer: phase.optimizer.unwrap_or(self.config.optimizer(self.steps_per_epoch)),
+            first: Parameters::zeros("first moment", layout),
+            second: Parameters::zeros("second moment", layout),
+            gradients: OnceLock::new(),
+        });
+        phases.push(moments.clone());
+        moments
+    }
+
+    /// What becomes of a sweep's gradients. Parameters are updated where their gradients are computed,
+    /// unless not all are computed there, or they are clipped, and so must all be known first.
+    pub(super) fn sink<'a>(&'a self, moments: &'a Moments, parameters: &'a Parameters) -> Sink<'a> {
+        Sink::Step(Step {
+            label: &moments.phase,
+            update: Update {
+                optimizer: &moments.optimizer,
+                state: &self.running.state,
+                parameter: parameters.arena(),
+                moments: [moments.first.arena(), moments.second.arena()],
+            },
+            clip_norm: self.config.clip_norm,
+            store: self.store,
+            gradients: &moments.gradients,
+        })
+    }
+}
