@@ -1,12 +1,12 @@
 //! Every op but the products, each at the size that the preset `mlp` has and at a larger one.
 
 use super::{Row, Suite, random};
-use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Recording, Tensor};
-use crate::ops::gather::{Corruption, Source};
-use crate::ops::latent::Divergence;
-use crate::ops::optimizer::{NAMES, Optimizer, Rule, Update};
-use crate::ops::{self, Extent, State, Stream};
+use vae_gpu::Result;
+use vae_gpu::gpu::{Gpu, Plan, Recording, Tensor};
+use vae_gpu::ops::gather::{Corruption, Source};
+use vae_gpu::ops::latent::Divergence;
+use vae_gpu::ops::optimizer::{NAMES, Optimizer, Rule, Update};
+use vae_gpu::ops::{self, Extent, State, Stream};
 
 /// Values per image, latent variables.
 const PIXELS: usize = 784;

@@ -152,7 +152,8 @@ impl Trainer {
 
     /// The plan of a full step and the state it works on, for timing it: what runs it must see that
     /// the state's row leaves a whole batch.
-    pub(crate) fn full_step(&self) -> (&Plan, &Tensor) {
+    #[doc(hidden)]
+    pub fn full_step(&self) -> (&Plan, &Tensor) {
         (&self.steps[0].0, &self.step.running.state)
     }
 
