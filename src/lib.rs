@@ -29,7 +29,6 @@
 //! dispatches. `ARCHITECTURE.md` in the repository says how they fit together.
 #![warn(missing_docs)]
 
-pub mod bench;
 mod cache;
 pub mod data;
 pub mod error;

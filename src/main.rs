@@ -1,5 +1,6 @@
 //! `vae-gpu`: trains variational autoencoders in GPU compute shaders.
 
+mod bench;
 mod cli;
 
 use std::process::ExitCode;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use std::time::Instant;
 
-use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Timer};
+use vae_gpu::Result;
+use vae_gpu::gpu::{Gpu, Plan, Timer};
 
 /// Seconds that a sample should last, far above what a clock resolves.
 const SAMPLE: f64 = 2e-3;

@@ -2,15 +2,15 @@
 
 use super::ops::{state, time};
 use super::{Row, Suite, matmul as dense};
-use crate::error::Result;
-use crate::gpu::{Gpu, Recording, Tensor};
-use crate::ops::activation::Activation;
-use crate::ops::conv::Geometry;
-use crate::ops::matmul::{self, Problem, Product};
-use crate::ops::optimizer::{Optimizer, Update};
-use crate::ops::sums::Sum;
-use crate::ops::tune::{self, Tune};
-use crate::ops::{Extent, column_sums, sums};
+use vae_gpu::Result;
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
+use vae_gpu::ops::activation::Activation;
+use vae_gpu::ops::conv::Geometry;
+use vae_gpu::ops::matmul::{self, Problem, Product};
+use vae_gpu::ops::optimizer::{Optimizer, Update};
+use vae_gpu::ops::sums::Sum;
+use vae_gpu::ops::tune::{self, Tune};
+use vae_gpu::ops::{Extent, column_sums, sums};
 
 const BATCH: usize = 128;
 /// Elements of a result that are compared with the definition.

@@ -3,10 +3,10 @@
 
 use super::Suite;
 use super::ops::{state, time};
-use crate::error::Result;
-use crate::gpu::{Gpu, Recording, Tensor};
-use crate::ops::matmul::{self, WeightGradient};
-use crate::ops::optimizer::{Optimizer, Update};
+use vae_gpu::Result;
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
+use vae_gpu::ops::matmul::{self, WeightGradient};
+use vae_gpu::ops::optimizer::{Optimizer, Update};
 
 const BATCH: usize = 128;
 const PIXELS: usize = 784;

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::clock::{Clock, Time};
 use super::{random, wrong};
-use crate::error::Result;
-use crate::gpu::{Gpu, Recording, Tensor};
-use crate::ops::limits;
+use vae_gpu::Result;
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
+use vae_gpu::ops::limits;
 
 /// Invocations of the arithmetic, enough to fill any adapter several times.
 const INVOCATIONS: usize = 1 << 20;

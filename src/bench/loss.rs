@@ -2,10 +2,10 @@
 
 use super::ops::{state, time};
 use super::{Suite, random};
-use crate::error::Result;
-use crate::gpu::{Recording, Tensor};
-use crate::ops::likelihood::{Likelihood, Scale};
-use crate::ops::loss;
+use vae_gpu::Result;
+use vae_gpu::gpu::{Recording, Tensor};
+use vae_gpu::ops::likelihood::{Likelihood, Scale};
+use vae_gpu::ops::loss;
 
 const SHAPES: [[usize; 2]; 2] = [[128, 784], [4096, 784]];
 

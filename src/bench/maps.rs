@@ -2,12 +2,12 @@
 
 use super::Suite;
 use super::ops::{state, time};
-use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Recording, Tensor};
-use crate::ops::activation::{Activation, Origin};
-use crate::ops::dropout::Mask;
-use crate::ops::pool::Window;
-use crate::ops::{self, Extent};
+use vae_gpu::Result;
+use vae_gpu::gpu::{Gpu, Plan, Recording, Tensor};
+use vae_gpu::ops::activation::{Activation, Origin};
+use vae_gpu::ops::dropout::Mask;
+use vae_gpu::ops::pool::Window;
+use vae_gpu::ops::{self, Extent};
 
 const BATCH: usize = 128;
 /// Side and channels: of a map that caches hold, of one that they do not, and of images.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::{Row, Suite, random};
-use crate::error::Result;
-use crate::gpu::{Choices, Gpu, Recording, Tensor};
-use crate::model::{Network, Preset};
-use crate::ops::activation::{Activation, Origin};
-use crate::ops::matmul::{self, PRODUCTS, Problem, Product, Transposed, Variant, WeightGradient};
-use crate::ops::tune::{Tune, tune};
+use vae_gpu::Result;
+use vae_gpu::gpu::{Choices, Gpu, Recording, Tensor};
+use vae_gpu::model::{Network, Preset};
+use vae_gpu::ops::activation::{Activation, Origin};
+use vae_gpu::ops::matmul::{self, PRODUCTS, Problem, Product, Transposed, Variant, WeightGradient};
+use vae_gpu::ops::tune::{Tune, tune};
 
 /// Sides of the square problems, each double the one before.
 const SQUARES: [usize; 5] = [256, 512, 1024, 2048, 4096];
@@ -141,7 +141,7 @@ impl Operands {
     fn new(recording: &Recording, sizes: [usize; 3]) -> Self {
         let [batch, inputs, outputs] = sizes;
         let weight_shape = [outputs, inputs];
-        let bias_at = (outputs * crate::gpu::padded(inputs)).next_multiple_of(Tensor::ALIGNMENT);
+        let bias_at = (outputs * vae_gpu::gpu::padded(inputs)).next_multiple_of(Tensor::ALIGNMENT);
         let length = bias_at + outputs.next_multiple_of(Tensor::ALIGNMENT);
         let parameters = Tensor::zeros("bench", &[length]);
         Self {

@@ -22,14 +22,14 @@ use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde::Serialize;
 
-use crate::error::{Error, Result};
-use crate::gpu::{AdapterReport, Gpu, Plan};
-use crate::model::Preset;
 use clock::Clock;
 pub use clock::Time;
 pub use limits::Limits;
 pub use start::{Start, first_step};
 pub use steps::Step;
+use vae_gpu::gpu::{AdapterReport, Gpu, Plan};
+use vae_gpu::model::Preset;
+use vae_gpu::{Error, Result};
 
 /// What to measure, and how to start the program.
 #[derive(Clone, Debug, Default)]
@@ -180,37 +180,17 @@ pub fn operations() -> Vec<String> {
     table().into_iter().map(|(name, _)| name).collect()
 }
 
-fn chosen(filter: Option<&str>) -> Result<Vec<(String, Measure)>> {
-    let Some(filter) = filter else {
-        return Ok(table().into_iter().filter(|(name, _)| name != TUNING).collect());
-    };
-    let chosen: Vec<_> = table().into_iter().filter(|(name, _)| name.contains(filter)).collect();
-    match chosen.is_empty() {
-        false => Ok(chosen),
-        true => Err(Error::Usage(format!(
-            "no operation has `{filter}` in its name; there are: {}",
-            operations().join(", ")
-        ))),
-    }
-}
-
-/// Fails if the filter selects nothing.
-///
-/// # Errors
-///
-/// [`Error::Usage`] naming all there is.
-pub fn check(filter: Option<&str>) -> Result<()> {
-    chosen(filter).map(drop)
+/// Whether `filter` selects the operation of that name; without one, all that do not take minutes.
+pub fn selects(filter: Option<&str>, name: &str) -> bool {
+    filter.map_or(name != TUNING, |filter| name.contains(filter))
 }
 
 /// Measures what `options` select, and tells `watch` as it goes.
 ///
 /// # Errors
 ///
-/// [`Error::Usage`] when the filter selects nothing, [`Error::Gpu`] when the adapter fails or
-/// computes something wrong.
+/// [`Error::Gpu`] when the adapter fails or computes something wrong.
 pub fn run(gpu: &Gpu, options: &Options, watch: &mut dyn FnMut(Event)) -> Result<Report> {
-    let chosen = chosen(options.filter.as_deref())?;
     watch(Event::Begin("limits"));
     let mut clock = Clock::new(gpu);
     let limits = limits::measure(gpu, &mut clock)?;
@@ -224,7 +204,8 @@ pub fn run(gpu: &Gpu, options: &Options, watch: &mut dyn FnMut(Event)) -> Result
         starts: Vec::new(),
     };
     let mut suite = Suite { gpu: gpu.clone(), clock, program: &options.program, watch, report };
-    for (name, measure) in chosen {
+    let chosen = |(name, _): &(String, _)| selects(options.filter.as_deref(), name);
+    for (name, measure) in table().into_iter().filter(chosen) {
         measure(&mut suite, &name)?;
     }
     suite.report.arithmetic_flop_per_second_at_end = limits::arithmetic(gpu, &suite.clock)?;

@@ -2,11 +2,11 @@
 
 use super::Suite;
 use super::ops::{tensor, time};
-use crate::error::Result;
-use crate::gpu::{Gpu, Recording, Tensor};
-use crate::ops::activation::{Activation, Origin};
-use crate::ops::moments::Normalized;
-use crate::ops::{Extent, batch_norm as batch, layer_norm as layer};
+use vae_gpu::Result;
+use vae_gpu::gpu::{Gpu, Recording, Tensor};
+use vae_gpu::ops::activation::{Activation, Origin};
+use vae_gpu::ops::moments::Normalized;
+use vae_gpu::ops::{Extent, batch_norm as batch, layer_norm as layer};
 
 const ACTIVATION: Option<Activation> = Some(Activation::Relu);
 const BATCH: usize = 128;

@@ -1,12 +1,12 @@
 //! Every op but the products, each at the size that the preset `mlp` has and at a larger one.
 
 use super::{Row, Suite, random};
-use crate::error::Result;
-use crate::gpu::{Gpu, Plan, Recording, Tensor};
-use crate::ops::gather::{Corruption, Source};
-use crate::ops::latent::Divergence;
-use crate::ops::optimizer::{NAMES, Optimizer, Rule, Update};
-use crate::ops::{self, Extent, State, Stream};
+use vae_gpu::Result;
+use vae_gpu::gpu::{Gpu, Plan, Recording, Tensor};
+use vae_gpu::ops::gather::{Corruption, Source};
+use vae_gpu::ops::latent::Divergence;
+use vae_gpu::ops::optimizer::{NAMES, Optimizer, Rule, Update};
+use vae_gpu::ops::{self, Extent, State, Stream};
 
 /// Values per image, latent variables.
 const PIXELS: usize = 784;
@@ -204,7 +204,8 @@ pub(super) fn noise(suite: &mut Suite, operation: &str) -> Result<()> {
     for shape in [[ROWS[0], LATENT], [ROWS[1], PIXELS]] {
         let (state, epsilon) = (state(&gpu), zeros(&shape));
         let mut recording = Recording::new(gpu.report());
-        ops::noise::normal(&mut recording, "bench", SEED, Stream::Train, &state, &epsilon);
+        let draw = ops::noise::Draw { seed: SEED, stream: Stream::Train, number: 0 };
+        ops::noise::normal(&mut recording, "bench", draw, &state, &epsilon);
         let work = [0.0, 4.0 * epsilon.len() as f64];
         time(suite, operation, (&shape, ""), work, &[&epsilon], &recording.compile(&gpu))?;
     }

@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use super::clock::Time;
 use super::{Event, Suite};
-use crate::error::{Error, Result};
-use crate::gpu::Gpu;
-use crate::model::Preset;
-use crate::ops::tune::Tune;
-use crate::train::{TrainOptions, Trainer};
+use vae_gpu::gpu::Gpu;
+use vae_gpu::model::Preset;
+use vae_gpu::ops::tune::Tune;
+use vae_gpu::train::{TrainOptions, Trainer};
+use vae_gpu::{Error, Result};
 
 /// Starts to take the median of.
 const STARTS: usize = 3;

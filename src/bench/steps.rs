@@ -4,12 +4,12 @@ use serde::Serialize;
 
 use super::clock::Time;
 use super::{Event, Limits, Suite, random, wrong};
-use crate::data::{Column, Dataset, ImageShape, Table};
-use crate::error::Result;
-use crate::model::{Config, Preset, Totals, Vae};
-use crate::ops::State;
-use crate::ops::tune::Tune;
-use crate::train::{TrainOptions, Trainer};
+use vae_gpu::Result;
+use vae_gpu::data::{Column, Dataset, ImageShape, Table};
+use vae_gpu::model::{Config, Preset, Totals, Vae};
+use vae_gpu::ops::State;
+use vae_gpu::ops::tune::Tune;
+use vae_gpu::train::{TrainOptions, Trainer};
 
 /// Batches in the dataset, and most steps in a submission.
 const BATCHES: usize = 64;

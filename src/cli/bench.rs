@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::bench::{self, Event, Limits, Row, Start, Step, Time};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use vae_gpu::bench::{self, Event, Limits, Row, Start, Step, Time};
 use vae_gpu::{Error, Preset, Result};
 
 use super::AdapterArgs;
@@ -29,7 +29,14 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         bench::first_step(&adapter.open()?, preset, || say!("the first step is done"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    bench::check(args.filter.as_deref())?;
+    let (filter, all) = (args.filter.as_deref(), bench::operations());
+    if !all.iter().any(|operation| bench::selects(filter, operation)) {
+        return Err(Error::Usage(format!(
+            "no operation has `{}` in its name; there are: {}",
+            filter.unwrap_or_default(),
+            all.join(", ")
+        )));
+    }
     let gpu = adapter.open()?;
     let options = bench::Options { filter: args.filter.clone(), program: program(adapter)? };
     if !args.json {

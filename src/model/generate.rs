@@ -5,7 +5,8 @@ use super::{Network, Vae};
 use crate::data::Images;
 use crate::error::{Error, Result};
 use crate::gpu::{Plan, Recording, Tensor};
-use crate::ops::{State, Stream, noise};
+use crate::ops::noise::{self, Draw};
+use crate::ops::{State, Stream};
 
 /// Rows decoded at once.
 const BLOCK: usize = 256;
@@ -62,7 +63,8 @@ impl Vae {
         let (gpu, latent) = (self.gpu(), self.config().latent);
         let (state, block) = (State::tensor("state"), Tensor::zeros("prior", &[BLOCK, latent]));
         let mut recording = Recording::new(gpu.report());
-        noise::normal(&mut recording, "prior", seed, Stream::Sample, &state, &block);
+        let draw = Draw { seed, stream: Stream::Sample, number: 0 };
+        noise::normal(&mut recording, "prior", draw, &state, &block);
         let plan = recording.compile(gpu);
         let mut draws = Vec::new();
         for first in (0..count).step_by(BLOCK) {

@@ -9,8 +9,9 @@ use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Recording, Tensor};
 use crate::nn::{Draws, Graph, Parameters, Shape, Sweep, ValueId};
 use crate::ops::matmul::Problem;
+use crate::ops::noise::{self, Draw};
 use crate::ops::report::Report;
-use crate::ops::{Stream, noise, report};
+use crate::ops::{Stream, report};
 
 /// Something that can be trained: parameters, and a step.
 pub trait Model {
@@ -214,7 +215,8 @@ impl<'a> Step<'a> {
                 let x = self.graph.allocate(shape, rows);
                 self.drawn += 1;
                 let state = &self.running().state;
-                noise::matrix(self.graph.recording, "noise", (seed, stream, self.drawn), state, &x);
+                let draw = Draw { seed, stream, number: self.drawn };
+                noise::normal(self.graph.recording, "noise", draw, state, &x);
                 x
             }
             false => Tensor::matrix("no noise", &[rows, size]),

@@ -13,44 +13,43 @@ pub const SHADER: Shader = Shader::new("noise");
 struct Params {
     count: u32,
     columns: u32,
+    stride: u32,
     number: u32,
     seed: [u32; 2],
     stream: u32,
 }
 
-/// Fills `epsilon` with standard normals: a pure function of `seed`, `stream`, the step in `state`
-/// and the element's index (Threefry-4x32-20, then Box and Muller).
+/// Which draws are wanted: the run's seed, one of its streams, and a number of the caller's, by which
+/// a step draws several times from one stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    /// The run's seed.
+    pub seed: u64,
+    /// What is drawn for.
+    pub stream: Stream,
+    /// The draw's number in a step.
+    pub number: u32,
+}
+
+/// Fills `epsilon`, a vector or a matrix, with standard normals: a pure function of `draw`, the step in
+/// `state` and the element's index, padding not counted (Threefry-4x32-20, then Box and Muller).
 pub fn normal(
     recording: &mut Recording,
     label: &str,
-    seed: u64,
-    stream: Stream,
+    draw: Draw,
     state: &Tensor,
     epsilon: &Tensor,
 ) {
     let kernel = SHADER.kernel("normal", &[]);
-    let count = epsilon.len() as u32;
-    let params = Params { count, seed: halves(seed), stream: stream as u32, ..Zeroable::zeroed() };
-    let tensors = [("state", state), ("epsilon", epsilon)];
-    recording.record_elements(kernel, label, &params, &tensors, epsilon.len().div_ceil(4));
-}
-
-/// Fills x (rows, columns), padded, with standard normals as [`normal`] does, four to a draw. A step
-/// draws several times by different values of `number`.
-pub fn matrix(
-    recording: &mut Recording,
-    label: &str,
-    (seed, stream, number): (u64, Stream, u32),
-    state: &Tensor,
-    x: &Tensor,
-) {
-    let (kernel, quads) = (SHADER.kernel("matrix", &[]), super::quads(label, &[x]));
+    let Draw { seed, stream, number } = draw;
     let params = Params {
-        count: quads as u32,
-        columns: x.columns() as u32,
+        count: epsilon.len() as u32,
+        columns: epsilon.columns() as u32,
+        stride: epsilon.stride() as u32,
         number,
         seed: halves(seed),
         stream: stream as u32,
     };
-    recording.record_elements(kernel, label, &params, &[("state", state), ("x", x)], quads);
+    let tensors = [("state", state), ("epsilon", epsilon)];
+    recording.record_elements(kernel, label, &params, &tensors, epsilon.len().div_ceil(4));
 }

@@ -79,7 +79,6 @@ const CASES: &[(&str, fn())] = &[
     ("matmul.backward_weight_step", matmul::backward_weight_step),
     ("matmul.forward", matmul::forward),
     ("matmul/naive.naive", matmul::naive),
-    ("noise.matrix", noise::matrix),
     ("noise.normal", noise::normal),
     ("optimizer.step", optimizer::step),
     ("pixel_shuffle.backward", pixel_shuffle::backward),

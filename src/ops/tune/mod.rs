@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use trial::Trial;
-pub(crate) use trial::record;
+#[doc(hidden)]
+pub use trial::record;
 
 use super::activation::Activation;
 use super::matmul::{PRODUCTS, Problem, Product, Variant, forms, shader};

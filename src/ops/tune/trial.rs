@@ -54,7 +54,7 @@ impl Trial {
 
 /// A product as training has it, on random data, and first of the tensors what a layer has: x, y and
 /// weight.
-pub(crate) fn record(
+pub fn record(
     gpu: &Gpu,
     problem: &Problem,
     product: Product,
