@@ -152,7 +152,7 @@ fn rules() -> impl Iterator<Item = [(&'static str, u32); 2]> {
 pub fn texts() -> Vec<Text> {
     let mut texts = Vec::new();
     for shader in SHADERS {
-        for set in shader_constants(shader.name) {
+        for set in shader_constants(&shader.name) {
             let module = naga::front::wgsl::parse_str(&shader.text(&set)).unwrap();
             let entries = module.entry_points.iter().map(|entry| &entry.name);
             texts.extend(entries.map(|entry| Text::new(shader, entry, &set, false)));
