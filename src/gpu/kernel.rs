@@ -1,5 +1,6 @@
 //! Entry points of shaders and what they bind, read from the WGSL itself. No adapter is needed.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -10,25 +11,25 @@ use super::text::{self, Settings};
 
 /// One WGSL text: a file of `shaders/` and what it imports, as `gpu/text.rs` says. Constants that the host
 /// sets, all of type `u32`, are used but not declared in it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Shader {
     /// The op's name, before the entry point's in a kernel's.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     source: Source,
     variant: &'static str,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Source {
     /// `shaders/{path}.wgsl`.
     File(&'static str),
-    Text(&'static str),
+    Text(Cow<'static, str>),
 }
 
 impl Shader {
     /// The shader `shaders/{name}.wgsl`.
     pub const fn new(name: &'static str) -> Self {
-        Self { name, source: Source::File(name), variant: "" }
+        Self { name: Cow::Borrowed(name), source: Source::File(name), variant: "" }
     }
 
     /// The shader `shaders/{path}.wgsl`, with the file `variant` wherever an import says `VARIANT`.
@@ -37,12 +38,18 @@ impl Shader {
         path: &'static str,
         variant: &'static str,
     ) -> Self {
-        Self { name, source: Source::File(path), variant }
+        Self { name: Cow::Borrowed(name), source: Source::File(path), variant }
     }
 
     /// A shader of which `text` is the WGSL, with imports.
     pub const fn from_text(name: &'static str, text: &'static str) -> Self {
+        let (name, text) = (Cow::Borrowed(name), Cow::Borrowed(text));
         Self { name, source: Source::Text(text), variant: "" }
+    }
+
+    /// The same for a text that is written while recording.
+    pub fn generated(name: String, text: String) -> Self {
+        Self { name: name.into(), source: Source::Text(text.into()), variant: "" }
     }
 
     /// The complete WGSL text with `constants` declared, as naga takes it.
@@ -57,9 +64,9 @@ impl Shader {
 
     fn complete(&self, constants: &[(&str, u32)], browser: bool) -> String {
         let settings = Settings { variant: self.variant, constants, browser };
-        match self.source {
+        match &self.source {
             Source::File(path) => text::complete_file(path, &settings),
-            Source::Text(source) => text::complete(self.name, source, &settings),
+            Source::Text(source) => text::complete(&self.name, source, &settings),
         }
     }
 
@@ -71,7 +78,7 @@ impl Shader {
         let module = match modules.get(&text) {
             Some(module) => module.clone(),
             None => {
-                let module = Arc::new(Module::parse(self.name, text.clone()));
+                let module = Arc::new(Module::parse(&self.name, text.clone()));
                 modules.insert(text, module.clone());
                 module
             }
@@ -88,7 +95,7 @@ static MODULES: LazyLock<Mutex<HashMap<String, Arc<Module>>>> = LazyLock::new(Mu
 pub(super) struct Module {
     /// Different for every module of a process.
     pub id: u64,
-    pub shader: &'static str,
+    pub shader: String,
     pub text: String,
     pub naga: naga::Module,
     info: naga::valid::ModuleInfo,
@@ -121,14 +128,14 @@ pub struct Kernel {
 }
 
 impl Module {
-    fn parse(shader: &'static str, text: String) -> Self {
+    fn parse(shader: &str, text: String) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let naga = naga::front::wgsl::parse_str(&text)
             .unwrap_or_else(|e| panic!("shader {shader}: {}", e.emit_to_string(&text)));
         let info = Validator::new(ValidationFlags::all(), Capabilities::all())
             .validate(&naga)
             .unwrap_or_else(|e| panic!("shader {shader}: {}", e.emit_to_string(&text)));
-        Self { id: NEXT.fetch_add(1, Relaxed), shader, text, naga, info }
+        Self { id: NEXT.fetch_add(1, Relaxed), shader: shader.into(), text, naga, info }
     }
 }
 

@@ -216,7 +216,7 @@ impl Gpu {
 
     fn module(&self, kernel: &Kernel) -> wgpu::ShaderModule {
         let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(kernel.module.shader),
+            label: Some(&kernel.module.shader),
             source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(kernel.module.naga.clone())),
         };
         // SAFETY: the kernels bound their own indices and loops; tests/ops checks each at sizes

@@ -12,8 +12,10 @@ mod column_sums;
 #[path = "../common/mod.rs"]
 mod common;
 mod conv;
+mod density;
 mod dropout;
 mod erf;
+mod expression;
 mod gather;
 mod latent;
 mod layer_norm;
@@ -59,6 +61,8 @@ const CASES: &[(&str, fn())] = &[
     ("conv_transpose.forward", conv::transposed_forward),
     ("dropout.backward", dropout::backward),
     ("dropout.forward", dropout::forward),
+    ("expression.each", expression::each),
+    ("expression.sums", expression::sums),
     ("gather.batch", gather::batch),
     ("latent.backward", latent::backward),
     ("latent.forward", latent::forward),
@@ -100,7 +104,9 @@ const CASES: &[(&str, fn())] = &[
 #[test]
 fn every_entry_point_has_an_oracle() {
     let mut entries: BTreeSet<_> = ops::matmul::forms().map(String::from).collect();
-    for shader in ops::SHADERS {
+    // Expressions are written into one file, whose entry points are those of each.
+    let written = expression::written();
+    for shader in ops::SHADERS.iter().copied().chain([&written]) {
         let module = naga::front::wgsl::parse_str(&shader.text(&common::CONSTANTS)).unwrap();
         entries.extend(module.entry_points.iter().map(|e| format!("{}.{}", shader.name, e.name)));
     }

@@ -5,8 +5,10 @@ use std::collections::HashSet;
 
 use naga::Module;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use vae_gpu::gpu::{AdapterReport, Shader};
+use vae_gpu::gpu::{AdapterReport, Shader, Tensor};
 use vae_gpu::ops::activation::Activation;
+use vae_gpu::ops::density::EXPRESSIONS;
+use vae_gpu::ops::expression::{Expression, Formula, Operand};
 use vae_gpu::ops::matmul::{self, Variant};
 use vae_gpu::ops::{SHADERS, limits, loss};
 
@@ -148,15 +150,43 @@ fn rules() -> impl Iterator<Item = [(&'static str, u32); 2]> {
     kinds.into_iter().map(|(kind, momentum)| [("OPTIMIZER", kind), ("MOMENTUM", momentum)])
 }
 
+/// What an expression is written as: its value, and the gradients by each operand that has one; with a tensor
+/// for each operand, and with one for all, which may be taken together where each has a derivative.
+fn written(expression: &Expression) -> Vec<Shader> {
+    let count = expression.operands.len();
+    let matrix = || Tensor::matrix("operand", &[1, count]);
+    let (one, gradient) = (matrix(), Operand::all(&matrix()));
+    let formula = |tensors: Vec<Tensor>| {
+        let operands = tensors.iter().enumerate();
+        let operands = operands.map(|(i, tensor)| Operand::columns(tensor, i..i + 1)).collect();
+        let numbers = vec![1.0; expression.numbers.len()];
+        Formula { expression: *expression, numbers, operands }
+    };
+    let apart = formula((0..count).map(|_| matrix()).collect());
+    let together = formula(vec![one.clone(); count]);
+    let mut shaders = vec![apart.shader(None), together.shader(None)];
+    let slopes = expression.slopes.iter().zip(&apart.operands);
+    let slopes = slopes.filter(|(slope, _)| !slope.is_empty());
+    shaders.extend(slopes.map(|(_, of)| apart.shader(Some((&gradient, &of.tensor)))));
+    if expression.slopes.iter().all(|slope| !slope.is_empty()) {
+        shaders.push(together.shader(Some((&gradient, &one))));
+    }
+    shaders
+}
+
 /// Every entry point; the products in every variant, and with every set of constants in one.
 pub fn texts() -> Vec<Text> {
     let mut texts = Vec::new();
+    let mut all = |shader: &Shader, set: &[(&str, u32)]| {
+        let module = naga::front::wgsl::parse_str(&shader.text(set)).unwrap();
+        let entries = module.entry_points.iter().map(|entry| &entry.name);
+        texts.extend(entries.map(|entry| Text::new(shader, entry, set, false)));
+    };
     for shader in SHADERS {
-        for set in shader_constants(shader.name) {
-            let module = naga::front::wgsl::parse_str(&shader.text(&set)).unwrap();
-            let entries = module.entry_points.iter().map(|entry| &entry.name);
-            texts.extend(entries.map(|entry| Text::new(shader, entry, &set, false)));
-        }
+        shader_constants(&shader.name).iter().for_each(|set| all(shader, set));
+    }
+    for expression in EXPRESSIONS {
+        written(expression).iter().for_each(|shader| all(shader, expression.constants));
     }
     let mut product = |form, variant, own: &[(&'static str, u32)]| {
         let (shader, constants) = matmul::shader(form, variant);

@@ -1,6 +1,6 @@
 mod draws;
 mod golden;
-mod oracle;
+pub mod oracle;
 
 pub use draws::draw;
 
@@ -15,7 +15,7 @@ use vae_gpu::ops::loss;
 use crate::check::{self, Guarded};
 
 /// Every likelihood, and a logarithm of the scale for those that learn it.
-const ALL: [(Likelihood, f64); 9] = [
+pub const ALL: [(Likelihood, f64); 9] = [
     (Bernoulli, 0.0),
     (ContinuousBernoulli, 0.0),
     (SquaredError, 0.0),

@@ -1,0 +1,224 @@
+//! Expressions that objectives are made of: densities, divergences and what combines them. Each is of one
+//! element; all are in nats, and complete with their constants unless they say otherwise.
+
+use super::expression::{Expression, IDENTITY};
+use super::likelihood::{Likelihood, Scale};
+
+/// What most expressions have in common.
+const PLAIN: Expression = Expression {
+    name: "",
+    imports: &["shared/math"],
+    constants: &[],
+    operands: &[],
+    numbers: &[],
+    value: "",
+    slopes: &[],
+};
+
+/// z = mean + exp(log_variance / 2) · epsilon: a draw from a Gaussian by one, epsilon, from the standard
+/// normal (Kingma and Welling 2013, section 2.4).
+pub const REPARAMETERIZE: Expression = Expression {
+    name: "reparameterize",
+    operands: &["mean", "log_variance", "epsilon"],
+    value: "mean + exp(0.5 * log_variance) * epsilon",
+    slopes: &["1.0", "0.5 * exp(0.5 * log_variance) * epsilon", "exp(0.5 * log_variance)"],
+    ..PLAIN
+};
+
+/// The Kullback-Leibler divergence of a Gaussian from the standard normal,
+/// ½ (mean² + exp(log_variance) − 1 − log_variance) (Kingma and Welling 2013, appendix B).
+pub const NORMAL_KL: Expression = Expression {
+    name: "normal_kl",
+    operands: &["mean", "log_variance"],
+    value: "0.5 * (mean * mean + expm1(log_variance) - log_variance)",
+    slopes: &["mean", "0.5 * expm1(log_variance)"],
+    ..PLAIN
+};
+
+/// Minus the standard normal's log density, ½ (x² + log 2π).
+pub const STANDARD_NORMAL: Expression = Expression {
+    name: "standard_normal",
+    operands: &["x"],
+    value: "0.5 * x * x + 0.91893853",
+    slopes: &["x"],
+    ..PLAIN
+};
+
+/// Minus a Gaussian's log density, ½ ((x − mean)² / exp(log_variance) + log_variance + log 2π).
+pub const GAUSSIAN: Expression = Expression {
+    name: "gaussian",
+    operands: &["x", "mean", "log_variance"],
+    value: "0.5 * ((x - mean) * (x - mean) * exp(-log_variance) + log_variance) + 0.91893853",
+    slopes: &[
+        "(x - mean) * exp(-log_variance)",
+        "(mean - x) * exp(-log_variance)",
+        "0.5 - 0.5 * (x - mean) * (x - mean) * exp(-log_variance)",
+    ],
+    ..PLAIN
+};
+
+/// Minus the log density of the Laplace distribution around 0 of scale 1, |x| + log 2; its slope at 0 is
+/// taken to be 0.
+pub const STANDARD_LAPLACE: Expression = Expression {
+    name: "standard_laplace",
+    operands: &["x"],
+    value: "abs(x) + 0.69314718",
+    slopes: &["sign(x)"],
+    ..PLAIN
+};
+
+/// A likelihood of `shaders/shared/likelihood.wgsl`, of the decoder's output and a value x.
+const PIXEL: Expression = Expression {
+    imports: &["shared/likelihood"],
+    operands: &["output", "x"],
+    value: "pixel_loss(output, x, Scale(1.0, 1.0, 0.0)).x",
+    slopes: &["pixel_loss(output, x, Scale(1.0, 1.0, 0.0)).y", ""],
+    ..PLAIN
+};
+
+/// [`Likelihood::Bernoulli`] of a logit: log(1 + exp(output)) − output · x.
+pub const BERNOULLI: Expression =
+    Expression { name: "bernoulli", constants: &[("LIKELIHOOD", 0)], ..PIXEL };
+
+/// [`Likelihood::ContinuousBernoulli`] of a logit: log((exp(output) − 1) / output) − output · x
+/// (Loaiza-Ganem and Cunningham 2019).
+pub const CONTINUOUS_BERNOULLI: Expression =
+    Expression { name: "continuous_bernoulli", constants: &[("LIKELIHOOD", 1)], ..PIXEL };
+
+/// [`Likelihood::SquaredError`], (output − x)²: a Gaussian of variance ½ without its constant, or what is
+/// between any two values.
+pub const SQUARED_ERROR: Expression = Expression {
+    name: "squared_error",
+    operands: &["output", "x"],
+    value: "(output - x) * (output - x)",
+    slopes: &["2.0 * (output - x)", "2.0 * (x - output)"],
+    ..PLAIN
+};
+
+/// [`Likelihood::Gaussian`] of the standard deviation `scale`:
+/// ½ ((output − x) / scale)² + log scale + ½ log 2π.
+pub const GAUSSIAN_FIXED: Expression = Expression {
+    name: "gaussian_fixed",
+    constants: &[("LIKELIHOOD", 2)],
+    numbers: &["scale"],
+    value: "pixel_loss(output, x, Scale(scale, 1.0 / (scale * scale), log(scale) + 0.91893853)).x",
+    slopes: &["pixel_loss(output, x, Scale(scale, 1.0 / (scale * scale), 0.0)).y", ""],
+    ..PIXEL
+};
+
+/// [`GAUSSIAN_FIXED`] where the logarithm of the scale is a parameter (Rybkin et al. 2021), which is held
+/// within [`super::likelihood::SCALES`].
+pub const GAUSSIAN_LEARNT: Expression = Expression {
+    name: "gaussian_learnt",
+    imports: &["shared/density"],
+    constants: &[("LIKELIHOOD", 2)],
+    operands: &["output", "x", "log_scale"],
+    value: "pixel_loss(output, x, learnt_scale(log_scale, 2.0, 0.91893853)).x",
+    slopes: &[
+        "pixel_loss(output, x, learnt_scale(log_scale, 2.0, 0.0)).y",
+        "",
+        "slope_by_log_scale(output, x, log_scale, 2.0)",
+    ],
+    ..PIXEL
+};
+
+/// [`Likelihood::Laplace`] of the scale `scale`: |output − x| / scale + log(2 · scale).
+pub const LAPLACE_FIXED: Expression = Expression {
+    name: "laplace_fixed",
+    constants: &[("LIKELIHOOD", 3)],
+    numbers: &["scale"],
+    value: "pixel_loss(output, x, Scale(scale, 1.0 / scale, log(scale) + 0.69314718)).x",
+    slopes: &["pixel_loss(output, x, Scale(scale, 1.0 / scale, 0.0)).y", ""],
+    ..PIXEL
+};
+
+/// [`LAPLACE_FIXED`] where the logarithm of the scale is a parameter, as in [`GAUSSIAN_LEARNT`].
+pub const LAPLACE_LEARNT: Expression = Expression {
+    name: "laplace_learnt",
+    imports: &["shared/density"],
+    constants: &[("LIKELIHOOD", 3)],
+    operands: &["output", "x", "log_scale"],
+    value: "pixel_loss(output, x, learnt_scale(log_scale, 1.0, 0.69314718)).x",
+    slopes: &[
+        "pixel_loss(output, x, learnt_scale(log_scale, 1.0, 0.0)).y",
+        "",
+        "slope_by_log_scale(output, x, log_scale, 1.0)",
+    ],
+    ..PIXEL
+};
+
+/// Minus the log probability of the count x, given the logarithm of the expected count:
+/// exp(log_rate) − log_rate · x + log x!.
+pub const POISSON: Expression = Expression {
+    name: "poisson",
+    operands: &["log_rate", "x"],
+    value: "exp(log_rate) - log_rate * x + log_gamma(x + 1.0)",
+    slopes: &["exp(log_rate) - x", ""],
+    ..PLAIN
+};
+
+/// The cross-entropy of a logit against the number `label`, 1 for what a discriminator should call real and
+/// 0 for what it should not: log(1 + exp(logit)) − logit · label (Goodfellow et al. 2014).
+pub const CROSS_ENTROPY: Expression = Expression {
+    name: "cross_entropy",
+    constants: &[("LIKELIHOOD", 0)],
+    operands: &["logit"],
+    numbers: &["label"],
+    value: "pixel_loss(logit, label, Scale(1.0, 1.0, 0.0)).x",
+    slopes: &["pixel_loss(logit, label, Scale(1.0, 1.0, 0.0)).y"],
+    ..PIXEL
+};
+
+/// a · b
+pub const PRODUCT: Expression = Expression {
+    name: "product",
+    operands: &["a", "b"],
+    value: "a * b",
+    slopes: &["b", "a"],
+    ..PLAIN
+};
+
+/// a_weight · a + b_weight · b
+pub const WEIGHTED_SUM: Expression = Expression {
+    name: "weighted_sum",
+    operands: &["a", "b"],
+    numbers: &["a_weight", "b_weight"],
+    value: "a_weight * a + b_weight * b",
+    slopes: &["a_weight", "b_weight"],
+    ..PLAIN
+};
+
+/// All of them.
+pub const EXPRESSIONS: &[&Expression] = &[
+    &BERNOULLI,
+    &CONTINUOUS_BERNOULLI,
+    &CROSS_ENTROPY,
+    &GAUSSIAN,
+    &GAUSSIAN_FIXED,
+    &GAUSSIAN_LEARNT,
+    &IDENTITY,
+    &LAPLACE_FIXED,
+    &LAPLACE_LEARNT,
+    &NORMAL_KL,
+    &POISSON,
+    &PRODUCT,
+    &REPARAMETERIZE,
+    &SQUARED_ERROR,
+    &STANDARD_LAPLACE,
+    &STANDARD_NORMAL,
+    &WEIGHTED_SUM,
+];
+
+/// The expression of a likelihood and its numbers. Its operands are the decoder's output, the values, and
+/// where the scale is learnt its logarithm.
+pub fn negative_log_likelihood(likelihood: Likelihood) -> (Expression, Vec<f64>) {
+    match likelihood {
+        Likelihood::Bernoulli => (BERNOULLI, vec![]),
+        Likelihood::ContinuousBernoulli => (CONTINUOUS_BERNOULLI, vec![]),
+        Likelihood::SquaredError => (SQUARED_ERROR, vec![]),
+        Likelihood::Gaussian(Scale::Fixed(scale)) => (GAUSSIAN_FIXED, vec![scale]),
+        Likelihood::Gaussian(Scale::Learnt) => (GAUSSIAN_LEARNT, vec![]),
+        Likelihood::Laplace(Scale::Fixed(scale)) => (LAPLACE_FIXED, vec![scale]),
+        Likelihood::Laplace(Scale::Learnt) => (LAPLACE_LEARNT, vec![]),
+    }
+}

@@ -1,0 +1,287 @@
+//! Elementwise arithmetic from an expression and its partial derivatives, so that densities, gates and
+//! flows need no shader of their own: [`super::density`] has many. The WGSL is written here, around
+//! `shaders/expression.wgsl`.
+
+mod text;
+
+use std::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::gpu::{Recording, Shader, Tensor};
+
+/// A function of a few values, in WGSL.
+#[derive(Clone, Copy, Debug)]
+pub struct Expression {
+    /// Its name in those of kernels, as in `expression.normal_kl.each`.
+    pub name: &'static str,
+    /// Files of `shaders/` whose functions it calls, as in `shared/math`.
+    pub imports: &'static [&'static str],
+    /// Constants that those want to be told.
+    pub constants: &'static [(&'static str, u32)],
+    /// Names of the values that it is of.
+    pub operands: &'static [&'static str],
+    /// Names of what is given as numbers, four at most.
+    pub numbers: &'static [&'static str],
+    /// The function itself, an `f32`.
+    pub value: &'static str,
+    /// Its partial derivative by each operand; empty where the operand is data, which has none.
+    pub slopes: &'static [&'static str],
+}
+
+/// Itself: for sums of what is there.
+pub const IDENTITY: Expression = Expression {
+    name: "identity",
+    imports: &[],
+    constants: &[],
+    operands: &["x"],
+    numbers: &[],
+    value: "x",
+    slopes: &["1.0"],
+};
+
+/// Which values of a tensor an operand is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// These columns, an element each.
+    Columns(Range<usize>),
+    /// One value a row, which goes for all columns; where the tensor has fewer rows than the others, for
+    /// as many of theirs: an example's for all places of its map.
+    Row,
+    /// One value for everything.
+    Scalar,
+}
+
+/// The values of an operand.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// Where they lie.
+    pub tensor: Tensor,
+    /// Which of it they are.
+    pub part: Part,
+}
+
+impl Operand {
+    /// All elements of `tensor` (rows, columns).
+    pub fn all(tensor: &Tensor) -> Self {
+        Self::columns(tensor, 0..tensor.columns())
+    }
+
+    /// Some columns of `tensor`, so that means and log-variances may lie side by side.
+    pub fn columns(tensor: &Tensor, columns: Range<usize>) -> Self {
+        Self { tensor: tensor.clone(), part: Part::Columns(columns) }
+    }
+
+    /// The value of each row in `tensor` (rows, 1), or of each example.
+    pub fn row(tensor: &Tensor) -> Self {
+        Self { tensor: tensor.clone(), part: Part::Row }
+    }
+
+    /// The one value in `tensor` (1).
+    pub fn scalar(tensor: &Tensor) -> Self {
+        Self { tensor: tensor.clone(), part: Part::Scalar }
+    }
+}
+
+/// An expression with what it is of.
+#[derive(Clone, Debug)]
+pub struct Formula {
+    /// The function.
+    pub expression: Expression,
+    /// What is given as numbers, in its order.
+    pub numbers: Vec<f64>,
+    /// The operands, in its order. Those of one tensor share a binding.
+    pub operands: Vec<Operand>,
+}
+
+/// Numbers and operands at most, as the shader has them; the gradient is one of the latter.
+const NUMBERS: usize = 4;
+const PLACES: usize = 8;
+/// Tensors at most: WebGPU's storage buffers less the result.
+const TENSORS: usize = 7;
+/// Workgroups that sum a derivative by a scalar at most.
+const PARTS: usize = 256;
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Place {
+    row: u32,
+    step: u32,
+    first: u32,
+    span: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    rows: u32,
+    columns: u32,
+    width: u32,
+    stride: u32,
+    sums: u32,
+    span: u32,
+    pad: [u32; 2],
+    numbers: [f32; NUMBERS],
+    places: [Place; PLACES],
+}
+
+/// y (rows, columns) = the value of each element.
+pub fn forward(recording: &mut Recording, label: &str, formula: &Formula, y: &Tensor) {
+    let task = Task { formula, by: None };
+    task.each(recording, label, [y.rows(), y.columns()], y);
+}
+
+/// sums (examples, 1) = the sums of the value over the columns and rows of each example: of features it has
+/// one row, of a map height · width. Panics if no operand has columns.
+pub fn sums(recording: &mut Recording, label: &str, formula: &Formula, sums: &Tensor) {
+    let task = Task { formula, by: None };
+    let extent = task.extent(label);
+    let span = extent[0] / sums.rows();
+    assert_eq!(extent[0], sums.rows() * span, "{label}: rows of {} sums", sums.rows());
+    task.sums(recording, label, extent, span, sums);
+}
+
+/// dx, laid out as `of`, the gradient by the tensor that one or several operands are parts of: zero in columns
+/// that belong to none. `gradient` is that by the values: all of (rows, columns) for [`forward`]'s, a row
+/// value (examples, 1) for [`sums`]'s.
+///
+/// Panics if no operand is a part of `of`, if one has no derivative, and if some are columns of it and others
+/// rows.
+pub fn backward(
+    recording: &mut Recording,
+    label: &str,
+    formula: &Formula,
+    gradient: &Operand,
+    of: &Tensor,
+    dx: &Tensor,
+) {
+    let task = Task { formula, by: Some((gradient, of)) };
+    let layout = |tensor: &Tensor| (tensor.rows(), tensor.columns(), tensor.stride());
+    assert_eq!(layout(of), layout(dx), "{label}: layouts of a tensor and the gradient by it");
+    let extent = task.extent(label);
+    let parts: Vec<_> = task.by().map(|i| &formula.operands[i].part).collect();
+    assert!(!parts.is_empty(), "{label}: no operand is a part of the tensor");
+    let all = |holds: fn(&&Part) -> bool| parts.iter().copied().all(|part| holds(&part));
+    if all(|part| matches!(part, Part::Columns(_))) {
+        task.each(recording, label, extent, dx);
+    } else if all(|part| **part == Part::Row) {
+        task.sums(recording, label, extent, extent[0] / of.rows(), dx);
+    } else {
+        assert!(all(|part| **part == Part::Scalar), "{label}: columns and rows of one tensor");
+        let span = extent[0].div_ceil(PARTS);
+        let parts = recording.vector(extent[0].div_ceil(span));
+        task.sums(recording, label, extent, span, &parts);
+        let (numbers, operands) = (Vec::new(), vec![Operand::all(&parts)]);
+        sums(recording, label, &Formula { expression: IDENTITY, numbers, operands }, dx);
+    }
+}
+
+impl Formula {
+    /// The shader of [`forward`] and [`sums`], or, with the gradient by the values and a tensor, that of
+    /// [`backward`]. Its constants are the expression's.
+    pub fn shader(&self, by: Option<(&Operand, &Tensor)>) -> Shader {
+        Task { formula: self, by }.shader()
+    }
+}
+
+/// What is computed: the value, or the gradient by a tensor from that by the value.
+struct Task<'a> {
+    formula: &'a Formula,
+    by: Option<(&'a Operand, &'a Tensor)>,
+}
+
+impl Task<'_> {
+    /// The formula's operands and the gradient.
+    fn operands(&self) -> impl Iterator<Item = &Operand> {
+        self.formula.operands.iter().chain(self.by.map(|(gradient, _)| gradient))
+    }
+
+    /// Which operands are parts of the tensor by which a derivative is asked for.
+    fn by(&self) -> impl Iterator<Item = usize> {
+        let operands = self.formula.operands.iter().enumerate();
+        let of = self.by.map(|(_, of)| of);
+        operands.filter(move |(_, o)| of.is_some_and(|of| o.tensor.is_same(of))).map(|(i, _)| i)
+    }
+
+    /// Rows and columns of the values, as of an operand that has columns.
+    fn extent(&self, label: &str) -> [usize; 2] {
+        let extent = self.operands().find_map(|operand| match &operand.part {
+            Part::Columns(columns) => Some([operand.tensor.rows(), columns.len()]),
+            _ => None,
+        });
+        extent.unwrap_or_else(|| panic!("{label}: no operand has columns"))
+    }
+
+    fn each(&self, recording: &mut Recording, label: &str, extent: [usize; 2], result: &Tensor) {
+        let params = self.params(label, extent, result);
+        let kernel = self.shader().kernel("each", self.formula.expression.constants);
+        let names = self.bound(result);
+        let tensors: Vec<_> = names.iter().map(|(name, tensor)| (&name[..], *tensor)).collect();
+        recording.record_elements(kernel, label, &params, &tensors, result.extent());
+    }
+
+    fn sums(
+        &self,
+        recording: &mut Recording,
+        label: &str,
+        extent: [usize; 2],
+        span: usize,
+        result: &Tensor,
+    ) {
+        assert_eq!(result.columns(), 1, "{label}: columns of sums");
+        let (sums, span) = (result.rows() as u32, span as u32);
+        let params = Params { sums, span, ..self.params(label, extent, result) };
+        let kernel = self.shader().kernel("sums", self.formula.expression.constants);
+        let names = self.bound(result);
+        let tensors: Vec<_> = names.iter().map(|(name, tensor)| (&name[..], *tensor)).collect();
+        recording.record_flat(kernel, label, &params, &tensors, result.rows());
+    }
+
+    fn params(&self, label: &str, extent: [usize; 2], result: &Tensor) -> Params {
+        let Formula { expression, numbers, operands } = self.formula;
+        let Expression { name, slopes, .. } = expression;
+        let given = [numbers.len(), operands.len(), slopes.len()];
+        let wanted = [expression.numbers, expression.operands, expression.operands].map(<[_]>::len);
+        assert_eq!(given, wanted, "{label}: numbers, operands and slopes of {name}");
+        assert!(numbers.len() <= NUMBERS, "{label}: numbers");
+        assert!(self.operands().count() <= PLACES, "{label}: operands");
+        assert!(self.bound(result).len() <= TENSORS + 1, "{label}: tensors");
+        let mut params = Params {
+            rows: extent[0] as u32,
+            columns: extent[1] as u32,
+            width: result.columns() as u32,
+            stride: result.stride() as u32,
+            ..Zeroable::zeroed()
+        };
+        params.numbers.iter_mut().zip(numbers).for_each(|(to, from)| *to = *from as f32);
+        for (place, operand) in params.places.iter_mut().zip(self.operands()) {
+            *place = operand.place(label, extent);
+        }
+        params
+    }
+}
+
+impl Operand {
+    /// Where its values lie; panics unless they go for values of `extent`.
+    fn place(&self, label: &str, [rows, columns]: [usize; 2]) -> Place {
+        let Self { tensor, part } = self;
+        let row = tensor.stride() as u32;
+        match part {
+            Part::Columns(range) => {
+                assert_eq!([tensor.rows(), range.len()], [rows, columns], "{label}: shapes differ");
+                assert!(range.end <= tensor.columns(), "{label}: columns {range:?}");
+                Place { row, step: 1, first: range.start as u32, span: 1 }
+            }
+            Part::Row => {
+                let span = rows / tensor.rows();
+                let shape = [span * tensor.rows(), tensor.columns()];
+                assert_eq!(shape, [rows, 1], "{label}: rows of a value each");
+                Place { row, step: 0, first: 0, span: span as u32 }
+            }
+            Part::Scalar => {
+                assert_eq!(tensor.len(), 1, "{label}: one value");
+                Place { row: 0, step: 0, first: 0, span: 1 }
+            }
+        }
+    }
+}

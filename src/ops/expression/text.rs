@@ -1,0 +1,111 @@
+//! The WGSL of a formula, and what it binds.
+
+use std::collections::BTreeSet;
+
+use super::{Expression, Task};
+use crate::gpu::{Shader, Tensor};
+
+/// Whether `function`, which is WGSL, is of `name`.
+fn is_named(function: &str, name: &str) -> bool {
+    function.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name)
+}
+
+/// Parameters or arguments.
+fn list(items: impl IntoIterator<Item = String>) -> String {
+    items.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+impl Task<'_> {
+    /// The first operand that lies in the tensor of operand `i`: it gives their binding its name.
+    fn first(&self, i: usize) -> usize {
+        let tensor = &self.operands().nth(i).expect("an operand").tensor;
+        self.operands().position(|operand| operand.tensor.is_same(tensor)).expect("itself")
+    }
+
+    /// What is computed of the operands: the value, or the derivative by each part of the tensor.
+    fn functions(&self) -> Vec<&'static str> {
+        let Expression { name, operands, value, slopes, .. } = self.formula.expression;
+        if self.by.is_none() {
+            return vec![value];
+        }
+        let slope = |i: usize| {
+            assert!(!slopes[i].is_empty(), "{name}: no derivative by {}", operands[i]);
+            slopes[i]
+        };
+        self.by().map(slope).collect()
+    }
+
+    /// Which bindings are read: a derivative may do without some.
+    fn read(&self) -> BTreeSet<usize> {
+        let functions = self.functions();
+        let names = self.formula.expression.operands.iter().enumerate();
+        let named = names.filter(|(_, name)| functions.iter().any(|text| is_named(text, name)));
+        let gradient = self.by.map(|_| self.formula.operands.len());
+        named.map(|(i, _)| i).chain(gradient).map(|i| self.first(i)).collect()
+    }
+
+    /// The tensor of each variable.
+    pub(super) fn bound<'b>(&'b self, result: &'b Tensor) -> Vec<(String, &'b Tensor)> {
+        let operands: Vec<_> = self.operands().collect();
+        let read = self.read().into_iter();
+        let read = read.map(|i| (format!("operand_{i}"), &operands[i].tensor));
+        read.chain([("result".into(), result)]).collect()
+    }
+
+    pub(super) fn shader(&self) -> Shader {
+        let Expression { name, imports, .. } = self.formula.expression;
+        let functions = self.functions();
+        let mut lines = Vec::new();
+        lines.extend(imports.iter().map(|path| format!("#import {path}")));
+        lines.push("#import expression".into());
+        for i in self.read() {
+            let binding = format!("@group(0) @binding({}) var<storage, read_write>", i + 2);
+            lines.push(format!("{binding} operand_{i}: array<f32>; // read only"));
+        }
+        for (i, function) in functions.iter().enumerate() {
+            let arguments = self.arguments(function, "").into_iter();
+            let parameters = list(arguments.map(|(name, _)| format!("{name}: f32")));
+            lines.push(format!("\nfn function_{i}({parameters}) -> f32 {{"));
+            lines.push(format!("    return {function};\n}}"));
+        }
+        let call = |i: usize, column: &str| {
+            let arguments = self.arguments(functions[i], column).into_iter();
+            format!("function_{i}({})", list(arguments.map(|(_, value)| value)))
+        };
+        lines.push("\nfn term(p: Params, row: u32, column: u32) -> f32 {".into());
+        if self.by.is_none() {
+            lines.push(format!("    return {};", call(0, "column")));
+        } else {
+            let gradient = self.element(self.formula.operands.len(), "own");
+            lines.push("    var sum = 0.0;".into());
+            lines.push(
+                "    var own: u32; // an operand's column; far too large before its first".into(),
+            );
+            for (i, operand) in self.by().enumerate() {
+                lines.push(format!("    own = column - p.places[{operand}].first;"));
+                lines.push("    if own < p.columns {".into());
+                lines.push(format!("        sum += {gradient} * {};", call(i, "own")));
+                lines.push("    }".into());
+            }
+            lines.push("    return sum;".into());
+        }
+        lines.push("}\n".into());
+        let suffix = if self.by.is_some() { ".backward" } else { "" };
+        Shader::generated(format!("expression.{name}{suffix}"), lines.join("\n"))
+    }
+
+    /// The operands and numbers that `function` is of, each with the WGSL for its value in `column`.
+    fn arguments(&self, function: &str, column: &str) -> Vec<(&'static str, String)> {
+        let Expression { operands, numbers, .. } = self.formula.expression;
+        let operands =
+            operands.iter().enumerate().map(|(i, name)| (*name, self.element(i, column)));
+        let number = |(i, name): (usize, &&'static str)| (*name, format!("p.numbers[{i}]"));
+        let all = operands.chain(numbers.iter().enumerate().map(number));
+        all.filter(|(name, _)| is_named(function, name)).collect()
+    }
+
+    /// The WGSL for an operand's element.
+    fn element(&self, i: usize, column: &str) -> String {
+        format!("operand_{}[at(p.places[{i}], row, {column})]", self.first(i))
+    }
+}
