@@ -67,6 +67,20 @@ pub struct Images {
 }
 
 impl Images {
+    /// Images of `shape` from values from 0 to 1 in the place of bytes; those beyond are clamped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Images::new`].
+    pub fn from_values(shape: impl Into<ImageShape>, values: &[f32]) -> Result<Self> {
+        Self::new(shape, Self::quantised(values))
+    }
+
+    /// Values from 0 to 1 as bytes; those beyond are clamped.
+    pub(crate) fn quantised(values: &[f32]) -> Vec<u8> {
+        values.iter().map(|value| (value * 255.0).round() as u8).collect()
+    }
+
     /// Images of `shape`, which may be written `[channels, height, width]`, from the `pixels` of all
     /// of them, (count, channels, height, width). Borrowed pixels are copied, a `Vec` is taken over.
     ///

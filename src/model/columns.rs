@@ -211,5 +211,5 @@ pub fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<I
     columns.check_fits(gpu.report())?;
     columns.upload(gpu, &Table::new().with(Table::IMAGE, images.clone())?)?;
     recording.compile(gpu).run();
-    Ok(Images { shape: images.shape, pixels: super::input::quantised(&x.read::<f32>(gpu)?) })
+    Ok(Images { shape: images.shape, pixels: Images::quantised(&x.read::<f32>(gpu)?) })
 }

@@ -1,15 +1,14 @@
-//! What a model makes of images: codes, and reconstructions.
+//! What a model makes of images: codes, reconstructions, scores.
 
 use super::generate::as_many_as_fit;
 use super::network::HEAD;
-use super::{Input, Network, Running, Vae};
+use super::{Distribution, Input, Network, Noise, Vae};
 use crate::data::Images;
 use crate::error::Result;
 use crate::gpu::{Recording, Tensor};
-use crate::ops::latent;
-
-/// Images encoded at once.
-const BLOCK: usize = 256;
+use crate::nn::{Graph, Shape, ValueId};
+use crate::ops::noise::{self, BLOCK, Draw};
+use crate::ops::{State, Stream};
 
 /// The posterior of each of several images: a Gaussian whose latent variables are independent.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +45,21 @@ impl Posterior {
     }
 }
 
+/// The terms of the evidence lower bound for each of several images, in nats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// The reconstruction loss: the negative log-likelihood at one z.
+    pub recon: Vec<f32>,
+    /// The KL divergence of the posterior from the prior; 0 for a plain autoencoder.
+    pub kl: Vec<f32>,
+}
+
+/// What is written before a plan runs, each with its shape, and what is read after it.
+struct Ports {
+    inputs: Vec<(Shape, Tensor)>,
+    outputs: Vec<Tensor>,
+}
+
 impl Vae {
     /// The posterior of each image. Draws from it are [`Posterior::at`] of standard normals, as
     /// [`Vae::prior`] gives them out.
@@ -55,15 +69,17 @@ impl Vae {
     /// [`crate::Error::Shape`] or [`crate::Error::Usage`] when the images are not of the model's
     /// shape, [`crate::Error::Gpu`] if the adapter fails.
     pub fn encode<'a>(&self, images: impl Into<Input<'a>>) -> Result<Posterior> {
-        let (latent, variational) = (self.config().latent, self.config().variational);
+        let latent = self.config().latent;
         let mut posterior = Posterior { latent, mean: Vec::new(), log_variance: Vec::new() };
-        self.over(images.into(), |network, recording, rows| network.encoding(recording, rows), {
-            |rows: &[f32]| {
-                let columns = if variational { 2 * latent } else { latent };
-                for row in rows.chunks(columns) {
-                    posterior.mean.extend(&row[..latent]);
-                    posterior.log_variance.extend(&row[latent..]);
-                }
+        let record = |recording: &mut Recording, rows, _: &Tensor| {
+            let (x, head) = self.network().encoding(recording, rows);
+            Ports { inputs: vec![(self.network().input, x)], outputs: vec![head] }
+        };
+        self.over(images.into(), record, |made| {
+            let columns = if self.config().variational { 2 * latent } else { latent };
+            for row in made[0].chunks(columns) {
+                posterior.mean.extend(&row[..latent]);
+                posterior.log_variance.extend(&row[latent..]);
             }
         })?;
         Ok(posterior)
@@ -78,42 +94,74 @@ impl Vae {
     pub fn reconstruct<'a>(&self, images: impl Into<Input<'a>>) -> Result<Images> {
         let mut pixels = Vec::new();
         let output = self.network().decoder.output();
-        let record = |network: &Network, recording: &mut Recording, rows| {
-            network.reconstructing(recording, rows)
+        let record = |recording: &mut Recording, rows, _: &Tensor| {
+            let (x, made) = self.network().reconstructing(recording, rows);
+            Ports { inputs: vec![(self.network().input, x)], outputs: vec![made] }
         };
-        self.over(images.into(), record, |values| {
-            pixels.extend(super::input::quantised(&super::input::channels_first(values, output)));
+        self.over(images.into(), record, |made| {
+            pixels.extend(Images::quantised(&output.channels_first(&made[0])));
         })?;
         Ok(Images { shape: self.shape(), pixels })
     }
 
+    /// The terms of the bound for each image, with one draw of z or its mean, as `noise` says: images
+    /// that the model finds unlikely have high ones. The negative bound is recon + kl; its mean over
+    /// many images is what [`crate::Evaluator`] gives at once. A model that restores its images is
+    /// given them as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vae::encode`].
+    pub fn score<'a>(&self, images: impl Into<Input<'a>>, noise: Noise) -> Result<Scores> {
+        let mut scores = Scores { recon: Vec::new(), kl: Vec::new() };
+        let record = |recording: &mut Recording, rows, state: &Tensor| {
+            self.network().scoring(recording, rows, noise, state)
+        };
+        self.over(images.into(), record, |made| {
+            scores.recon.extend(&made[0]);
+            match made.get(1) {
+                Some(kl) => scores.kl.extend(kl),
+                None => scores.kl.resize(scores.recon.len(), 0.0),
+            }
+        })?;
+        Ok(scores)
+    }
+
     /// Runs what `record` records on `images`, a block at a time, and hands on what comes out of each.
-    /// `record` returns what is given and what comes out.
+    /// `record` is given the tensor of a state whose step is the block's number.
     fn over(
         &self,
         images: Input,
-        record: impl Fn(&Network, &mut Recording, usize) -> (Tensor, Tensor),
-        mut made: impl FnMut(&[f32]),
+        record: impl Fn(&mut Recording, usize, &Tensor) -> Ports,
+        mut made: impl FnMut(&[Vec<f32>]),
     ) -> Result<()> {
         let (gpu, count) = (self.gpu(), images.rows(self.shape())?);
         if count == 0 {
             return Ok(());
         }
-        let ((x, y), recording) = as_many_as_fit(count.min(BLOCK), |rows| {
-            let mut recording = self.recording();
-            let parts = record(self.network(), &mut recording, rows);
-            (parts, recording)
-        })?;
-        let (plan, shape) = (recording.compile(gpu), self.network().input);
-        let rows = x.rows() / shape.rows();
-        for first in (0..count).step_by(rows) {
+        let state = State::tensor("state");
+        let ((Ports { inputs, outputs }, rows), recording) =
+            as_many_as_fit(count.min(BLOCK), |rows| {
+                let mut recording = self.recording();
+                let ports = record(&mut recording, rows, &state);
+                ((ports, rows), recording)
+            })?;
+        let plan = recording.compile(gpu);
+        for (block, first) in (0..count).step_by(rows).enumerate() {
             let wanted = rows.min(count - first);
-            let mut values = images.values(first, wanted, shape);
-            values.resize(x.len(), 0.0);
-            x.write(gpu, &values);
+            for (shape, tensor) in &inputs {
+                let mut values = images.values(first, wanted, *shape);
+                values.resize(tensor.len(), 0.0);
+                tensor.write(gpu, &values);
+            }
+            State { step: block as u32, ..State::default() }.write(gpu, &state);
             plan.run();
-            let all: Vec<f32> = y.read(gpu)?;
-            made(&all[..all.len() / rows * wanted]);
+            let part = |output: &Tensor| {
+                let mut all: Vec<f32> = output.read(gpu)?;
+                all.truncate(all.len() / rows * wanted);
+                Ok(all)
+            };
+            made(&outputs.iter().map(part).collect::<Result<Vec<_>>>()?);
         }
         Ok(())
     }
@@ -123,30 +171,68 @@ impl Network {
     /// Records the encoder for `rows` images; returns x, which is to be written, and the posterior's
     /// means and log-variances side by side (rows, 2 · latent).
     pub fn encoding(&self, recording: &mut Recording, rows: usize) -> (Tensor, Tensor) {
-        let x = self.input.tensor(recording, rows);
         let mut graph = self.graph(recording, None);
-        let given = graph.input(self.input, rows, x.clone());
-        let head = self.encoded(&mut graph, given);
+        let (x, head) = self.encoded_input(&mut graph, rows);
         (x, graph.tensor(head))
+    }
+
+    fn encoded_input(&self, graph: &mut Graph, rows: usize) -> (Tensor, ValueId) {
+        let x = graph.allocate(self.input, rows);
+        let input = graph.input(self.input, rows, x.clone());
+        (x, self.encoded(graph, input))
     }
 
     /// Records encoder and decoder for `rows` images; returns x, which is to be written, and the mean
     /// of the likelihood at the posterior's mean, laid out as the decoder's output.
     pub fn reconstructing(&self, recording: &mut Recording, rows: usize) -> (Tensor, Tensor) {
-        let (x, head) = self.encoding(recording, rows);
-        let latent = self.config().latent;
+        let mut graph = self.graph(recording, None);
+        let (x, head) = self.encoded_input(&mut graph, rows);
         let z = match self.config().variational {
-            true => {
-                let (z, kl) = (recording.matrix(&[rows, latent]), recording.vector(latent));
-                let Running { state, units, .. } = Running::new(latent::STATISTICS * latent);
-                // Without noise z is the mean.
-                let epsilon = Tensor::zeros("no noise", &[rows * latent]);
-                latent::forward(recording, HEAD, &state, &head, &epsilon, &z, &kl, &units);
-                z
-            }
+            true => Distribution::Normal(head).mean(&mut graph, HEAD),
             false => head,
         };
-        let made = self.decoded(recording, &z, None);
+        let z = graph.tensor(z);
+        let made = self.decoded(graph.recording, &z, None);
         (x, made)
+    }
+
+    /// Records the terms of each image's bound with z as `noise` says, by the step in `state`.
+    fn scoring(
+        &self,
+        recording: &mut Recording,
+        rows: usize,
+        noise: Noise,
+        state: &Tensor,
+    ) -> Ports {
+        let mut graph = self.graph(recording, None);
+        let (x, head) = self.encoded_input(&mut graph, rows);
+        let (mut outputs, posterior) = (Vec::new(), Distribution::Normal(head));
+        let z = match (self.config().variational, noise) {
+            (false, _) => head,
+            (true, Noise::Mean(_)) => posterior.mean(&mut graph, HEAD),
+            (true, Noise::Seeded(seed)) => {
+                let shape = Shape::Features(self.config().latent);
+                let epsilon = graph.allocate(shape, rows);
+                let draw = Draw { seed, stream: Stream::Evaluate, number: 0 };
+                noise::normal(graph.recording, HEAD, draw, state, &epsilon);
+                let epsilon = graph.input(shape, rows, epsilon);
+                posterior.draw(&mut graph, HEAD, epsilon)
+            }
+        };
+        let output = self.decoder.apply(&mut graph, z);
+        let shape = graph.shape(output);
+        let mut inputs = vec![(self.input, x.clone())];
+        let target = if shape == self.input { x } else { graph.allocate(shape, rows) };
+        if shape != self.input {
+            inputs.push((shape, target.clone()));
+        }
+        let target = graph.input(shape, rows, target);
+        let recon = self.likelihood(&mut graph, output).nats(&mut graph, "decoder", target);
+        outputs.push(graph.tensor(recon));
+        if self.config().variational {
+            let kl = posterior.kl(&mut graph, HEAD, &Distribution::StandardNormal);
+            outputs.push(graph.tensor(kl.expect("it has a closed form")));
+        }
+        Ports { inputs, outputs }
     }
 }

@@ -1,15 +1,11 @@
 //! What a model makes: draws from the prior, decoded.
 
-use super::input::{channels_first, quantised};
 use super::{Network, Vae};
 use crate::data::Images;
 use crate::error::{Error, Result};
 use crate::gpu::{Plan, Recording, Tensor};
-use crate::ops::noise::{self, Draw};
-use crate::ops::{State, Stream};
-
-/// Rows decoded at once.
-const BLOCK: usize = 256;
+use crate::ops::State;
+use crate::ops::noise::{self, BLOCK};
 
 /// The decoder, ready to run.
 struct Decoder {
@@ -60,20 +56,7 @@ impl Vae {
         if !self.config().variational {
             return Err(Error::NoPrior);
         }
-        let (gpu, latent) = (self.gpu(), self.config().latent);
-        let (state, block) = (State::tensor("state"), Tensor::zeros("prior", &[BLOCK, latent]));
-        let mut recording = Recording::new(gpu.report());
-        let draw = Draw { seed, stream: Stream::Sample, number: 0 };
-        noise::normal(&mut recording, "prior", draw, &state, &block);
-        let plan = recording.compile(gpu);
-        let mut draws = Vec::new();
-        for first in (0..count).step_by(BLOCK) {
-            State { step: (first / BLOCK) as u32, ..State::default() }.write(gpu, &state);
-            plan.run();
-            draws.extend(block.read::<f32>(gpu)?);
-        }
-        draws.truncate(count * latent);
-        Ok(draws)
+        noise::standard_normals(self.gpu(), [count, self.config().latent], seed)
     }
 
     /// The mean of the likelihood for each row of z (rows, latent), as images.
@@ -105,7 +88,7 @@ impl Vae {
 
     fn images_by(&self, z: &[f32], draw: Option<u64>) -> Result<Images> {
         let mut pixels = Vec::new();
-        self.decode_by(z, draw, |values| pixels.extend(quantised(&values)))?;
+        self.decode_by(z, draw, |values| pixels.extend(Images::quantised(&values)))?;
         Ok(Images { shape: self.shape(), pixels })
     }
 
@@ -136,7 +119,7 @@ impl Vae {
             decoder.plan.run();
             let made: Vec<f32> = decoder.made.read(gpu)?;
             let made = &made[..rows.len() / latent * self.shape().pixels()];
-            block(channels_first(made, self.network().decoder.output()));
+            block(self.network().decoder.output().channels_first(made));
         }
         Ok(())
     }

@@ -76,30 +76,8 @@ impl<'a> Input<'a> {
             Self::Bytes(bytes) => pixels(&bytes[range]),
             Self::Values(values) => values[range].to_vec(),
         };
-        let Shape::Map { channels, extent } = shape else { return values };
-        // Channels come last on the adapter.
-        let places = extent.height * extent.width;
-        let image = |image: &[f32]| -> Vec<f32> {
-            let place = |place: usize| image[place..].iter().step_by(places).copied();
-            (0..places).flat_map(place).collect()
-        };
-        values.chunks(channels * places).flat_map(image).collect()
+        shape.channels_last(values)
     }
-}
-
-/// Values of `shape` as they lie on the adapter, in the order of images: (channel, row, column).
-pub(super) fn channels_first(values: &[f32], shape: Shape) -> Vec<f32> {
-    let Shape::Map { channels, .. } = shape else { return values.to_vec() };
-    let image = |image: &[f32]| -> Vec<f32> {
-        let plane = |c: usize| image[c..].iter().step_by(channels).copied();
-        (0..channels).flat_map(plane).collect()
-    };
-    values.chunks(shape.values()).flat_map(image).collect()
-}
-
-/// Values in [0, 1] as bytes; those beyond are clamped.
-pub(super) fn quantised(values: &[f32]) -> Vec<u8> {
-    values.iter().map(|v| (v * 255.0).round() as u8).collect()
 }
 
 impl Vae {

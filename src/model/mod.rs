@@ -3,6 +3,7 @@
 mod columns;
 mod config;
 mod dataset;
+mod distribution;
 mod encode;
 mod file;
 mod generate;
@@ -22,7 +23,8 @@ mod vae;
 pub use columns::{Columns, corrupted};
 pub use config::{Config, ModelConfig, TrainConfig};
 pub use dataset::DataConfig;
-pub use encode::Posterior;
+pub use distribution::Distribution;
+pub use encode::{Posterior, Scores};
 pub use file::{Header, TensorFile};
 pub use input::Input;
 pub use network::{Network, Row};

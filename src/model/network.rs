@@ -1,13 +1,10 @@
 //! The layers of a model and its parameters, before anything is on an adapter.
 
-use std::cell::Cell;
-use std::sync::Arc;
-
 use super::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::Tensor;
-use crate::nn::{Build, Chain, Layer, Layout, Linear, Link, ParameterSpec, Parameters, Shape};
+use crate::nn::{Chain, Layer, Linear, Link, Modules, ParameterSpec, Parameters, Shape};
 use crate::ops::matmul::Problem;
 
 /// The encoder, the linear layer that gives the latent variables, and the decoder.
@@ -81,12 +78,11 @@ impl Network {
     /// [`Error::Usage`] naming the layer, what it is given, and what it wants.
     pub fn new(config: &ModelConfig, image: ImageShape) -> Result<Self> {
         let shape = Shape::map(image.channels, image.height, image.width);
-        let draws = Cell::new(0);
-        let build = Build { image: shape, label: "", draws: &draws };
+        let mut modules = Modules::new(shape);
         // Layers of features take the pixels as they come.
         let flat = config.encoder.first().is_none_or(|l| ["linear", "flatten"].contains(&&*l.name));
         let input = if flat { Shape::Features(shape.values()) } else { shape };
-        let encoder = Chain::new("encoder", &config.encoder, input, &build)?;
+        let encoder = modules.chain_of("encoder", &config.encoder, input)?;
         let Shape::Features(inputs) = encoder.output() else {
             return Err(Error::Usage(format!(
                 "encoder: ends in maps of {}, and the latent variables are computed from features; \
@@ -94,8 +90,14 @@ impl Network {
                 encoder.output()
             )));
         };
-        let decoder =
-            Chain::new("decoder", &config.decoder, Shape::Features(config.latent), &build)?;
+        let outputs = if config.variational { 2 * config.latent } else { config.latent };
+        let head = Linear { inputs, outputs, activation: None };
+        modules.layer(HEAD, &head);
+        let z = Shape::Features(config.latent);
+        let decoder = modules.chain_of("decoder", &config.decoder, z)?;
+        if config.likelihood.is_learnt() {
+            modules.parameter(ParameterSpec::constant(LOG_SCALE, &[1], 0.0).within(LIKELIHOOD));
+        }
         let output = decoder.output();
         if ![shape, Shape::Features(shape.values())].contains(&output) {
             return Err(Error::Usage(format!(
@@ -103,28 +105,9 @@ impl Network {
                  end it with a layer that gives that, as {{ linear = \"image\" }} does"
             )));
         }
-        let outputs = if config.variational { 2 * config.latent } else { config.latent };
-        let head = Linear { inputs, outputs, activation: None };
-        let scale = ParameterSpec::constant(LOG_SCALE, &[1], 0.0).within(LIKELIHOOD);
-        let scale = config.likelihood.is_learnt().then_some(scale);
-        let parameters = [
-            encoder.parameters(),
-            head.parameters().into_iter().map(|spec| spec.within(HEAD)).collect(),
-            decoder.parameters(),
-            scale.into_iter().collect(),
-        ];
-        let statistics = [encoder.statistics(), decoder.statistics()];
-        let place = |specs: &[Vec<ParameterSpec>]| Arc::new(Layout::new(specs.concat()));
-        Ok(Self {
-            config: config.clone(),
-            shape: image,
-            input,
-            encoder,
-            head,
-            decoder,
-            parameters: Parameters::zeros("parameters", &place(&parameters)),
-            statistics: Parameters::zeros("statistics", &place(&statistics)),
-        })
+        let [parameters, statistics] = modules.place();
+        let (config, shape) = (config.clone(), image);
+        Ok(Self { config, shape, input, encoder, head, decoder, parameters, statistics })
     }
 
     /// What it was built from.

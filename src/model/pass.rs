@@ -1,7 +1,7 @@
 //! A model's step, recorded: the batch, the encoder, the latent variables, the decoder, the losses.
 
 use super::network::{HEAD, LIKELIHOOD, LOG_SCALE};
-use super::{Model, Network, Phase, Running, Step, Term};
+use super::{Distribution, Model, Network, Phase, Running, Step, Term};
 use crate::error::Result;
 use crate::gpu::{Recording, Tensor};
 use crate::nn::{Draws, Graph, Layer, Parameters, Shape, ValueId};
@@ -221,6 +221,13 @@ impl Network {
             back.add(output, doutput.clone());
         });
         Elbo { loss, recon }
+    }
+
+    /// The distribution of the pixels, given what the decoder gives for each of them.
+    pub(super) fn likelihood(&self, graph: &mut Graph, output: ValueId) -> Distribution {
+        let likelihood = self.config().likelihood;
+        let scale = likelihood.is_learnt().then(|| graph.parameters(LIKELIHOOD, [LOG_SCALE]));
+        Distribution::Given { likelihood, output, log_scale: scale.map(|[scale]| scale) }
     }
 
     /// Records the decoder for z (rows, latent) and the mean of the likelihood, or a draw from it by a

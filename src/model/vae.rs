@@ -30,7 +30,7 @@ impl Vae {
     pub fn new(gpu: &Gpu, config: &ModelConfig, shape: ImageShape, seed: u64) -> Result<Self> {
         let vae = Self::uninitialised(gpu, config, shape)?;
         for values in [vae.parameters(), vae.statistics()] {
-            values.write(gpu, &values.layout().initial(seed));
+            values.initialise(gpu, seed);
         }
         Ok(vae)
     }

@@ -2,8 +2,9 @@
 
 use super::activation::Activated;
 use super::add::Add;
-use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Setting, Shape, ValueId};
+use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Parameters, Setting, Shape, ValueId};
 use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Recording};
 use crate::ops::activation::Activation;
 
 /// A sequence of layers. Residual blocks (He et al. 2015) lie in it as what they consist of: their
@@ -205,5 +206,38 @@ impl Chain {
             inputs.into_iter().filter(|id| !is_needed(*id)).for_each(|id| graph.release(id));
         }
         values[values.len() - 1]
+    }
+
+    /// What the chain makes of `values`, as many rows of its input as there are, in evaluation: both in
+    /// PyTorch's order, (rows, channels, height, width) for maps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] when the values are no whole number of rows, [`Error::Gpu`] when they do not fit
+    /// the adapter, or it fails.
+    pub fn run(
+        &self,
+        gpu: &Gpu,
+        [parameters, statistics]: [&Parameters; 2],
+        values: &[f32],
+    ) -> Result<Vec<f32>> {
+        let (rows, each) = (values.len() / self.input.values(), self.input.values());
+        if rows == 0 || rows * each != values.len() {
+            let count = values.len();
+            return Err(Error::Usage(format!(
+                "{count} values are no whole number of rows of {each}"
+            )));
+        }
+        let mut recording = Recording::new(gpu.report());
+        let mut graph = Graph::new(&mut recording, parameters, statistics, None);
+        let x = graph.allocate(self.input, rows);
+        let input = graph.input(self.input, rows, x.clone());
+        let output = self.apply(&mut graph, input);
+        let y = graph.tensor(output);
+        recording.check_fits("a batch", "use fewer rows")?;
+        let plan = recording.compile(gpu);
+        x.write(gpu, &self.input.channels_last(values.to_vec()));
+        plan.run();
+        Ok(self.output.channels_first(&y.read::<f32>(gpu)?))
     }
 }

@@ -188,6 +188,11 @@ impl Parameters {
         })
     }
 
+    /// Writes initial values as PyTorch draws them: a function of `seed` alone.
+    pub fn initialise(&self, gpu: &Gpu, seed: u64) {
+        self.write(gpu, &self.layout.initial(seed));
+    }
+
     /// Overwrites every parameter; `values` in the layout's order and of its sizes.
     pub fn write<V: AsRef<[f32]>>(&self, gpu: &Gpu, values: &[V]) {
         let mut all = vec![0.0; self.layout.elements];

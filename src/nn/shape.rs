@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Formatter};
 
+use crate::data::ImageShape;
 use crate::gpu::{Recording, Tensor, padded};
 use crate::ops::Extent;
 
@@ -31,6 +32,11 @@ impl Shape {
         Self::Map { channels, extent: Extent { height, width } }
     }
 
+    /// The same values as a row of features.
+    pub fn flat(self) -> Self {
+        Self::Features(self.values())
+    }
+
     /// Values for each image.
     pub fn values(&self) -> usize {
         match self {
@@ -53,6 +59,28 @@ impl Shape {
             Self::Features(_) => 1,
             Self::Map { extent, .. } => extent.height * extent.width,
         }
+    }
+
+    /// Values of several images in PyTorch's order, (channel, row, column), as they lie on the adapter,
+    /// without padding: maps have their channels last there.
+    pub(crate) fn channels_last(self, values: Vec<f32>) -> Vec<f32> {
+        let Self::Map { channels, .. } = self else { return values };
+        let places = self.rows();
+        let image = |image: &[f32]| -> Vec<f32> {
+            let place = |place: usize| image[place..].iter().step_by(places).copied();
+            (0..places).flat_map(place).collect()
+        };
+        values.chunks(channels * places).flat_map(image).collect()
+    }
+
+    /// The way back from [`Shape::channels_last`].
+    pub(crate) fn channels_first(self, values: &[f32]) -> Vec<f32> {
+        let Self::Map { channels, .. } = self else { return values.to_vec() };
+        let image = |image: &[f32]| -> Vec<f32> {
+            let plane = |c: usize| image[c..].iter().step_by(channels).copied();
+            (0..channels).flat_map(plane).collect()
+        };
+        values.chunks(self.values()).flat_map(image).collect()
     }
 
     /// A tensor of `plan` for a batch.
@@ -84,5 +112,12 @@ impl Display for Shape {
                 write!(f, "{channels}x{}x{}", extent.height, extent.width)
             }
         }
+    }
+}
+
+/// Maps as the images of a dataset are.
+impl From<ImageShape> for Shape {
+    fn from(ImageShape { width, height, channels }: ImageShape) -> Self {
+        Self::map(channels, height, width)
     }
 }

@@ -42,6 +42,21 @@ impl LayerSpec {
         Self { name: name.into(), size: size.into(), options: Vec::new() }
     }
 
+    /// A list of layers in TOML, `[{ linear = 64 }, "relu"]`; `name` is what it is called in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Usage`] where it is no such list.
+    pub fn list(name: &str, text: &str) -> crate::Result<Vec<Self>> {
+        #[derive(Deserialize)]
+        struct List {
+            layers: Vec<LayerSpec>,
+        }
+        let list = toml::from_str::<List>(&format!("layers = {text}"));
+        let list = list.map_err(|e| crate::Error::Usage(format!("{name}: {}", e.message())))?;
+        Ok(list.layers)
+    }
+
     fn setting(&self, option: &str) -> Option<&Setting> {
         self.options.iter().find(|(name, _)| name == option).map(|(_, setting)| setting)
     }

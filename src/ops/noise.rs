@@ -2,8 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Stream, halves};
-use crate::gpu::{Recording, Shader, Tensor};
+use super::{State, Stream, halves};
+use crate::error::Result;
+use crate::gpu::{Gpu, Recording, Shader, Tensor};
 
 /// `shaders/noise.wgsl`.
 pub const SHADER: Shader = Shader::new("noise");
@@ -52,4 +53,29 @@ pub fn normal(
     };
     let tensors = [("state", state), ("epsilon", epsilon)];
     recording.record_elements(kernel, label, &params, &tensors, epsilon.len().div_ceil(4));
+}
+
+/// Rows that [`standard_normals`] draws at once.
+pub const BLOCK: usize = 256;
+
+/// Standard normals (rows, columns) on the host, as draws from a prior: a function of `seed`, where a row
+/// is the same whatever their number.
+///
+/// # Errors
+///
+/// [`crate::Error::Gpu`] if the adapter fails.
+pub fn standard_normals(gpu: &Gpu, [rows, columns]: [usize; 2], seed: u64) -> Result<Vec<f32>> {
+    let (state, block) = (State::tensor("state"), Tensor::zeros("prior", &[BLOCK, columns]));
+    let mut recording = Recording::new(gpu.report());
+    let draw = Draw { seed, stream: Stream::Sample, number: 0 };
+    normal(&mut recording, "prior", draw, &state, &block);
+    let plan = recording.compile(gpu);
+    let mut draws = Vec::new();
+    for step in 0..rows.div_ceil(BLOCK) as u32 {
+        State { step, ..State::default() }.write(gpu, &state);
+        plan.run();
+        draws.extend(block.read::<f32>(gpu)?);
+    }
+    draws.truncate(rows * columns);
+    Ok(draws)
 }

@@ -29,6 +29,13 @@ impl Default for Optimizer {
     }
 }
 
+impl Optimizer {
+    /// Adam (Kingma and Ba 2014) with PyTorch's defaults and a constant learning rate.
+    pub fn adam(learning_rate: f64) -> Self {
+        Self { learning_rate: Schedule::constant(learning_rate), ..Self::default() }
+    }
+}
+
 /// How parameters follow their gradients. What a file leaves out has PyTorch's default. The decay of
 /// weights is added to the gradient as that of an L2 penalty, but for AdamW, where it shrinks the
 /// parameter itself.
