@@ -18,22 +18,18 @@ struct Params {
 @group(0) @binding(5) var<storage, read> classes: array<u32>;      // (count), below columns
 @group(0) @binding(6) var<storage, read_write> x: array<f32>;      // (rows, columns), padded
 
-// The example of row number `row` of x.
-fn example(row: u32) -> u32 {
-    return order[state.row + row];
-}
-
 // x = floats
 @compute @workgroup_size(64)
 fn floats(invocation: Invocation) {
     let i = element(invocation);
     let p = params;
+    let first = state.row;
     if i < p.count {
         let row = i / p.stride;
         let column = i - row * p.stride;
         var value = 0.0;
         if column < p.columns {
-            value = real[example(row) * p.columns + column];
+            value = real[order[first + row] * p.columns + column];
         }
         x[i] = value;
     }
@@ -44,12 +40,13 @@ fn floats(invocation: Invocation) {
 fn counts(invocation: Invocation) {
     let i = element(invocation);
     let p = params;
+    let first = state.row;
     if i < p.count {
         let row = i / p.stride;
         let column = i - row * p.stride;
         var value = 0.0;
         if column < p.columns {
-            value = f32(whole[example(row) * p.columns + column]);
+            value = f32(whole[order[first + row] * p.columns + column]);
         }
         x[i] = value;
     }
@@ -60,9 +57,10 @@ fn counts(invocation: Invocation) {
 fn one_hot(invocation: Invocation) {
     let i = element(invocation);
     let p = params;
+    let first = state.row;
     if i < p.count {
         let row = i / p.stride;
         let column = i - row * p.stride;
-        x[i] = select(0.0, 1.0, (column < p.columns) && (column == classes[example(row)]));
+        x[i] = select(0.0, 1.0, (column < p.columns) && (column == classes[order[first + row]]));
     }
 }
