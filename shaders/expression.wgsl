@@ -4,12 +4,13 @@
 #import shared/index
 #import shared/reduce
 
-// Where an operand's values lie.
+// Where an operand's values lie. Those of several columns have a row for each of the result's, those of one
+// column a value for `span` of them.
 struct Place {
     row: u32,   // elements from row to row
-    step: u32,  // from column to column; 0 where one value goes for a row
     first: u32, // column
-    span: u32,  // rows that share a row of it
+    span: u32,
+    pad0: u32,
 }
 
 struct Params {
@@ -28,9 +29,14 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 
-// The element of an operand.
+// The element of an operand that has columns.
 fn at(place: Place, row: u32, column: u32) -> u32 {
-    return row / place.span * place.row + place.first + column * place.step;
+    return row * place.row + place.first + column;
+}
+
+// The element of one that has a value for several rows.
+fn at_row(place: Place, row: u32) -> u32 {
+    return row / place.span * place.row;
 }
 
 // result (rows, width), padded, = term: one invocation an element, padding included.

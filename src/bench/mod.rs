@@ -4,6 +4,7 @@
 //! median of many samples. A dispatch is timed in a row of its like, each waiting for the one
 //! before it, so that the time includes what it takes to launch it.
 
+mod batches;
 mod clock;
 mod conv;
 mod fused;
@@ -130,6 +131,11 @@ const KERNELS: &[(&str, Measure)] = &[
     ("batch_norm.evaluate", norms::batch_norm),
     ("batch_norm.backward", norms::batch_norm),
     ("gather.batch", ops::gather),
+    ("columns.floats", batches::columns),
+    ("columns.counts", batches::columns),
+    ("columns.one_hot", batches::columns),
+    ("repeat.forward", batches::repeat),
+    ("repeat.backward", batches::repeat),
     ("layer_norm.forward", norms::layer_norm),
     ("layer_norm.backward_input", norms::layer_norm),
     ("layer_norm.backward_weight", norms::layer_norm),

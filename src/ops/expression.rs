@@ -106,9 +106,9 @@ const PARTS: usize = 256;
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Place {
     row: u32,
-    step: u32,
     first: u32,
     span: u32,
+    pad: u32,
 }
 
 #[repr(C)]
@@ -270,17 +270,17 @@ impl Operand {
             Part::Columns(range) => {
                 assert_eq!([tensor.rows(), range.len()], [rows, columns], "{label}: shapes differ");
                 assert!(range.end <= tensor.columns(), "{label}: columns {range:?}");
-                Place { row, step: 1, first: range.start as u32, span: 1 }
+                Place { row, first: range.start as u32, ..Zeroable::zeroed() }
             }
             Part::Row => {
                 let span = rows / tensor.rows();
                 let shape = [span * tensor.rows(), tensor.columns()];
                 assert_eq!(shape, [rows, 1], "{label}: rows of a value each");
-                Place { row, step: 0, first: 0, span: span as u32 }
+                Place { row, span: span as u32, ..Zeroable::zeroed() }
             }
             Part::Scalar => {
                 assert_eq!(tensor.len(), 1, "{label}: one value");
-                Place { row: 0, step: 0, first: 0, span: 1 }
+                Place::zeroed()
             }
         }
     }

@@ -11,6 +11,7 @@ pub mod add;
 pub mod batch_norm;
 pub mod clip;
 pub mod column_sums;
+pub mod columns;
 pub mod conv;
 pub mod density;
 pub mod dropout;
@@ -28,6 +29,7 @@ pub mod noise;
 pub mod optimizer;
 pub mod pixel_shuffle;
 pub mod pool;
+pub mod repeat;
 pub mod report;
 pub mod reshape;
 pub mod schedule;
@@ -48,6 +50,7 @@ pub const SHADERS: &[&Shader] = &[
     &batch_norm::SHADER,
     &clip::SHADER,
     &column_sums::SHADER,
+    &columns::SHADER,
     &dropout::SHADER,
     &gather::SHADER,
     &latent::SHADER,
@@ -59,6 +62,7 @@ pub const SHADERS: &[&Shader] = &[
     &optimizer::SHADER,
     &pixel_shuffle::SHADER,
     &pool::SHADER,
+    &repeat::SHADER,
     &report::SHADER,
     &reshape::SHADER,
     &shuffle::SHADER,

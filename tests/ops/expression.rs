@@ -268,7 +268,7 @@ fn surplus_invocations_do_nothing() {
         operands: vec![Operand::all(&x)],
     };
     let shader = formula.shader(None);
-    let place = [8, 1, 0, 1];
+    let place = [8, 0, 0, 0];
     let params = |stride: u32| {
         let sizes = [rows as u32, columns as u32, columns as u32, stride, rows as u32, 1, 0, 0];
         let params = [&sizes[..], &[0; 4], &place, &[0; 28]].concat();

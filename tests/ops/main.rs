@@ -9,6 +9,7 @@ mod batch_norm;
 mod check;
 mod clip;
 mod column_sums;
+mod columns;
 #[path = "../common/mod.rs"]
 mod common;
 mod conv;
@@ -28,6 +29,7 @@ mod norms;
 mod optimizer;
 mod pixel_shuffle;
 mod pool;
+mod repeat;
 mod report;
 mod reshape;
 mod schedule;
@@ -54,6 +56,9 @@ const CASES: &[(&str, fn())] = &[
     ("clip.factor", clip::factor),
     ("clip.squares", clip::squares),
     ("column_sums.parts", column_sums::parts),
+    ("columns.counts", columns::counts),
+    ("columns.floats", columns::floats),
+    ("columns.one_hot", columns::one_hot),
     ("conv.backward_input", conv::backward_input),
     ("conv.backward_weight", conv::backward_weight),
     ("conv.forward", conv::forward),
@@ -91,6 +96,8 @@ const CASES: &[(&str, fn())] = &[
     ("pool.avg_forward", pool::avg_forward),
     ("pool.max_backward", pool::max_backward),
     ("pool.max_forward", pool::max_forward),
+    ("repeat.backward", repeat::backward),
+    ("repeat.forward", repeat::forward),
     ("report.accumulate", report::accumulate),
     ("reshape.flatten", reshape::flatten),
     ("reshape.unflatten", reshape::unflatten),

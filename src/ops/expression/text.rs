@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Expression, Task};
+use super::{Expression, Part, Task};
 use crate::gpu::{Shader, Tensor};
 
 /// Whether `function`, which is WGSL, is of `name`.
@@ -106,6 +106,11 @@ impl Task<'_> {
 
     /// The WGSL for an operand's element.
     fn element(&self, i: usize, column: &str) -> String {
-        format!("operand_{}[at(p.places[{i}], row, {column})]", self.first(i))
+        let at = match self.operands().nth(i).expect("an operand").part {
+            Part::Columns(_) => format!("at(p.places[{i}], row, {column})"),
+            Part::Row => format!("at_row(p.places[{i}], row)"),
+            Part::Scalar => "0".into(),
+        };
+        format!("operand_{}[{at}]", self.first(i))
     }
 }

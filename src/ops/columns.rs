@@ -1,0 +1,56 @@
+//! A batch of those columns of a dataset that are no images: [`super::gather`] is for these.
+
+use crate::gpu::{Recording, Shader, Tensor};
+
+/// `shaders/columns.wgsl`.
+pub const SHADER: Shader = Shader::new("columns");
+
+/// The order in which examples come.
+pub struct Order<'a> {
+    /// A [`super::State`], whose `row` is the place in `indices` at which the batch begins.
+    pub state: &'a Tensor,
+    /// The examples' indices (count).
+    pub indices: &'a Tensor,
+}
+
+/// x (rows, n) = the rows of `values`, `f32` (count, n) one after the other, at the indices in `order`.
+pub fn floats(recording: &mut Recording, label: &str, order: &Order, values: &Tensor, x: &Tensor) {
+    assert_eq!(values.columns(), x.columns(), "{label}: columns");
+    record(recording, label, "floats", order, ("real", values), x);
+}
+
+/// x (rows, n) = the rows of `values`, `u32` (count, n) one after the other, at the indices in `order`, as
+/// floats: exact up to 2²⁴.
+pub fn counts(recording: &mut Recording, label: &str, order: &Order, values: &Tensor, x: &Tensor) {
+    assert_eq!(values.columns(), x.columns(), "{label}: columns");
+    record(recording, label, "counts", order, ("whole", values), x);
+}
+
+/// x (rows, n) has a 1 in the column that `classes`, `u32` (count), says for the indices in `order`, and
+/// otherwise zeros; for a class that is not below n, zeros alone.
+pub fn one_hot(
+    recording: &mut Recording,
+    label: &str,
+    order: &Order,
+    classes: &Tensor,
+    x: &Tensor,
+) {
+    assert_eq!(classes.columns(), 1, "{label}: columns");
+    record(recording, label, "one_hot", order, ("classes", classes), x);
+}
+
+fn record(
+    recording: &mut Recording,
+    label: &str,
+    entry: &str,
+    order: &Order,
+    values: (&str, &Tensor),
+    x: &Tensor,
+) {
+    let Order { state, indices } = *order;
+    assert_eq!(values.1.stride(), values.1.columns(), "{label}: values with padding");
+    assert_eq!(values.1.rows(), indices.len(), "{label}: examples");
+    let params = [x.extent(), x.columns(), x.stride(), 0].map(|size| size as u32);
+    let tensors = [("state", state), ("order", indices), values, ("x", x)];
+    recording.record_elements(SHADER.kernel(entry, &[]), label, &params, &tensors, x.extent());
+}

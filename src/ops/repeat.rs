@@ -1,0 +1,36 @@
+//! Several copies of each example, for several draws of its latent variables (Burda et al. 2016).
+
+use super::quads;
+use crate::gpu::{Recording, Shader, Tensor};
+
+/// `shaders/repeat.wgsl`.
+pub const SHADER: Shader = Shader::new("repeat");
+
+/// Example b of x (examples · span, columns) becomes examples b · k … b · k + k − 1 of y (examples · k · span,
+/// columns). An example is `span` rows: one of features, height · width of maps.
+pub fn forward(recording: &mut Recording, label: &str, x: &Tensor, span: usize, y: &Tensor) {
+    record(recording, label, ("forward", span), [x, y], &[("x", x), ("y", y)], y);
+}
+
+/// dx (examples · span, columns) = the sum of dy (examples · k · span, columns) over the k copies.
+pub fn backward(recording: &mut Recording, label: &str, dy: &Tensor, span: usize, dx: &Tensor) {
+    record(recording, label, ("backward", span), [dx, dy], &[("dy", dy), ("dx", dx)], dx);
+}
+
+fn record(
+    recording: &mut Recording,
+    label: &str,
+    (entry, span): (&str, usize),
+    [few, many]: [&Tensor; 2],
+    tensors: &[(&str, &Tensor)],
+    result: &Tensor,
+) {
+    let times = many.rows() / few.rows();
+    assert_eq!(many.rows(), few.rows() * times, "{label}: rows");
+    assert_eq!(few.columns(), many.columns(), "{label}: columns");
+    assert!(few.rows().is_multiple_of(span), "{label}: rows of an example");
+    let count = quads(label, &[result]);
+    let quads = quads(label, &[few]) / few.rows() * span;
+    let params = [count, quads, times, 0].map(|size| size as u32);
+    recording.record_elements(SHADER.kernel(entry, &[]), label, &params, tensors, count);
+}
