@@ -2,9 +2,9 @@
 
 use super::ops::{state, tensor, time};
 use super::{Result, Suite};
-use crate::gpu::{Recording, Tensor};
-use crate::ops;
-use crate::ops::columns::Order;
+use vae_gpu::gpu::{Recording, Tensor};
+use vae_gpu::ops;
+use vae_gpu::ops::columns::Order;
 
 /// Examples in a batch, and in the dataset.
 const ROWS: usize = 4096;

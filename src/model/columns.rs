@@ -6,6 +6,7 @@ use crate::data::{Column, ImageShape, Images, Table};
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterReport, Gpu, Recording, Tensor};
 use crate::nn::Shape;
+use crate::ops::columns::{self, Order};
 use crate::ops::gather::{self, Corruption, Source};
 use crate::ops::{Extent, State, Stream};
 
@@ -47,12 +48,12 @@ impl Kind {
         }
     }
 
-    /// Elements of 32 bits that `rows` take.
-    fn elements(self, rows: usize) -> usize {
+    /// Shape of what holds `rows` of them, in 32-bit elements.
+    fn stored(self, rows: usize) -> Vec<usize> {
         match self {
-            Self::Image(shape) => (rows * shape.pixels()).div_ceil(4),
-            Self::Floats(size) | Self::Counts(size) => rows * size,
-            Self::Classes(_) => rows,
+            Self::Image(shape) => vec![(rows * shape.pixels()).div_ceil(4)],
+            Self::Floats(size) | Self::Counts(size) => vec![rows, size],
+            Self::Classes(_) => vec![rows],
         }
     }
 }
@@ -71,10 +72,10 @@ impl Columns {
 
     fn new<'a>(rows: usize, kinds: impl IntoIterator<Item = (&'a str, Kind)>) -> Self {
         let place = |(name, kind): (&str, Kind)| Stored {
-            // What memory that is too small for a dataset is told of.
+            // What is said of a dataset that is too large.
             data: Tensor::zeros(
                 if let Kind::Image(_) = kind { "images" } else { name },
-                &[kind.elements(rows)],
+                &kind.stored(rows),
             ),
             name: name.into(),
             kind,
@@ -177,12 +178,15 @@ impl Columns {
             Kind::Floats(size) | Kind::Classes(size) | Kind::Counts(size) => Shape::Features(size),
         };
         let x = shape.tensor(recording, rows);
+        let order = Order { state, indices: &self.order };
         match column.kind {
             Kind::Image(_) => {
                 let (source, none) = (self.source(column), recording.vector(1));
                 gather::batch(recording, name, state, &source, &x, maps, None, None, &none);
             }
-            _ => unimplemented!("columns that are no images"),
+            Kind::Floats(_) => columns::floats(recording, name, &order, &column.data, &x),
+            Kind::Classes(_) => columns::one_hot(recording, name, &order, &column.data, &x),
+            Kind::Counts(_) => columns::counts(recording, name, &order, &column.data, &x),
         }
         Ok((shape, x))
     }

@@ -16,6 +16,7 @@ mod modules;
 mod parameters;
 mod pixel_shuffle;
 mod pool;
+mod repeat;
 mod reshape;
 mod shape;
 mod spec;
