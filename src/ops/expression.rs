@@ -29,7 +29,7 @@ pub struct Expression {
     pub slopes: &'static [&'static str],
 }
 
-/// Itself: for sums of what is there.
+/// The identity, for sums of what is there.
 pub const IDENTITY: Expression = Expression {
     name: "identity",
     imports: &[],

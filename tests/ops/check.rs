@@ -118,6 +118,17 @@ pub fn roomy_input<T: NoUninit>(gpu: &Gpu, shape: &[usize], values: &[T]) -> Ten
     Guarded::roomy(gpu, shape).fill(gpu, values).tensor
 }
 
+/// Panics unless what is recorded writes the padding of a matrix, whose memory holds anything, as zeros.
+pub fn assert_pads(gpu: &Gpu, shape: [usize; 2], record: impl FnOnce(&mut Recording, &Tensor)) {
+    let [rows, columns] = shape;
+    let words = vec![POISON; rows * padded(columns)];
+    let arena = Tensor::new(gpu, "arena", &[words.len()], &words);
+    run(gpu, |recording| record(recording, &arena.view_matrix(0, &shape)));
+    for row in arena.read::<u32>(gpu).unwrap().chunks(padded(columns)) {
+        assert!(row[columns..].iter().all(|&word| word == 0), "padding of {shape:?}: {row:x?}");
+    }
+}
+
 /// Uniform numbers from `range`.
 pub fn random(seed: u64, len: usize, range: std::ops::Range<f32>) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -53,6 +53,7 @@ fn assert_batch<T: NoUninit>(
     let places = examples.iter().flat_map(of_row);
     let want: Vec<_> = places.map(|(example, column)| want(example, column)).collect();
     assert_eq!(x.floats(gpu), want, "{name}: rows {row}.. of {count} x {columns}");
+    check::assert_pads(gpu, [rows, columns], |p, x| op(p, "test", &source, &values, x));
 }
 
 #[test]

@@ -287,7 +287,24 @@ fn surplus_invocations_do_nothing() {
     check::assert_each("sums", &sums.floats(gpu), &want, 1e-6, 1e-6);
 }
 
-/// What a derivative does without need not be in memory that can be bound.
+#[test]
+fn padding_is_written() {
+    let Some(gpu) = check::gpu() else { return };
+    let x = check::input(gpu, &[63, 5], &[1.0f32; 63 * 5]);
+    let one = check::input(gpu, &[63, 1], &[1.0f32; 63]);
+    let operands = vec![Operand::columns(&x, 1..3), Operand::row(&one)];
+    let formula = Formula { expression: density::PRODUCT, numbers: vec![], operands };
+    let gradient = Operand::row(&one);
+    check::assert_pads(gpu, [63, 2], |p, y| expression::forward(p, "test", &formula, y));
+    check::assert_pads(gpu, [63, 1], |p, y| expression::sums(p, "test", &formula, y));
+    for (of, columns) in [(&x, 5), (&one, 1)] {
+        check::assert_pads(gpu, [63, columns], |p, dx| {
+            expression::backward(p, "test", &formula, &gradient, of, dx);
+        });
+    }
+}
+
+/// What a derivative does without is not bound.
 #[test]
 fn derivatives_read_no_more_than_they_need() {
     let shape = [3, 5];

@@ -50,6 +50,8 @@ pub fn forward() {
         check::run(gpu, |recording| repeat::forward(recording, "test", &on_x, span, &y.tensor));
         let want = copies(sizes, &check::wide(&x));
         check::assert_each(&format!("{sizes:?}"), &y.floats(gpu), &want, 0.0, 0.0);
+        let shape = [examples * times * span, columns];
+        check::assert_pads(gpu, shape, |p, y| repeat::forward(p, "test", &on_x, span, y));
     }
 }
 
@@ -63,6 +65,8 @@ pub fn backward() {
         check::run(gpu, |recording| repeat::backward(recording, "test", &on_dy, span, &dx.tensor));
         let want = sums(sizes, &check::wide(&dy));
         check::assert_each(&format!("{sizes:?}"), &dx.floats(gpu), &want, 1e-6, 1e-5);
+        let shape = [examples * span, columns];
+        check::assert_pads(gpu, shape, |p, dx| repeat::backward(p, "test", &on_dy, span, dx));
     }
 }
 
