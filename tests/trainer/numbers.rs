@@ -92,6 +92,44 @@ fn losses_stay_finite_at_the_extremes() {
     }
 }
 
+/// The scores of images have the mean that an evaluation gives: kernels of sums, and formulas of rows.
+#[test]
+fn scores_add_up_to_the_evaluation() {
+    let Some(gpu) = common::gpu() else { return };
+    let likelihoods = [
+        "'bernoulli'",
+        "'continuous_bernoulli'",
+        "'gaussian'",
+        "{ gaussian = 0.3 }",
+        "{ gaussian = 'learnt' }",
+        "{ laplace = 0.3 }",
+        "{ laplace = 'learnt' }",
+    ];
+    let maps = "encoder = [{ conv2d = 3, kernel = 3 }, 'relu', 'flatten']\n\
+                decoder = [{ linear = 64 }, { reshape = [1, 8, 8] }]";
+    let models = likelihoods.map(|likelihood| (likelihood, ""));
+    for (likelihood, layers) in
+        models.into_iter().chain([("'bernoulli'", maps), ("'bernoulli'", "variational = false")])
+    {
+        let what = format!("likelihood = {likelihood}\n{layers}");
+        let config = Config::parse(&format!("[model]\nlatent = 3\n{what}"), "test").unwrap();
+        let vae = Vae::new(&gpu, &config.model, images(1).shape, 1).unwrap();
+        let images = images(300);
+        for noise in [Noise::Seeded(3), Noise::Mean(3)] {
+            // Draws go by the place in a batch.
+            let losses = Evaluator::new(&vae, &images, 256, noise).unwrap().run().unwrap();
+            let scores = vae.score(&images, noise).unwrap();
+            for (name, scores) in [("recon", &scores.recon), ("kl", &scores.kl)] {
+                assert_eq!(scores.len(), images.len(), "{what}");
+                let mean = scores.iter().map(|nats| f64::from(*nats)).sum::<f64>() / 300.0;
+                let want = losses.term(name).unwrap();
+                let near = (mean - want).abs() <= 1e-5 * want.abs().max(1e-3);
+                assert!(near, "{what}, {noise:?}: {name} {mean}, not {want}");
+            }
+        }
+    }
+}
+
 #[test]
 fn weights_that_are_not_numbers_show_in_the_loss() {
     let Some(gpu) = common::gpu() else { return };

@@ -101,13 +101,28 @@ fn spans(layers: &[WeightGradient]) -> [Tensor; 2] {
     ]
 }
 
-/// `layers` in as few parts as a dispatch and the adapter's bindings hold.
+/// `layers` in as few parts as a dispatch, whose layers have one batch and share buffers, and the
+/// adapter's bindings hold.
 fn bound(recording: &Recording, layers: &[WeightGradient]) -> Vec<Vec<WeightGradient>> {
+    let mut alike: Vec<Vec<WeightGradient>> = Vec::new();
+    for layer in layers {
+        let is_like = |other: &WeightGradient| {
+            other.dy.rows() == layer.dy.rows()
+                && other.dy.shares_buffer(&layer.dy)
+                && other.x.shares_buffer(&layer.x)
+        };
+        match alike.iter_mut().find(|others| is_like(&others[0])) {
+            Some(others) => others.push(layer.clone()),
+            None => alike.push(vec![layer.clone()]),
+        }
+    }
     let fits = |layers: &[WeightGradient]| {
         can_bind(recording, layers.iter().map(|layer| &layer.dy))
             && can_bind(recording, layers.iter().map(|layer| &layer.x))
     };
-    in_parts(layers, TASKS, fits).map(<[_]>::to_vec).collect()
+    let parts =
+        |layers: &Vec<_>| in_parts(layers, TASKS, fits).map(<[_]>::to_vec).collect::<Vec<_>>();
+    alike.iter().flat_map(parts).collect()
 }
 
 /// The largest layer's variant, the tasks in it, and their workgroups.
