@@ -164,8 +164,8 @@ impl Vae {
         }
         let vae = Self::uninitialised(gpu, &file.header.model, file.header.image);
         let mut vae = vae.map_err(|e| match e {
-            Error::Usage(message) => {
-                Error::run(path, format!("has an impossible config: {message}"))
+            Error::Config { .. } | Error::Layer { .. } => {
+                Error::run(path, format!("has an impossible config: {e}"))
             }
             other => other,
         })?;

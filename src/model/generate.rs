@@ -3,7 +3,7 @@
 use super::input::{channels_first, quantised};
 use super::{Network, Vae};
 use crate::data::Images;
-use crate::error::{Error, Result};
+use crate::error::{Error, Load, Result};
 use crate::gpu::{Plan, Recording, Tensor};
 use crate::ops::{State, Stream, noise};
 
@@ -78,7 +78,7 @@ impl Vae {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the length of z is no multiple of the number of latent variables,
+    /// [`Error::Input`] when the length of z is no multiple of the number of latent variables,
     /// [`Error::Gpu`] if the adapter fails.
     pub fn decode(&self, z: &[f32]) -> Result<Images> {
         self.images_by(z, None)
@@ -116,7 +116,7 @@ impl Vae {
     ) -> Result<()> {
         let (gpu, latent) = (self.gpu(), self.config().latent);
         if !z.len().is_multiple_of(latent) {
-            return Err(Error::Usage(format!(
+            return Err(Error::Input(format!(
                 "{} values are no whole number of rows of {latent} latent variables",
                 z.len()
             )));
@@ -174,7 +174,7 @@ pub(super) fn as_many_as_fit<T>(
 ) -> Result<(T, Recording)> {
     loop {
         let (parts, recording) = record(rows);
-        match recording.check_fits("an image", "use smaller layers") {
+        match recording.check_fits(Load::Image) {
             Ok(()) => return Ok((parts, recording)),
             Err(e) if rows == 1 => return Err(e),
             Err(_) => rows = rows.div_ceil(2),

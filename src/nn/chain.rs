@@ -17,12 +17,8 @@ pub struct Chain {
 /// `message` about layer `i` of `specs`, and what it is given if that is known.
 fn at(name: &str, specs: &[LayerSpec], i: usize, input: Option<Shape>, message: &str) -> Error {
     let (spec, count) = (&specs[i], specs.len());
-    let given = match input {
-        Some(Shape::Features(count)) => format!(", given {count} features"),
-        Some(map) => format!(", given maps of {map}"),
-        None => String::new(),
-    };
-    Error::Usage(format!("{name}.{i} ({spec}), layer {} of {count}{given}: {message}", i + 1))
+    let about = format!("({spec}), layer {} of {count}", i + 1);
+    Error::Layer { layer: format!("{name}.{i}"), about, input, message: message.into() }
 }
 
 /// A layer of a chain.
@@ -43,7 +39,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the layer, what it is given, and what it wants.
+    /// [`Error::Layer`] naming the layer, what it is given, and what it wants.
     pub fn new(name: &str, specs: &[LayerSpec], input: Shape, build: &Build) -> Result<Self> {
         let mut chain = Self { links: Vec::new(), input, output: input };
         chain.extend(name, specs, build)?;
@@ -64,7 +60,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the layer.
+    /// [`Error::Layer`] naming the layer.
     pub fn check(name: &str, specs: &[LayerSpec]) -> Result<()> {
         for (i, spec) in specs.iter().enumerate() {
             super::check(spec).map_err(|message| at(name, specs, i, None, &message))?;

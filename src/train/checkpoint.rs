@@ -42,7 +42,7 @@ impl Trainer {
             && (saved.row as usize).is_multiple_of(config.train.batch_size);
         if file.header != expected || checksum != trainer.checksum || !fits {
             let message = "belongs to another model, dataset or training configuration; \
-                           undo the change, or train anew with another --out";
+                           undo the change, or train anew into another folder";
             return Err(Error::run(path, message));
         }
         for (prefix, into) in trainer.saved_parts() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Losses;
 use super::split::{Split, batches};
 use crate::data::Images;
-use crate::error::{Error, Result};
+use crate::error::{Error, Load, Result};
 use crate::gpu::{AdapterReport, Choices, Gpu, Plan, Recording};
 use crate::model::{ModelConfig, Network, Running, Vae};
 use crate::ops::latent::Divergence;
@@ -38,11 +38,11 @@ impl Evaluator {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when there are no images, they are not of the model's shape or
-    /// `batch_size` is 0, [`Error::Gpu`] when they do not fit the adapter.
+    /// [`Error::Input`] when there are no images or `batch_size` is 0, [`Error::Shape`] when they
+    /// are not of the model's shape, [`Error::TooLarge`] when they do not fit the adapter.
     pub fn new(vae: &Vae, images: &Images, batch_size: usize, noise: Noise) -> Result<Self> {
         if images.is_empty() || batch_size == 0 {
-            return Err(Error::Usage("an evaluation takes at least one image at a time".into()));
+            return Err(Error::Input("an evaluation takes at least one image at a time".into()));
         }
         vae.check_shape(images)?;
         let gpu = vae.gpu();
@@ -52,7 +52,7 @@ impl Evaluator {
         let plans = batches(split.count, batch_size, |rows| {
             let (adapter, choices) = (gpu.report(), vae.choices());
             let batch = evaluation(vae.network(), &running, &split, rows, noise, adapter, choices);
-            batch.check_fits("a batch", "use a smaller --batch-size")?;
+            batch.check_fits(Load::Batch)?;
             Ok(batch.compile(gpu))
         })?;
         split.upload(gpu, images)?;

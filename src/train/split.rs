@@ -1,7 +1,7 @@
 //! The images of a split on the adapter, and the batches they fall into.
 
 use crate::data::Images;
-use crate::error::Result;
+use crate::error::{Load, Result};
 use crate::gpu::{AdapterReport, Gpu, Plan, Recording, Tensor};
 use crate::model::{Batch, Network};
 use crate::nn::Shape;
@@ -27,9 +27,8 @@ impl Split {
 
     /// Fails unless the images fit the adapter.
     pub fn check_fits(&self, adapter: &AdapterReport) -> Result<()> {
-        let (bytes, remedy) =
-            (self.images.buffer().bytes(), "use fewer or smaller images (--size)");
-        adapter.check_fits("the dataset", bytes, bytes, remedy)
+        let bytes = self.images.buffer().bytes();
+        adapter.check_fits(Load::Dataset, bytes, bytes)
     }
 
     /// Uploads `images`, which it has a place for, in their own order.

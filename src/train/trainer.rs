@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::split::{Split, batches};
 use super::{EpochReport, Evaluator, Losses, Noise, TrainStep};
 use crate::data::{Dataset, Table};
-use crate::error::{Error, Result};
+use crate::error::{Error, Load, Result};
 use crate::gpu::{Choices, Gpu, Plan, Recording, Tensor};
 use crate::model::{Config, TrainConfig, Vae};
 use crate::ops::tune::Tune;
@@ -60,9 +60,9 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the configuration cannot be, the batch is larger than the data or no
-    /// column of it holds images,
-    /// [`Error::Gpu`] when something does not fit the adapter.
+    /// [`Error::Config`] or [`Error::Layer`] when the configuration cannot be, [`Error::Batch`] when
+    /// the batch is larger than the data, [`Error::Input`] when no column of it holds images,
+    /// [`Error::TooLarge`] when something does not fit the adapter.
     pub fn new(gpu: &Gpu, config: &Config, data: &Dataset, options: TrainOptions) -> Result<Self> {
         Self::with_choices(gpu, config, data, options, None)
     }
@@ -80,10 +80,7 @@ impl Trainer {
         let train = data.train.images()?;
         let images = train.len();
         if batch_size > images {
-            return Err(Error::Usage(format!(
-                "--batch-size {batch_size}: the dataset {} has only {images} training images",
-                data.name
-            )));
+            return Err(Error::Batch { batch_size, dataset: data.name.clone(), images });
         }
         let mut vae = Vae::new(gpu, &config.model, data.shape()?, seed)?;
         let step = TrainStep::new(vae.network(), &config.train, images.div_ceil(batch_size));
@@ -91,7 +88,7 @@ impl Trainer {
         split.check_fits(gpu.report())?;
         let record = |vae: &Vae, rows| {
             let step = step.recording(vae.network(), &split, rows, gpu.report(), vae.choices());
-            step.check_fits("a training step", "use a smaller --batch-size")?;
+            step.check_fits(Load::Step)?;
             Ok(step)
         };
         match choices.filter(|choices| choices.are_for(gpu.report())) {
