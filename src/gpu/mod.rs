@@ -1,4 +1,8 @@
 //! Adapters, buffers, kernels and recorded plans. Knows nothing of learning.
+//!
+//! [`Gpu`] and how to choose one is what every program uses. The rest is the lower level, for those who
+//! write kernels of their own: a [`Kernel`] from WGSL, a [`Recording`] of its dispatches, the [`Plan`]
+//! that runs them. Mistakes of such code panic where it records.
 
 mod adapter;
 mod buffer;

@@ -154,7 +154,7 @@ impl Vae {
 impl Network {
     /// Records the decoder for `rows`; returns z (rows, latent), which is to be written, and what it
     /// makes of it, the likelihood's mean or draws from it by a seed and the step in `place`.
-    pub fn sampling(
+    pub(crate) fn sampling(
         &self,
         recording: &mut Recording,
         rows: usize,
