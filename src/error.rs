@@ -1,18 +1,82 @@
-//! The one error type: what a user got wrong, or what the machine refused.
+//! The one error type: what a caller got wrong, or what the machine refused.
+//!
+//! Messages name what is at fault and what to do about it, in one line and in the library's words:
+//! the program puts its flags to them.
 
+use std::fmt::{Display, Formatter};
 use std::path::{Path, PathBuf};
 
 use crate::data::ImageShape;
+use crate::nn::Shape;
 
 /// Result of any fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A failure, worded in one line that names the file or flag and what to do about it.
+/// A failure, worded in one line that names what is at fault and what to do about it.
+///
+/// ```
+/// use vae_gpu::{Config, Error};
+///
+/// let mut config = Config::default();
+/// config.train.epochs = 0;
+/// match config.check() {
+///     Err(Error::Config { key, .. }) => assert_eq!(key, "epochs"),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// A flag, a configuration key or an argument with an impossible value.
-    #[error("{0}")]
-    Usage(String),
+    /// A key of a configuration, or an argument of that name, with an impossible value.
+    #[error("{key} = {value}: {message}")]
+    Config {
+        /// The key within its section, as in `learning_rate` or `optimizer.momentum`.
+        key: String,
+        /// The value as it would be written.
+        value: String,
+        /// What it must be.
+        message: String,
+    },
+    /// A configuration file that is none.
+    #[error("{file}:{line}: {message}")]
+    Toml {
+        /// The file, or what stands for it.
+        file: String,
+        /// The line at fault, counted from 1.
+        line: usize,
+        /// What is wrong, with the key if that is known.
+        message: String,
+    },
+    /// What is wrong with what lies in a file or has a name.
+    #[error("{name}: {error}")]
+    Named {
+        /// The file, or what stands for it.
+        name: String,
+        /// What is wrong.
+        error: Box<Error>,
+    },
+    /// A name that is none of those there are.
+    #[error("no {kind} is named `{name}`; there are: {}", known.join(", "))]
+    Unknown {
+        /// What it was to name, as in `preset`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// All that there are.
+        known: Vec<&'static str>,
+    },
+    /// A layer that cannot be, or does not fit what comes before or after it.
+    #[error("{layer}{}: {message}", place(.about, .input))]
+    Layer {
+        /// Its name, as in `encoder.3`; of a whole list of layers, `encoder` or `decoder`.
+        layer: String,
+        /// What it is and where, as in `(linear 16), layer 4 of 5`; empty of a whole list.
+        about: String,
+        /// What it is given, if that is known.
+        input: Option<Shape>,
+        /// What it wants.
+        message: String,
+    },
     /// Images of another shape than the model's.
     #[error("the model takes images of {model} (width x height x channels), and these are {given}")]
     Shape {
@@ -21,12 +85,52 @@ pub enum Error {
         /// What it was given.
         given: ImageShape,
     },
+    /// A column that cannot be, or does not fit its table.
+    #[error("column {column}: {message}")]
+    Column {
+        /// Its name.
+        column: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Images or values that cannot be taken: none at all, no whole number of rows, a shape that no
+    /// image has.
+    #[error("{0}")]
+    Input(String),
+    /// A batch that is larger than the dataset.
+    #[error(
+        "a batch of {batch_size}: the dataset {dataset} has only {images} training images; use a \
+         smaller batch"
+    )]
+    Batch {
+        /// Images in a batch.
+        batch_size: usize,
+        /// The dataset's name.
+        dataset: String,
+        /// Images to train on.
+        images: usize,
+    },
     /// A plain autoencoder was asked for draws from a prior, which it has not.
     #[error(
         "the model is a plain autoencoder, which has no prior to draw from; see what it makes of \
          images with `reconstruct`"
     )]
     NoPrior,
+    /// A folder of images that are not of one size, where none was asked for.
+    #[error(
+        "{}: is {}x{} while {} is {}x{}; resize all images to one size",
+        path.display(), size.0, size.1, first.display(), first_size.0, first_size.1
+    )]
+    MixedSizes {
+        /// The first image that is of another size than the first of all.
+        path: PathBuf,
+        /// Its width and height.
+        size: (usize, usize),
+        /// The first image of all.
+        first: PathBuf,
+        /// Its width and height.
+        first_size: (usize, usize),
+    },
     /// A dataset that is missing, malformed or unusable.
     #[error("{}: {message}", path.display())]
     Data {
@@ -43,6 +147,18 @@ pub enum Error {
         /// What is wrong with it and what to do.
         message: String,
     },
+    /// A folder that is to hold a run and holds something.
+    #[error(
+        "{}: {}", path.display(),
+        if *is_run { "is there already; resume it, overwrite it or choose another folder" }
+        else { "is not empty and holds more than a run; choose another folder" }
+    )]
+    Taken {
+        /// The folder.
+        path: PathBuf,
+        /// Whether it holds a run and nothing else, so that it could be overwritten.
+        is_run: bool,
+    },
     /// The operating system refused to read or write a file.
     #[error("{}: cannot {action}: {source}", path.display())]
     Io {
@@ -53,15 +169,97 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// No adapter, or none of those present fits.
+    /// There is no adapter.
     #[error("{0}")]
     NoAdapter(String),
-    /// The adapter refused: a limit exceeded, memory exhausted, the device lost.
+    /// There are adapters, and none is the one that was asked for.
+    #[error("no adapter has `{wanted}` as its index or in its name; there are: {}", known.join(", "))]
+    NoSuchAdapter {
+        /// What was asked for.
+        wanted: String,
+        /// Index and name of each.
+        known: Vec<String>,
+    },
+    /// Something does not fit what the adapter can hold, which is known before it is tried.
+    #[error(
+        "{load}: {} MiB in {place}, where the adapter {adapter} holds at most {}; {}",
+        bytes.div_ceil(1 << 20), limit >> 20, load.remedy()
+    )]
+    TooLarge {
+        /// What does not fit.
+        load: Load,
+        /// Bytes that it takes.
+        bytes: u64,
+        /// Bytes that the adapter allows.
+        limit: u64,
+        /// In what: `a buffer` or `a tensor`.
+        place: &'static str,
+        /// The adapter's name.
+        adapter: String,
+    },
+    /// The adapter's memory is exhausted.
+    #[error("the adapter is out of memory: make the batch, the model or the dataset smaller")]
+    OutOfMemory,
+    /// The adapter cannot be opened, refused a command, computes wrongly or was lost.
     #[error("{0}")]
     Gpu(String),
 }
 
+/// What is to fit an adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Load {
+    /// All images of a split.
+    Dataset,
+    /// All parameters of a model.
+    Parameters,
+    /// What a training step computes.
+    Step,
+    /// What an evaluation computes of a batch.
+    Batch,
+    /// What a model computes of a single image.
+    Image,
+}
+
+impl Load {
+    /// What to do where it does not fit.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Dataset => "use fewer or smaller images",
+            Self::Parameters | Self::Image => "use smaller layers",
+            Self::Step | Self::Batch => "use a smaller batch",
+        }
+    }
+}
+
+impl Display for Load {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Dataset => "the dataset",
+            Self::Parameters => "all parameters of the model",
+            Self::Step => "a training step",
+            Self::Batch => "a batch",
+            Self::Image => "an image",
+        })
+    }
+}
+
 impl Error {
+    /// A [`Error::Config`] about `key`.
+    pub(crate) fn config(
+        key: impl Into<String>,
+        value: impl Display,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::Config { key: key.into(), value: value.to_string(), message: message.into() }
+    }
+
+    /// A [`Error::Layer`] about a whole list of layers.
+    pub(crate) fn layers(name: &str, message: impl Into<String>) -> Self {
+        let (layer, about) = (name.into(), String::new());
+        Self::Layer { layer, about, input: None, message: message.into() }
+    }
+
     /// A [`Error::Data`] about `path`.
     pub fn data(path: impl AsRef<Path>, message: impl Into<String>) -> Self {
         Self::Data { path: path.as_ref().to_owned(), message: message.into() }
@@ -78,14 +276,17 @@ impl Error {
         let path = path.as_ref().to_owned();
         move |source| Self::Io { path, action, source }
     }
+}
 
-    /// The exit code of a program that stops on this error: 2 for usage, 1 for the rest.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Usage(_) | Self::Shape { .. } | Self::NoPrior => 2,
-            _ => 1,
-        }
-    }
+/// What follows a layer's name.
+fn place(about: &str, input: &Option<Shape>) -> String {
+    let given = match input {
+        Some(Shape::Features(count)) => format!(", given {count} features"),
+        Some(map) => format!(", given maps of {map}"),
+        None => String::new(),
+    };
+    let space = if about.is_empty() { "" } else { " " };
+    format!("{space}{about}{given}")
 }
 
 /// A number as a file has it: 1 and 1e300, not 1.0 and three hundred digits.

@@ -24,9 +24,15 @@
 //! # }
 //! ```
 //!
-//! [`Trainer`] runs a whole loop; [`Vae`] is a model, trained, loaded or new. Below them, [`nn`]
-//! has layers, [`ops`] single kernels, and [`gpu`] the plans into which they record their
-//! dispatches. `ARCHITECTURE.md` in the repository says how they fit together.
+//! [`Trainer`] runs a whole loop; [`Vae`] is a model, trained, loaded or new. What is at this page's
+//! end, with [`data`], [`model`] and [`train`], is what programs use; whatever can go wrong in it is an
+//! [`Error`] to match on.
+//!
+//! Below that, public for those who write layers or kernels of their own, [`nn`] has layers, [`ops`]
+//! single kernels, and [`gpu`] the plans into which they record their dispatches. This lower level
+//! follows the shaders and changes with them; its panics tell of mistakes in the calling code.
+//! `ARCHITECTURE.md` in the repository says how they fit together. What is hidden from this
+//! documentation is the program's own and no part of the interface.
 #![warn(missing_docs)]
 
 mod cache;

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crate::bench::{self, Event, Limits, Row, Start, Step, Time};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use vae_gpu::{Error, Preset, Result};
+use vae_gpu::{Error, Preset};
 
 use super::AdapterArgs;
+use super::failure::{Failure, Result};
+use crate::bench::{self, Event, Limits, Row, Start, Step, Time};
 
 #[derive(Args)]
 pub struct BenchArgs {
@@ -31,7 +32,7 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     }
     let (filter, all) = (args.filter.as_deref(), bench::operations());
     if !all.iter().any(|operation| bench::selects(filter, operation)) {
-        return Err(Error::Usage(format!(
+        return Err(Failure::Usage(format!(
             "no operation has `{}` in its name; there are: {}",
             filter.unwrap_or_default(),
             all.join(", ")

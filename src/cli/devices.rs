@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use vae_gpu::Result;
 use vae_gpu::gpu::{AdapterReport, adapters};
 
 use super::AdapterArgs;
+use super::failure::Result;
 
 #[derive(Args)]
 pub struct DevicesArgs {

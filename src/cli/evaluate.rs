@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use vae_gpu::model::{DataConfig, KL, KlSchedule, ModelConfig, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
-use vae_gpu::{Config, Error, Evaluator, Images, Noise, Result, Vae};
+use vae_gpu::{Config, Evaluator, Images, Noise, Vae};
 
+use super::failure::{Failure, Result};
 use super::{AdapterArgs, size};
 
 #[derive(Args)]
@@ -59,7 +60,7 @@ impl SplitArgs {
             (false, None) => {
                 let message =
                     "--data: is needed with a model file, which does not name its dataset";
-                return Err(Error::Usage(message.into()));
+                return Err(Failure::Usage(message.into()));
             }
         };
         if let Some(path) = &self.data {

@@ -8,8 +8,9 @@ use clap::Args;
 use vae_gpu::gpu::{AdapterReport, Recording};
 use vae_gpu::model::{Network, Row, TensorFile};
 use vae_gpu::train::{RunFolder, StepKind, recorded};
-use vae_gpu::{Config, Error, ImageShape, Preset, Result};
+use vae_gpu::{Config, Error, ImageShape, Preset};
 
+use super::failure::Result;
 use super::size;
 use super::source::{images, named};
 

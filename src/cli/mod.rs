@@ -8,6 +8,7 @@ macro_rules! say {
 mod bench;
 mod devices;
 mod evaluate;
+mod failure;
 mod inspect;
 mod plan;
 mod presets;
@@ -25,7 +26,9 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use vae_gpu::gpu::Backend;
-use vae_gpu::{AdapterOptions, Error, Gpu, Result};
+use vae_gpu::{AdapterOptions, Error, Gpu};
+
+use failure::{Failure, Result};
 
 /// Exit code of a program that stopped on Ctrl-C: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
@@ -80,7 +83,7 @@ impl AdapterArgs {
     }
 
     fn open(&self) -> Result<Gpu> {
-        Gpu::with_options(&self.options())
+        Ok(Gpu::with_options(&self.options())?)
     }
 }
 
@@ -104,21 +107,10 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Presets(args) => presets::run(&args),
     };
-    outcome.unwrap_or_else(|error| {
-        eprintln!("error: {}", worded(&error));
-        ExitCode::from(error.exit_code())
+    outcome.unwrap_or_else(|failure| {
+        eprintln!("error: {failure}");
+        ExitCode::from(failure.exit_code())
     })
-}
-
-/// An error of the library, with the flags that mend it.
-fn worded(error: &Error) -> String {
-    match error {
-        Error::Shape { model, given } => format!(
-            "the model takes images of {model} (width x height x channels), and the dataset has \
-             {given}: choose another --data, or --size and --channels"
-        ),
-        other => other.to_string(),
-    }
 }
 
 /// Prints help where it was asked for, and otherwise the first paragraph of clap's error as a line.
@@ -147,7 +139,7 @@ fn size(text: &str) -> std::result::Result<(usize, usize), String> {
 fn check_png(out: &Path) -> Result<()> {
     match out.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
         true => Ok(()),
-        false => Err(Error::Usage(format!("--out {}: must end in .png", out.display()))),
+        false => Err(Failure::Usage(format!("--out {}: must end in .png", out.display()))),
     }
 }
 

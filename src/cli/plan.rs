@@ -7,8 +7,8 @@ use std::sync::Arc;
 use clap::Args;
 use vae_gpu::gpu::{AdapterReport, Dispatch, Recording};
 use vae_gpu::train::{StepKind, recorded};
-use vae_gpu::{Error, Result};
 
+use super::failure::{Failure, Result};
 use super::inspect::ModelArgs;
 use super::source::named;
 
@@ -37,7 +37,7 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode> {
         Some(number) => {
             let dispatch = dispatches.get(number).ok_or_else(|| {
                 let last = dispatches.len().saturating_sub(1);
-                Error::Usage(format!("--dispatch {number}: must be from 0 to {last}"))
+                Failure::Usage(format!("--dispatch {number}: must be from 0 to {last}"))
             })?;
             print_dispatch(dispatch);
         }

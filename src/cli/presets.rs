@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use vae_gpu::{Preset, Result};
+use vae_gpu::Preset;
+
+use super::failure::Result;
 
 #[derive(Args)]
 pub struct PresetsArgs {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use vae_gpu::Vae;
 use vae_gpu::train::{COLUMNS, reconstructions};
-use vae_gpu::{Result, Vae};
 
 use super::evaluate::SplitArgs;
+use super::failure::Result;
 use super::{AdapterArgs, check_png, wrote};
 
 #[derive(Args)]

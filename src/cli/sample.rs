@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use vae_gpu::{Result, Vae};
+use vae_gpu::Vae;
 
+use super::failure::Result;
 use super::{AdapterArgs, check_png, wrote};
 
 #[derive(Args)]

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use vae_gpu::{Config, Error, ImageShape, Preset, Result};
+use vae_gpu::{Config, Error, ImageShape, Preset};
+
+use super::failure::{Failure, Result, worded};
 
 #[derive(Args)]
 pub struct SourceArgs {
@@ -19,7 +21,7 @@ impl SourceArgs {
     /// The configuration as it is written.
     pub fn read(&self) -> Result<Config> {
         match (&self.config, &self.preset) {
-            (Some(file), _) => Config::read(file),
+            (Some(file), _) => Ok(Config::read(file)?),
             (None, Some(name)) => Ok(name.parse::<Preset>()?.config()),
             (None, None) => Ok(Preset::MLP.config()),
         }
@@ -27,14 +29,14 @@ impl SourceArgs {
 
     /// Puts what describes the model before why it is not one for images of `shape`; of a preset with
     /// those that it is made for.
-    pub fn misfit(&self, shape: ImageShape) -> impl FnOnce(Error) -> Error {
+    pub fn misfit(&self, shape: ImageShape) -> impl FnOnce(Error) -> Failure {
         let preset = self.preset.as_ref().and_then(|name| name.parse::<Preset>().ok());
         let other = preset.map(|preset| preset.shape()).filter(|made_for| *made_for != shape);
         let made_for = other.map_or(String::new(), |made_for| {
             format!(" (the preset is made for images of {made_for}: width x height x channels)")
         });
         let name = self.name();
-        move |error| named(name)(Error::Usage(format!("{error}{made_for}")))
+        move |e| Failure::Usage(format!("{}: {}{made_for}", name.display(), worded(&e)))
     }
 
     /// What describes the model.
@@ -58,6 +60,6 @@ pub fn images(config: &Config, data: Option<&Path>) -> Result<(ImageShape, Optio
 }
 
 /// Puts what describes a model before what is wrong with it.
-pub fn named(what: impl AsRef<Path>) -> impl FnOnce(Error) -> Error {
-    move |error| Error::Usage(format!("{}: {error}", what.as_ref().display()))
+pub fn named(what: impl AsRef<Path>) -> impl FnOnce(Error) -> Failure {
+    move |error| Failure::Usage(format!("{}: {}", what.as_ref().display(), worded(&error)))
 }

@@ -11,8 +11,9 @@ use clap::Args;
 use indicatif::ProgressBar;
 use vae_gpu::model::Network;
 use vae_gpu::train::{EpochReport, Losses, Progress, RunFolder};
-use vae_gpu::{Config, Dataset, Error, ImageShape, Result, TrainOptions, Trainer, Tune};
+use vae_gpu::{Config, Dataset, Error, ImageShape, TrainOptions, Trainer, Tune};
 
+use super::failure::{Failure, Result};
 use super::progress::{HEADING, bar, conclude, introduce, print_row, quoted};
 use super::source::{SourceArgs, named};
 use super::{AdapterArgs, INTERRUPTED, size};
@@ -91,9 +92,10 @@ impl TrainArgs {
         if config.data.is_builtin() {
             let (stated, digits) = (config.data.stated_shape()?, ImageShape::DIGITS);
             if stated != digits {
-                return Err(named(self.name())(Error::Usage(format!(
-                    "takes images of {stated}; name a folder of them with --data"
-                ))));
+                return Err(Failure::Usage(format!(
+                    "{}: takes images of {stated}; name a folder of them with --data",
+                    self.name().display()
+                )));
             }
         }
         set(&mut config.train.epochs, &self.epochs);
@@ -110,7 +112,7 @@ impl TrainArgs {
             config.data.path = path.canonicalize().map_err(Error::io("read the dataset", path))?;
             if config.data.path.to_str().is_none() {
                 let message = "is no UTF-8 path, so config.toml cannot name it; rename it";
-                return Err(Error::data(&config.data.path, message));
+                return Err(Error::data(&config.data.path, message).into());
             }
         }
         Ok(config)
@@ -235,7 +237,7 @@ fn check_finite(run: &Path, report: &EpochReport) -> Result<()> {
         return Ok(());
     }
     let message = "the loss is no longer finite; train again with a smaller --lr (epoch";
-    Err(Error::run(run, format!("{message} {})", report.epoch)))
+    Err(Error::run(run, format!("{message} {})", report.epoch)).into())
 }
 
 /// A flag that Ctrl-C raises; a second Ctrl-C ends the program at once.

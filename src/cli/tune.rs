@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::ProgressBar;
+use vae_gpu::error::Load;
 use vae_gpu::model::Network;
 use vae_gpu::train::{StepKind, recorded};
-use vae_gpu::{Error, Result, Tune, Vae};
+use vae_gpu::{Tune, Vae};
 
 use super::AdapterArgs;
+use super::failure::{Failure, Result};
 use super::source::{SourceArgs, images};
 
 #[derive(Args)]
@@ -30,7 +32,7 @@ pub struct TuneArgs {
 
 pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if args.level == Tune::Off {
-        return Err(Error::Usage("--level off: must be quick or full".into()));
+        return Err(Failure::Usage("--level off: must be quick or full".into()));
     }
     let mut config = args.source.read()?;
     config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
@@ -41,7 +43,7 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let batch = config.train.batch_size;
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;
     let step = recorded(&config, shape, StepKind::Train, gpu.report(), vae.choices())?;
-    step.check_fits("a training step", "use a smaller --batch-size")?;
+    step.check_fits(Load::Step)?;
     say!("adapter  {} ({})", gpu.report().name, gpu.report().kind);
     say!("batch    {batch}\n");
     say!("{:<15} {:>23}  {:<19} {:>8} {:>8}", "product", "layer", "variant", "ms", "GFLOP/s");

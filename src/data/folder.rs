@@ -18,7 +18,7 @@ use find::{Split, find_splits};
 use super::{Column, ImageShape, Images, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 
-/// The longest side a JPEG can have; a larger `--size` is a slip of the finger.
+/// The longest side a JPEG can have; a larger size is a slip of the finger.
 const MAX_SIDE: usize = 65_535;
 
 /// What the header of an image file says.
@@ -30,7 +30,7 @@ struct Header {
 /// Reads the images under `folder`, in the order of their paths. With a `train/` folder in it, only
 /// that and `test/` are read. Where all images of a split lie in folders of it, these are its classes.
 ///
-/// Images are turned upright as their EXIF data says and stretched to `--size` (not cropped),
+/// Images are turned upright as their EXIF data says and stretched to `options.size` (not cropped),
 /// transparent pixels are blended with black, and 16 bits are reduced to 8.
 pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<Splits> {
     check_options(options)?;
@@ -65,14 +65,13 @@ fn check_options(options: &ReadOptions) -> Result<()> {
     if let Some(channels) = options.channels
         && !matches!(channels, 1 | 3)
     {
-        return Err(Error::Usage(format!("--channels {channels}: must be 1 or 3")));
+        return Err(Error::config("channels", channels, "must be 1 or 3"));
     }
     if let Some((width, height)) = options.size
         && ![width, height].iter().all(|side| (1..=MAX_SIDE).contains(side))
     {
-        return Err(Error::Usage(format!(
-            "--size {width}x{height}: both sides must lie between 1 and {MAX_SIDE}"
-        )));
+        let message = format!("both sides must lie between 1 and {MAX_SIDE}");
+        return Err(Error::config("size", format!("{width}x{height}"), message));
     }
     Ok(())
 }
@@ -81,16 +80,12 @@ fn common_size(files: &[&Path], headers: &[Header]) -> Result<(usize, usize)> {
     let (width, height) = headers[0].size;
     match headers.iter().position(|header| header.size != (width, height)) {
         None => Ok((width, height)),
-        Some(other) => Err(Error::data(
-            files[other],
-            format!(
-                "is {}x{} while {} is {width}x{height}; pass --size {width}x{height} to resize \
-                 all images to one size",
-                headers[other].size.0,
-                headers[other].size.1,
-                files[0].display()
-            ),
-        )),
+        Some(other) => Err(Error::MixedSizes {
+            path: files[other].into(),
+            size: headers[other].size,
+            first: files[0].into(),
+            first_size: (width, height),
+        }),
     }
 }
 
@@ -114,7 +109,7 @@ fn decode_all(folder: &Path, files: &[PathBuf], shape: ImageShape) -> Result<Ima
         .filter(|&length| pixels.try_reserve_exact(length).is_ok())
         .ok_or_else(|| {
             let message = format!(
-                "{} images of {shape} do not fit in memory; pass a smaller --size",
+                "{} images of {shape} do not fit in memory; resize them to a smaller size",
                 files.len()
             );
             Error::data(folder, message)

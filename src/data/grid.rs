@@ -18,7 +18,7 @@ impl Images {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the file cannot be written, [`Error::Usage`] when there is no image.
+    /// [`Error::Io`] when the file cannot be written, [`Error::Input`] when there is no image.
     pub fn save_png(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_grid(path, (self.len() as f64).sqrt().ceil() as usize)
     }
@@ -27,11 +27,11 @@ impl Images {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the file cannot be written, [`Error::Usage`] when there is no image.
+    /// [`Error::Io`] when the file cannot be written, [`Error::Input`] when there is no image.
     pub fn save_grid(&self, path: impl AsRef<Path>, columns: usize) -> Result<()> {
         let path = path.as_ref();
         if self.is_empty() {
-            return Err(Error::Usage("a picture takes at least one image".into()));
+            return Err(Error::Input("a picture takes at least one image".into()));
         }
         let (width, height) = (self.shape.width, self.shape.height);
         let side = |count: usize, size: usize| (count * (size + GAP) + GAP) as u32;

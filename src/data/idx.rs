@@ -117,18 +117,17 @@ fn read_labels(
 fn check_options(folder: &Path, options: &ReadOptions, shape: ImageShape) -> Result<()> {
     let ImageShape { width, height, channels } = shape;
     let size = options.size.filter(|&size| size != (width, height));
-    let flags = [
-        size.map(|(w, h)| format!("--size {w}x{h}")),
-        options.channels.filter(|&c| c != channels).map(|c| format!("--channels {c}")),
+    let given = [
+        size.map(|(w, h)| ("size", format!("{w}x{h}"))),
+        options.channels.filter(|&c| c != channels).map(|c| ("channels", c.to_string())),
     ];
-    match flags.into_iter().flatten().next() {
-        None => Ok(()),
-        Some(flag) => Err(Error::Usage(format!(
-            "{flag}: is for folders of PNG/JPEG images, but {} holds IDX files of {width}x{height} \
-             grey images; leave the flag out",
-            folder.display()
-        ))),
-    }
+    let Some((key, value)) = given.into_iter().flatten().next() else { return Ok(()) };
+    let message = format!(
+        "is for folders of PNG/JPEG images, but {} holds IDX files of {width}x{height} grey images; \
+         leave it out",
+        folder.display()
+    );
+    Err(Error::config(key, value, message))
 }
 
 fn read_images(path: &Path) -> Result<Images> {

@@ -27,13 +27,13 @@ impl ImageShape {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the shape.
+    /// [`Error::Input`] naming the shape.
     pub fn check(&self) -> Result<()> {
         let sides = [self.width, self.height].iter().all(|side| (1..=65_535).contains(side));
         if sides && matches!(self.channels, 1 | 3) {
             return Ok(());
         }
-        Err(Error::Usage(format!("images of {self}: no such shape can be")))
+        Err(Error::Input(format!("images of {self}: no such shape can be")))
     }
 
     /// Values per image: channels × height × width.
@@ -94,7 +94,7 @@ impl Images {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when no image has that shape, or when the pixels are not those of a whole
+    /// [`Error::Input`] when no image has that shape, or when the pixels are not those of a whole
     /// number of images.
     pub fn new<'a>(shape: impl Into<ImageShape>, pixels: impl Into<Cow<'a, [u8]>>) -> Result<Self> {
         let images = Self { shape: shape.into(), pixels: pixels.into().into_owned() };
@@ -108,7 +108,7 @@ impl Images {
         if found.is_multiple_of(each) {
             return Ok(());
         }
-        Err(Error::Usage(format!(
+        Err(Error::Input(format!(
             "{found} bytes are no whole number of images of {}, which take {each} each",
             self.shape
         )))

@@ -18,7 +18,7 @@ use std::path::Path;
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// How to read a folder of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,22 +66,23 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when a split has no row, or when a column is another in the test split.
+    /// [`Error::Input`] when a split has no row, [`Error::Column`] when one is another in the test
+    /// split.
     pub fn new(name: impl Into<String>, train: Table, test: Option<Table>) -> Result<Self> {
         let name = name.into();
         for (split, table) in [("training", Some(&train)), ("test", test.as_ref())] {
             if table.is_some_and(Table::is_empty) {
-                return Err(Error::Usage(format!("the {split} split of {name} has no rows")));
+                return Err(Error::Input(format!("the {split} split of {name} has no rows")));
             }
         }
         for (column, tested) in test.iter().flat_map(Table::columns) {
             let trained = train.column(column);
             if let Some([trained, tested]) = trained.and_then(|trained| trained.difference(tested))
             {
-                return Err(Error::Usage(format!(
-                    "column {column}: has {trained} in the training split of {name}, but {tested} \
-                     in its test split"
-                )));
+                let message = format!(
+                    "has {trained} in the training split of {name}, but {tested} in its test split"
+                );
+                return Err(Error::Column { column: column.into(), message });
             }
         }
         Ok(Self { name, train, test })
@@ -119,15 +120,15 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Data`] or [`Error::Io`] naming the file at fault; [`Error::Usage`] for options
-    /// that do not fit the folder.
+    /// [`Error::Data`], [`Error::MixedSizes`] or [`Error::Io`] naming the file at fault;
+    /// [`Error::Config`] for options that do not fit the folder.
     pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         let path = path.as_ref();
         let metadata = std::fs::metadata(path).map_err(Error::io("read the dataset", path))?;
         if !metadata.is_dir() {
             return Err(Error::data(
                 path,
-                "is not a folder; --data takes a folder of IDX files or of PNG/JPEG images",
+                "is not a folder; a dataset is a folder of IDX files or of PNG/JPEG images",
             ));
         }
         let (train, test) = match idx::read(path, options)? {
@@ -153,23 +154,20 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when there is a test split already, when `fraction` is not strictly
-    /// between 0 and 1, or when there are fewer than two rows.
+    /// [`Error::Config`] with the key `validation` when there is a test split already, when
+    /// `fraction` is not strictly between 0 and 1, or when there are fewer than two rows.
     pub fn hold_out(mut self, fraction: f64, seed: u64) -> Result<Self> {
+        let fails = |message: String| Err(Error::config("validation", shown(fraction), message));
         if self.test.is_some() {
-            return Err(Error::Usage(format!(
-                "--validation: the dataset {} has a test split already; leave it out",
-                self.name
-            )));
+            let name = &self.name;
+            return fails(format!("the dataset {name} has a test split already; leave it out"));
         }
         if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(Error::Usage(format!(
-                "--validation {fraction}: must lie between 0 and 1, as in 0.2"
-            )));
+            return fails("must lie between 0 and 1, as in 0.2".into());
         }
         let count = self.train.len();
         if count < 2 {
-            return Err(Error::Usage("--validation: takes at least two images".into()));
+            return fails("takes at least two images".into());
         }
         let held_out = ((count as f64 * fraction).round() as usize).clamp(1, count - 1);
         let mut order: Vec<usize> = (0..count).collect();

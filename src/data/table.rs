@@ -48,13 +48,13 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the column when there is one of that name already, when it has more
+    /// [`Error::Column`] naming the column when there is one of that name already, when it has more
     /// or fewer rows than the others, when its values are not those of a whole number of rows, when
     /// its shape cannot be, when a row's class is none of the names, or when two classes have one
     /// name.
     pub fn with(mut self, name: impl Into<String>, column: impl Into<Column>) -> Result<Self> {
         let (name, column) = (name.into(), column.into());
-        let fails = |message: String| Error::Usage(format!("column {name}: {message}"));
+        let fails = |message: String| Error::Column { column: name.clone(), message };
         let rows = column.rows().map_err(fails)?;
         if self.column(&name).is_some() {
             return Err(fails("there is one already".into()));
@@ -94,7 +94,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the columns that there are when none holds images.
+    /// [`Error::Input`] naming the columns that there are when none holds images.
     pub fn images(&self) -> Result<&Images> {
         self.columns()
             .find_map(|(_, column)| match column {
@@ -124,7 +124,7 @@ impl Table {
         let columns: Vec<_> =
             self.columns().map(|(name, column)| format!("{name}: {column}")).collect();
         let columns = if columns.is_empty() { "none".into() } else { columns.join(", ") };
-        Error::Usage(format!("no column holds images; the columns are {columns}"))
+        Error::Input(format!("no column holds images; the columns are {columns}"))
     }
 
     /// The rows at `rows`, in that order, of every column. Panics if one is past the end.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Load, Result};
 
 /// A graphics API through which an adapter is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,7 +37,8 @@ impl std::str::FromStr for Backend {
 
     fn from_str(name: &str) -> Result<Self> {
         BACKENDS.iter().find(|row| row.1 == name).map(|row| row.0).ok_or_else(|| {
-            Error::Usage(format!("must be one of {}", BACKENDS.map(|row| row.1).join(", ")))
+            let known = BACKENDS.map(|row| row.1).into();
+            Error::Unknown { kind: "backend", name: name.into(), known }
         })
     }
 }
@@ -127,13 +128,12 @@ impl AdapterReport {
         }
     }
 
-    /// Fails unless a buffer of `bytes`, of which kernels see `bound` at a time, fits the adapter;
-    /// `what` and `remedy` word the message.
+    /// Fails unless a buffer of `bytes`, of which kernels see `bound` at a time, fits the adapter.
     ///
     /// # Errors
     ///
-    /// [`Error::Gpu`] naming the limit.
-    pub fn check_fits(&self, what: &str, bytes: u64, bound: u64, remedy: &str) -> Result<()> {
+    /// [`Error::TooLarge`] naming `load` and the limit.
+    pub fn check_fits(&self, load: Load, bytes: u64, bound: u64) -> Result<()> {
         let limits = [
             (bytes, self.max_buffer_bytes, "a buffer"),
             (bound, self.max_binding_bytes, "a tensor"),
@@ -141,12 +141,7 @@ impl AdapterReport {
         let Some((bytes, limit, place)) = limits.into_iter().find(|l| l.0 > l.1) else {
             return Ok(());
         };
-        Err(Error::Gpu(format!(
-            "{what}: {} MiB in {place}, where the adapter {} holds at most {}; {remedy}",
-            bytes.div_ceil(1 << 20),
-            self.name,
-            limit >> 20,
-        )))
+        Err(Error::TooLarge { load, bytes, limit, place, adapter: self.name.clone() })
     }
 }
 
@@ -155,7 +150,7 @@ impl AdapterReport {
 ///
 /// # Errors
 ///
-/// [`Error::NoAdapter`] when there is none.
+/// [`Error::NoAdapter`] when there is none, [`Error::NoSuchAdapter`] when none is the wanted one.
 pub fn adapters(options: &AdapterOptions) -> Result<Vec<AdapterReport>> {
     Ok(find(options)?.into_iter().map(|(_, report)| report).collect())
 }
@@ -237,7 +232,7 @@ pub(super) fn find(options: &AdapterOptions) -> Result<Vec<(wgpu::Adapter, Adapt
     }
     let Some(wanted) = &options.adapter else { return Ok(found) };
     let (number, part) = (wanted.parse().ok(), wanted.to_lowercase());
-    let names: Vec<_> = found.iter().map(|(_, r)| format!("{} {}", r.index, r.name)).collect();
+    let known = found.iter().map(|(_, r)| format!("{} {}", r.index, r.name)).collect();
     // A number is an index where there is such an adapter, and otherwise part of a name: "4090".
     let indexed = number.is_some_and(|index: usize| index < found.len());
     let fits = |report: &AdapterReport| match indexed {
@@ -246,10 +241,7 @@ pub(super) fn find(options: &AdapterOptions) -> Result<Vec<(wgpu::Adapter, Adapt
     };
     let fitting: Vec<_> = found.into_iter().filter(|(_, report)| fits(report)).collect();
     if fitting.is_empty() {
-        return Err(Error::NoAdapter(format!(
-            "--adapter {wanted}: no such adapter; there are: {}",
-            names.join(", ")
-        )));
+        return Err(Error::NoSuchAdapter { wanted: wanted.clone(), known });
     }
     Ok(fitting)
 }

@@ -1,4 +1,8 @@
 //! Adapters, buffers, kernels and recorded plans. Knows nothing of learning.
+//!
+//! [`Gpu`] and how to choose one is what every program uses. The rest is the lower level, for those who
+//! write kernels of their own: a [`Kernel`] from WGSL, a [`Recording`] of its dispatches, the [`Plan`]
+//! that runs them. Mistakes of such code panic where it records.
 
 mod adapter;
 mod buffer;
@@ -46,8 +50,14 @@ struct Inner {
     /// Kept on the disk when this is dropped.
     pipelines: Option<Pipelines>,
     allocated: AtomicU64,
-    failure: Arc<Mutex<Option<String>>>,
+    failure: Arc<Mutex<Option<Failure>>>,
     traffic: [AtomicU64; 3],
+}
+
+/// Why the adapter can no longer be relied on.
+enum Failure {
+    OutOfMemory,
+    Other(String),
 }
 
 /// What is used where the adapter has it, and done without where it has not.
@@ -80,7 +90,7 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`Error::NoAdapter`] when none fits, [`Error::Gpu`] when it cannot be opened.
+    /// [`Error::NoAdapter`] or [`Error::NoSuchAdapter`] when none fits, [`Error::Gpu`] when it cannot be opened.
     pub fn with_options(options: &AdapterOptions) -> Result<Self> {
         let (adapter, report) = adapter::find(options)?.swap_remove(0);
         let descriptor = wgpu::DeviceDescriptor {
@@ -98,18 +108,17 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             log::error!("{error}");
             slot.lock().unwrap().get_or_insert_with(|| match error {
-                wgpu::Error::OutOfMemory { .. } => {
-                    "the adapter is out of memory: make the batch, the model or the dataset smaller"
-                        .to_string()
+                wgpu::Error::OutOfMemory { .. } => Failure::OutOfMemory,
+                other => {
+                    Failure::Other(format!("the adapter refused a command: {}", one_line(&other)))
                 }
-                other => format!("the adapter refused a command: {}", one_line(&other)),
             });
         }));
         let slot = failure.clone();
         device.set_device_lost_callback(move |reason, message| {
             if reason != wgpu::DeviceLostReason::Destroyed {
                 let message = format!("the adapter was lost: {}", message.trim());
-                slot.lock().unwrap().get_or_insert(message);
+                slot.lock().unwrap().get_or_insert(Failure::Other(message));
             }
         });
         let pipelines = Pipelines::load(&device, &adapter.get_info());
@@ -255,10 +264,11 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`Error::Gpu`] with the first refusal.
+    /// [`Error::OutOfMemory`] or [`Error::Gpu`], by the first refusal.
     pub fn check(&self) -> Result<()> {
         match &*self.0.failure.lock().unwrap() {
-            Some(message) => Err(Error::Gpu(message.clone())),
+            Some(Failure::OutOfMemory) => Err(Error::OutOfMemory),
+            Some(Failure::Other(message)) => Err(Error::Gpu(message.clone())),
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use super::kernel::BindingKind;
 use super::tensor::padded;
 use super::workspace::Workspace;
 use super::{AdapterReport, Buffer, Choices, Gpu, Kernel, Plan, Tensor};
-use crate::error::Result;
+use crate::error::{Load, Result};
 
 /// A list of dispatches and the memory that they work in, for an adapter that need not be there:
 /// nothing in it belongs to wgpu. [`Recording::compile`] makes the [`Plan`] that runs.
@@ -133,15 +133,15 @@ impl Recording {
         buffers
     }
 
-    /// Fails unless everything that is bound fits the adapter; `what` and `remedy` word the message.
+    /// Fails unless everything that is bound fits the adapter.
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Gpu`] naming the limit.
-    pub fn check_fits(&self, what: &str, remedy: &str) -> Result<()> {
+    /// [`crate::Error::TooLarge`] naming `load` and the limit.
+    pub fn check_fits(&self, load: Load) -> Result<()> {
         let slices = self.dispatches.iter().flat_map(|dispatch| &dispatch.bindings);
         let largest = slices.map(|slice| 4 * slice.elements as u64).max().unwrap_or(0);
-        self.adapter.check_fits(what, self.workspace_bytes(), largest, remedy)
+        self.adapter.check_fits(load, self.workspace_bytes(), largest)
     }
 
     /// Makes everything that a replay needs: pipelines, memory and bind groups.

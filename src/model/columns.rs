@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::data::{Column, ImageShape, Images, Table};
-use crate::error::{Error, Result};
+use crate::error::{Error, Load, Result};
 use crate::gpu::{AdapterReport, Gpu, Recording, Tensor};
 use crate::nn::Shape;
 use crate::ops::columns::{self, Order};
@@ -94,13 +94,13 @@ impl Columns {
     ///
     /// # Errors
     ///
-    /// [`Error::Gpu`] naming the limit.
+    /// [`Error::TooLarge`] naming the limit.
     pub fn check_fits(&self, adapter: &AdapterReport) -> Result<()> {
         let taken = self.columns.iter().filter(|column| column.is_taken.get());
         let bytes = taken.map(|column| column.data.buffer().bytes());
         let (all, largest) =
             bytes.fold((0, 0), |(all, most), bytes| (all + bytes, most.max(bytes)));
-        adapter.check_fits("the dataset", all, largest, "use fewer or smaller images (--size)")
+        adapter.check_fits(Load::Dataset, all, largest)
     }
 
     /// Uploads the columns of `table` that steps take, in their own order.
@@ -159,7 +159,7 @@ impl Columns {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the columns that there are when there is none of that name.
+    /// [`Error::Column`] naming the columns that there are when there is none of that name.
     pub(super) fn batch(
         &self,
         recording: &mut Recording,
@@ -169,7 +169,8 @@ impl Columns {
     ) -> Result<(Shape, Tensor)> {
         let column = self.columns.iter().find(|column| column.name == name).ok_or_else(|| {
             let names: Vec<_> = self.columns.iter().map(|column| column.name.as_str()).collect();
-            Error::Usage(format!("the data has no column {name}, only {}", names.join(", ")))
+            let message = format!("is not there, only {}", names.join(", "));
+            Error::Column { column: name.into(), message }
         })?;
         column.is_taken.set(true);
         let shape = match column.kind {

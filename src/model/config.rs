@@ -139,21 +139,16 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the key.
+    /// [`Error::Config`] naming the key, [`Error::Layer`] naming the layer.
     pub fn check(&self) -> Result<()> {
         let TrainConfig { epochs, batch_size, learning_rate, seed, .. } = self.train;
-        require(epochs > 0, "epochs (--epochs) = 0", "must be at least 1")?;
-        require(batch_size > 0, "batch_size (--batch-size) = 0", "must be at least 1")?;
-        require(
-            learning_rate.is_finite() && learning_rate > 0.0,
-            &format!("learning_rate (--lr) = {}", shown(learning_rate)),
-            "must be a positive number, as in 1e-3",
-        )?;
-        require(
-            i64::try_from(seed).is_ok(),
-            &format!("seed (--seed) = {seed}"),
-            "must be below 9223372036854775808",
-        )?;
+        require(epochs > 0, "epochs", epochs, "must be at least 1")?;
+        require(batch_size > 0, "batch_size", batch_size, "must be at least 1")?;
+        let (rate, message) = (shown(learning_rate), "must be a positive number, as in 1e-3");
+        let is_rate = learning_rate.is_finite() && learning_rate > 0.0;
+        require(is_rate, "learning_rate", rate, message)?;
+        let message = "must be below 9223372036854775808";
+        require(i64::try_from(seed).is_ok(), "seed", seed, message)?;
         self.train.check_updates()?;
         self.model.check()
     }
@@ -161,13 +156,12 @@ impl Config {
 
 impl ModelConfig {
     pub(super) fn check(&self) -> Result<()> {
-        let latent = format!("latent = {}", self.latent);
         // llvmpipe runs a loop 65,535 times at most, and the capacity's is over all of them.
-        require((1..=65_535).contains(&self.latent), &latent, "must be 1 to 65535")?;
-        let kl_weight = format!("kl_weight = {}", shown(self.kl_weight));
-        require(is_amount(self.kl_weight), &kl_weight, "must be a number from 0 up")?;
-        let free_bits = format!("free_bits = {}", shown(self.free_bits));
-        require(is_amount(self.free_bits), &free_bits, "must be a number from 0 up")?;
+        let is_latent = (1..=65_535).contains(&self.latent);
+        require(is_latent, "latent", self.latent, "must be 1 to 65535")?;
+        for (key, value) in [("kl_weight", self.kl_weight), ("free_bits", self.free_bits)] {
+            require(is_amount(value), key, shown(value), "must be a number from 0 up")?;
+        }
         self.likelihood.check()?;
         Chain::check("encoder", &self.encoder)?;
         Chain::check("decoder", &self.decoder)?;
@@ -176,29 +170,31 @@ impl ModelConfig {
         let last = self.decoder.iter().rev().find(|layer| !moves.contains(&layer.name.as_str()));
         let last = last.and_then(|layer| layer.name.parse::<Activation>().ok());
         if let (Some(last), true) = (last, self.likelihood.takes_logits()) {
-            let what = format!("decoder: its last layer is \"{}\"", last.name());
-            require(false, &what, "this likelihood takes logits: leave that layer out")?;
+            let why = "this likelihood takes logits: leave that layer out";
+            let message = format!("its last layer is \"{}\": {why}", last.name());
+            return Err(Error::layers("decoder", message));
         }
         if let Some(schedule) = &self.kl_schedule {
             schedule.check()?;
             let capacity = matches!(schedule, KlSchedule::Capacity { .. });
-            let what = format!("free_bits = {}", shown(self.free_bits));
             let message = "does not go with a capacity: leave one out";
-            require(!capacity || self.free_bits == 0.0, &what, message)?;
+            let fits = !capacity || self.free_bits == 0.0;
+            require(fits, "free_bits", shown(self.free_bits), message)?;
         }
         if !self.variational {
             let none = self.kl_schedule.is_none() && self.free_bits == 0.0;
             let message = "has no KL divergence: leave out kl_schedule and free_bits";
-            require(none, "variational = false", message)?;
+            require(none, "variational", false, message)?;
         }
         match self.corruption {
             Some(Corruption::Gaussian(spread)) => {
-                let what = format!("corruption: gaussian = {}", shown(spread));
-                require(is_amount(spread), &what, "must be a standard deviation from 0 up")
+                let message = "must be a standard deviation from 0 up";
+                require(is_amount(spread), "corruption.gaussian", shown(spread), message)
             }
             Some(Corruption::Masking(share)) => {
-                let what = format!("corruption: masking = {}", shown(share));
-                require((0.0..=1.0).contains(&share), &what, "must be a share from 0 to 1")
+                let is_share = (0.0..=1.0).contains(&share);
+                let message = "must be a share from 0 to 1";
+                require(is_share, "corruption.masking", shown(share), message)
             }
             None => Ok(()),
         }
@@ -210,8 +206,13 @@ pub(super) fn is_amount(value: f64) -> bool {
     (value as f32).is_finite() && value >= 0.0
 }
 
-pub(super) fn require(holds: bool, what: &str, message: &str) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::Usage(format!("{what}: {message}"))) }
+pub(super) fn require(
+    holds: bool,
+    key: &str,
+    value: impl std::fmt::Display,
+    message: &str,
+) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::config(key, value, message)) }
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl DataConfig {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Usage`] when no image has it.
+    /// [`crate::Error::Input`] when no image has it.
     pub fn stated_shape(&self) -> Result<ImageShape> {
         let ImageShape { width, height, channels } = ImageShape::DIGITS;
         let (width, height) = self.size.unwrap_or((width, height));
@@ -59,10 +59,13 @@ impl DataConfig {
         if !self.is_builtin() {
             return Dataset::read(&self.path, &self.options());
         }
-        let flags = [("--size", self.size.is_some()), ("--channels", self.channels.is_some())];
-        for (flag, given) in flags {
-            let message = "is for image folders, not for the built-in digits; name one with --data";
-            require(!given, flag, message)?;
+        let given = [
+            ("size", self.size.map(|(width, height)| format!("{width}x{height}"))),
+            ("channels", self.channels.map(|channels| channels.to_string())),
+        ];
+        for (key, value) in given {
+            let message = "is for image folders, not for the built-in digits; leave it out";
+            value.map_or(Ok(()), |value| require(false, key, value, message))?;
         }
         Ok(Dataset::digits())
     }

@@ -66,7 +66,7 @@ impl Vae {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Shape`] or [`crate::Error::Usage`] when the images are not of the model's
+    /// [`crate::Error::Shape`] or [`crate::Error::Input`] when the images are not of the model's
     /// shape, [`crate::Error::Gpu`] if the adapter fails.
     pub fn encode<'a>(&self, images: impl Into<Input<'a>>) -> Result<Posterior> {
         let latent = self.config().latent;

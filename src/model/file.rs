@@ -194,8 +194,8 @@ impl Vae {
         let (model, image) = file.vae()?;
         let vae = Self::uninitialised(gpu, &model, image);
         let mut vae = vae.map_err(|e| match e {
-            Error::Usage(message) => {
-                Error::run(path, format!("has an impossible config: {message}"))
+            Error::Config { .. } | Error::Layer { .. } => {
+                Error::run(path, format!("has an impossible config: {e}"))
             }
             other => other,
         })?;

@@ -2,7 +2,7 @@
 
 use super::{Network, Vae};
 use crate::data::Images;
-use crate::error::{Error, Result};
+use crate::error::{Error, Load, Result};
 use crate::gpu::{Plan, Recording, Tensor};
 use crate::ops::State;
 use crate::ops::noise::{self, BLOCK};
@@ -63,7 +63,7 @@ impl Vae {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the length of z is no multiple of the number of latent variables,
+    /// [`Error::Input`] when the length of z is no multiple of the number of latent variables,
     /// [`Error::Gpu`] if the adapter fails.
     pub fn decode(&self, z: &[f32]) -> Result<Images> {
         self.images_by(z, None)
@@ -101,7 +101,7 @@ impl Vae {
     ) -> Result<()> {
         let (gpu, latent) = (self.gpu(), self.config().latent);
         if !z.len().is_multiple_of(latent) {
-            return Err(Error::Usage(format!(
+            return Err(Error::Input(format!(
                 "{} values are no whole number of rows of {latent} latent variables",
                 z.len()
             )));
@@ -139,7 +139,7 @@ impl Vae {
 impl Network {
     /// Records the decoder for `rows`; returns z (rows, latent), which is to be written, and what it
     /// makes of it, the likelihood's mean or draws from it by a seed and the step in `place`.
-    pub fn sampling(
+    pub(crate) fn sampling(
         &self,
         recording: &mut Recording,
         rows: usize,
@@ -159,7 +159,7 @@ pub(super) fn as_many_as_fit<T>(
 ) -> Result<(T, Recording)> {
     loop {
         let (parts, recording) = record(rows);
-        match recording.check_fits("an image", "use smaller layers") {
+        match recording.check_fits(Load::Image) {
             Ok(()) => return Ok((parts, recording)),
             Err(e) if rows == 1 => return Err(e),
             Err(_) => rows = rows.div_ceil(2),

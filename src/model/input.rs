@@ -59,7 +59,7 @@ impl<'a> Input<'a> {
         };
         match length.checked_rem(shape.pixels()) {
             Some(0) => Ok(length / shape.pixels()),
-            _ => Err(Error::Usage(format!(
+            _ => Err(Error::Input(format!(
                 "{length} values are no whole number of images of {shape} (width x height x \
                  channels), which have {} each",
                 shape.pixels()

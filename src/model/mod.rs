@@ -1,4 +1,8 @@
 //! Models: configuration, presets, the variational autoencoder and its file.
+//!
+//! [`Config`] and [`Vae`] with what they take and give are what programs use. [`Network`] and what is
+//! recorded from it ([`Batch`], [`Elbo`], [`Running`]) are the lower level, for those who write steps
+//! of their own.
 
 mod columns;
 mod config;

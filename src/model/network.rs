@@ -75,7 +75,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the layer, what it is given, and what it wants.
+    /// [`Error::Layer`] naming the layer, what it is given, and what it wants.
     pub fn new(config: &ModelConfig, image: ImageShape) -> Result<Self> {
         let shape = Shape::map(image.channels, image.height, image.width);
         let mut modules = Modules::new(shape);
@@ -84,11 +84,12 @@ impl Network {
         let input = if flat { Shape::Features(shape.values()) } else { shape };
         let encoder = modules.chain_of("encoder", &config.encoder, input)?;
         let Shape::Features(inputs) = encoder.output() else {
-            return Err(Error::Usage(format!(
-                "encoder: ends in maps of {}, and the latent variables are computed from features; \
+            let message = format!(
+                "ends in maps of {}, and the latent variables are computed from features; \
                  put \"flatten\" at its end",
                 encoder.output()
-            )));
+            );
+            return Err(Error::layers("encoder", message));
         };
         let outputs = if config.variational { 2 * config.latent } else { config.latent };
         let head = Linear { inputs, outputs, activation: None };
@@ -100,10 +101,11 @@ impl Network {
         }
         let output = decoder.output();
         if ![shape, Shape::Features(shape.values())].contains(&output) {
-            return Err(Error::Usage(format!(
-                "decoder: ends in {output}, and the images are {shape} (channels x height x width); \
+            let message = format!(
+                "ends in {output}, and the images are {shape} (channels x height x width); \
                  end it with a layer that gives that, as {{ linear = \"image\" }} does"
-            )));
+            );
+            return Err(Error::layers("decoder", message));
         }
         let [parameters, statistics] = modules.place();
         let (config, shape) = (config.clone(), image);

@@ -32,20 +32,21 @@ pub enum KlSchedule {
 impl KlSchedule {
     pub(super) fn check(&self) -> Result<()> {
         let amount = |name: &str, value: f64| {
-            let what = format!("kl_schedule: {name} = {}", shown(value));
-            require(is_amount(value), &what, "must be a number from 0 up")
+            let key = format!("kl_schedule.{name}");
+            require(is_amount(value), &key, shown(value), "must be a number from 0 up")
         };
         match *self {
             Self::Warmup(epochs) => amount("warmup", epochs),
             Self::Cyclical { cycles, ramp } => {
-                let what = format!("kl_schedule: cycles = {cycles}");
-                require(cycles > 0, &what, "must be at least 1")?;
-                let what = format!("kl_schedule: ramp = {}", shown(ramp));
-                require((0.0..=1.0).contains(&ramp), &what, "must be a share from 0 to 1")
+                let key = "kl_schedule.cyclical.cycles";
+                require(cycles > 0, key, cycles, "must be at least 1")?;
+                let key = "kl_schedule.cyclical.ramp";
+                let is_share = (0.0..=1.0).contains(&ramp);
+                require(is_share, key, shown(ramp), "must be a share from 0 to 1")
             }
             Self::Capacity { nats, epochs } => {
-                amount("nats", nats)?;
-                amount("epochs", epochs)
+                amount("capacity.nats", nats)?;
+                amount("capacity.epochs", epochs)
             }
         }
     }

@@ -83,13 +83,13 @@ impl TrainConfig {
             ScheduleConfig::Constant {} => {}
             ScheduleConfig::Cosine { minimum } => {
                 check("schedule.minimum", minimum, FROM_ZERO)?;
-                let what = format!("schedule.minimum = {}", shown(minimum));
                 let message =
                     format!("must be at most the learning rate, {}", shown(learning_rate));
-                require(minimum <= learning_rate, &what, &message)?;
+                let fits = minimum <= learning_rate;
+                require(fits, "schedule.minimum", shown(minimum), &message)?;
             }
             ScheduleConfig::Step { every, factor } => {
-                require(every > 0, "schedule.every = 0", "must be at least 1")?;
+                require(every > 0, "schedule.every", every, "must be at least 1")?;
                 check("schedule.factor", factor, SHARE)?;
             }
             ScheduleConfig::Exponential { factor } => check("schedule.factor", factor, SHARE)?,
@@ -104,7 +104,7 @@ fn check_rule(rule: Rule) -> Result<()> {
         Rule::Sgd { momentum, nesterov, weight_decay } => {
             of("momentum", momentum, BELOW_ONE)?;
             let message = "needs a momentum above 0";
-            require(!nesterov || momentum > 0.0, "optimizer.nesterov = true", message)?;
+            require(!nesterov || momentum > 0.0, "optimizer.nesterov", true, message)?;
             of("weight_decay", weight_decay, FROM_ZERO)
         }
         Rule::RmsProp { alpha, epsilon, momentum, weight_decay } => {
@@ -139,7 +139,7 @@ const SHARE: Range =
     ("must be more than 0 and at most 1", |v| v.is_normal() && v > 0.0 && v <= 1.0);
 
 fn check(key: &str, value: f64, (message, holds): Range) -> Result<()> {
-    require(holds(value as f32), &format!("{key} = {}", shown(value)), message)
+    require(holds(value as f32), key, shown(value), message)
 }
 
 #[cfg(test)]

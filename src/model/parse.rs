@@ -60,8 +60,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when it cannot be read, [`Error::Usage`] naming file, line and key when it
-    /// is not a configuration.
+    /// [`Error::Io`] when it cannot be read, otherwise as [`Config::parse`].
     pub fn read(path: impl AsRef<std::path::Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
@@ -72,7 +71,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming file, line and key.
+    /// [`Error::Toml`] naming file, line and key when it is not a configuration; [`Error::Named`]
+    /// around what [`Config::check`] says.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         let mut track = serde_path_to_error::Track::new();
         let config = toml::Deserializer::parse(text).and_then(|toml| {
@@ -82,9 +82,10 @@ impl Config {
         let config = config.map_err(|e| {
             let line = e.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
             let message = worded(&key(&track.path()), e.message());
-            Error::Usage(format!("{name}:{line}: {message}"))
+            Error::Toml { file: name.into(), line, message }
         })?;
-        config.check().map_err(|e| Error::Usage(format!("{name}: {e}")))?;
+        let named = |e| Error::Named { name: name.into(), error: Box::new(e) };
+        config.check().map_err(named)?;
         Ok(config)
     }
 

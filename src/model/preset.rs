@@ -59,8 +59,8 @@ impl std::str::FromStr for Preset {
 
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|preset| preset.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(|preset| preset.name).join(", ");
-            Error::Usage(format!("no preset is named `{name}`; there are: {names}"))
+            let known = Self::ALL.map(|preset| preset.name).into();
+            Error::Unknown { kind: "preset", name: name.into(), known }
         })
     }
 }

@@ -185,7 +185,7 @@ impl<'a> Step<'a> {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Usage`] naming the columns that there are when there is none of that name.
+    /// [`crate::Error::Column`] naming the columns that there are when there is none of that name.
     pub fn column(&mut self, name: &str) -> Result<ValueId> {
         self.batch(name, false)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::network::LONGEST_SUM;
 use super::{Model, ModelConfig, Network, Phase, Step};
 use crate::data::ImageShape;
-use crate::error::{Error, Result};
+use crate::error::{Error, Load, Result};
 use crate::gpu::{Choices, Gpu, Recording};
 use crate::nn::Parameters;
 use crate::ops::likelihood::SCALES;
@@ -25,7 +25,8 @@ impl Vae {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Usage`] when the configuration cannot be, [`crate::Error::Gpu`] when the
+    /// [`crate::Error::Config`] or [`crate::Error::Layer`] when the configuration cannot be,
+    /// [`crate::Error::TooLarge`] when the
     /// parameters do not fit the adapter.
     pub fn new(gpu: &Gpu, config: &ModelConfig, shape: ImageShape, seed: u64) -> Result<Self> {
         let vae = Self::uninitialised(gpu, config, shape)?;
@@ -50,8 +51,8 @@ impl Vae {
             )));
         }
         for values in [network.parameters(), network.statistics()] {
-            let (bytes, remedy) = (values.layout().bytes(), "use smaller layers");
-            gpu.report().check_fits("all parameters of the model", bytes, bytes, remedy)?;
+            let bytes = values.layout().bytes();
+            gpu.report().check_fits(Load::Parameters, bytes, bytes)?;
         }
         Ok(Self { gpu: gpu.clone(), network, choices: Arc::new(Choices::new(gpu.report())) })
     }

@@ -3,7 +3,7 @@
 use super::activation::Activated;
 use super::add::Add;
 use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Parameters, Setting, Shape, ValueId};
-use crate::error::{Error, Result};
+use crate::error::{Error, Load, Result};
 use crate::gpu::{Gpu, Recording};
 use crate::ops::activation::Activation;
 
@@ -18,12 +18,8 @@ pub struct Chain {
 /// `message` about layer `i` of `specs`, and what it is given if that is known.
 fn at(name: &str, specs: &[LayerSpec], i: usize, input: Option<Shape>, message: &str) -> Error {
     let (spec, count) = (&specs[i], specs.len());
-    let given = match input {
-        Some(Shape::Features(count)) => format!(", given {count} features"),
-        Some(map) => format!(", given maps of {map}"),
-        None => String::new(),
-    };
-    Error::Usage(format!("{name}.{i} ({spec}), layer {} of {count}{given}: {message}", i + 1))
+    let about = format!("({spec}), layer {} of {count}", i + 1);
+    Error::Layer { layer: format!("{name}.{i}"), about, input, message: message.into() }
 }
 
 /// A layer of a chain.
@@ -44,7 +40,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the layer, what it is given, and what it wants.
+    /// [`Error::Layer`] naming the layer, what it is given, and what it wants.
     pub fn new(name: &str, specs: &[LayerSpec], input: Shape, build: &Build) -> Result<Self> {
         let mut chain = Self { links: Vec::new(), input, output: input };
         chain.extend(name, specs, build)?;
@@ -65,7 +61,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the layer.
+    /// [`Error::Layer`] naming the layer.
     pub fn check(name: &str, specs: &[LayerSpec]) -> Result<()> {
         for (i, spec) in specs.iter().enumerate() {
             super::check(spec).map_err(|message| at(name, specs, i, None, &message))?;
@@ -213,8 +209,8 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the values are no whole number of rows, [`Error::Gpu`] when they do not fit
-    /// the adapter, or it fails.
+    /// [`Error::Input`] when the values are no whole number of rows, [`Error::TooLarge`] when they do not
+    /// fit the adapter, [`Error::Gpu`] if it fails.
     pub fn run(
         &self,
         gpu: &Gpu,
@@ -224,7 +220,7 @@ impl Chain {
         let (rows, each) = (values.len() / self.input.values(), self.input.values());
         if rows == 0 || rows * each != values.len() {
             let count = values.len();
-            return Err(Error::Usage(format!(
+            return Err(Error::Input(format!(
                 "{count} values are no whole number of rows of {each}"
             )));
         }
@@ -234,7 +230,7 @@ impl Chain {
         let input = graph.input(self.input, rows, x.clone());
         let output = self.apply(&mut graph, input);
         let y = graph.tensor(output);
-        recording.check_fits("a batch", "use fewer rows")?;
+        recording.check_fits(Load::Batch)?;
         let plan = recording.compile(gpu);
         x.write(gpu, &self.input.channels_last(values.to_vec()));
         plan.run();

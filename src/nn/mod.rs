@@ -1,4 +1,7 @@
 //! Layers with hand-written backward passes, the graph that they are recorded into, and parameters.
+//!
+//! [`LayerSpec`] and [`Setting`] are the layers of a configuration. The rest is the lower level, for
+//! those who write a [`Layer`] of their own and put it into a [`Chain`].
 
 mod activation;
 mod add;

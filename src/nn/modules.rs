@@ -44,7 +44,7 @@ impl Modules {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Usage`] naming the layer, what it is given, and what it wants.
+    /// [`crate::Error::Layer`] naming the layer, what it is given, and what it wants.
     pub fn chain(&mut self, name: &str, layers: &str, input: Shape) -> Result<Chain> {
         self.chain_of(name, &LayerSpec::list(name, layers)?, input)
     }

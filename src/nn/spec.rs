@@ -46,14 +46,14 @@ impl LayerSpec {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Usage`] where it is no such list.
+    /// [`crate::Error::Layer`] where it is no such list.
     pub fn list(name: &str, text: &str) -> crate::Result<Vec<Self>> {
         #[derive(Deserialize)]
         struct List {
             layers: Vec<LayerSpec>,
         }
         let list = toml::from_str::<List>(&format!("layers = {text}"));
-        let list = list.map_err(|e| crate::Error::Usage(format!("{name}: {}", e.message())))?;
+        let list = list.map_err(|e| crate::Error::layers(name, e.message()))?;
         Ok(list.layers)
     }
 

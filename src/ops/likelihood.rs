@@ -60,14 +60,15 @@ impl Likelihood {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] naming the key `likelihood`.
+    /// [`Error::Config`] naming the key `likelihood`.
     pub fn check(self) -> Result<()> {
         match self {
             Self::Gaussian(Scale::Fixed(scale)) | Self::Laplace(Scale::Fixed(scale))
                 if !SCALES.contains(&scale) =>
             {
                 let message = "must be 0.000001 to 1000000, or \"learnt\"";
-                Err(Error::Usage(format!("likelihood: a scale of {}: {message}", shown(scale))))
+                let name = if let Self::Laplace(_) = self { "laplace" } else { "gaussian" };
+                Err(Error::config(format!("likelihood.{name}"), shown(scale), message))
             }
             _ => Ok(()),
         }
@@ -107,7 +108,7 @@ impl TryFrom<Written> for Likelihood {
                     "continuous_bernoulli" => Ok(Self::ContinuousBernoulli),
                     "gaussian" => Ok(Self::SquaredError),
                     "laplace" => Ok(Self::Laplace(Scale::Fixed(1.0))),
-                    _ => Err(Error::Usage(format!("likelihood = \"{name}\": {CHOICES}"))),
+                    _ => Err(Error::config("likelihood", format!("\"{name}\""), CHOICES)),
                 };
             }
             Written::Scaled(scaled) => scaled,
@@ -115,23 +116,21 @@ impl TryFrom<Written> for Likelihood {
         let mut entries = scaled.iter();
         let (Some((name, scale)), None) = (entries.next(), entries.next()) else {
             let given = scaled.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            return Err(Error::Usage(format!("likelihood = {{ {given} }}: {CHOICES}")));
+            return Err(Error::config("likelihood", format!("{{ {given} }}"), CHOICES));
         };
         let scale = match scale {
             WrittenScale::Number(number) => Scale::Fixed(*number),
             WrittenScale::Word(word) if word == "learnt" => Scale::Learnt,
             WrittenScale::Word(word) => {
                 let message = "the scale must be a number or \"learnt\"";
-                let what = format!("likelihood = {{ {name} = \"{word}\" }}");
-                return Err(Error::Usage(format!("{what}: {message}")));
+                let value = format!("{{ {name} = \"{word}\" }}");
+                return Err(Error::config("likelihood", value, message));
             }
         };
         let likelihood = match name.as_str() {
             "gaussian" => Self::Gaussian(scale),
             "laplace" => Self::Laplace(scale),
-            _ => {
-                return Err(Error::Usage(format!("likelihood = {{ {name} = … }}: {CHOICES}")));
-            }
+            _ => return Err(Error::config("likelihood", format!("{{ {name} = … }}"), CHOICES)),
         };
         likelihood.check().map(|()| likelihood)
     }
@@ -212,10 +211,10 @@ mod tests {
             ("{ bernoulli = 1 }", "likelihood = { bernoulli = … }: must be one of"),
             ("{ gaussian = 1, laplace = 1 }", "likelihood = { gaussian, laplace }: must be one of"),
             ("{ gaussian = 'learned' }", "likelihood = { gaussian = \"learned\" }: the scale must"),
-            ("{ gaussian = 0 }", "likelihood: a scale of 0: must be 0.000001 to 1000000"),
-            ("{ laplace = -0.1 }", "likelihood: a scale of -0.1: must be"),
-            ("{ laplace = nan }", "likelihood: a scale of NaN: must be"),
-            ("{ gaussian = inf }", "likelihood: a scale of inf: must be"),
+            ("{ gaussian = 0 }", "likelihood.gaussian = 0: must be 0.000001 to 1000000"),
+            ("{ laplace = -0.1 }", "likelihood.laplace = -0.1: must be"),
+            ("{ laplace = nan }", "likelihood.laplace = NaN: must be"),
+            ("{ gaussian = inf }", "likelihood.gaussian = inf: must be"),
         ];
         for (text, want) in faults {
             let message = parse(text).unwrap_err();

@@ -1,6 +1,10 @@
 //! One file per shader, of the same stem: each wrapper records its dispatches into a [`Recording`]. What is
 //! computed where something else is (activations, learning rates) has no dispatch of its own.
 //!
+//! These are the lower level, for those who write layers or steps of their own; what configurations name
+//! ([`likelihood`], [`optimizer`], [`tune`]) is what every program uses. A wrapper panics on shapes that
+//! do not fit its kernel, which guards its edges and checks nothing else.
+//!
 //! Shapes are written as (rows, columns), row-major; a batch's images are its rows.
 //!
 //! [`Recording`]: crate::gpu::Recording

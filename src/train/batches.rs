@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Losses;
-use crate::error::Result;
+use crate::error::{Load, Result};
 use crate::gpu::{AdapterReport, Choices, Gpu, Plan, Recording};
 use crate::model::{self, Columns, Model, Purpose, TermSpec, Totals};
 
@@ -20,7 +20,7 @@ impl Batches {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Gpu`] when the data or a batch do not fit the adapter, and what the recording
+    /// [`crate::Error::TooLarge`] when the data or a batch do not fit the adapter, and what the recording
     /// fails with.
     pub fn new(
         gpu: &Gpu,
@@ -77,10 +77,9 @@ pub(super) fn recorded(
     let mut recording = Recording::with_choices(adapter, choices);
     let terms = model::record(model, &mut recording, columns, purpose, rows)?;
     columns.check_fits(adapter)?;
-    let what = match purpose {
-        Purpose::Training(_) => "a training step",
-        Purpose::Evaluation(..) => "a batch",
-    };
-    recording.check_fits(what, "use a smaller --batch-size")?;
+    recording.check_fits(match purpose {
+        Purpose::Training(_) => Load::Step,
+        Purpose::Evaluation(..) => Load::Batch,
+    })?;
     Ok((recording, terms))
 }

@@ -56,7 +56,7 @@ impl<M: Model> Trainer<M> {
     fn restore(self, file: &TensorFile, path: &Path) -> Result<Self> {
         let foreign = || {
             let message = "belongs to another model, dataset or training configuration; \
-                           undo the change, or train anew with another --out";
+                           undo the change, or train anew into another folder";
             Error::run(path, message)
         };
         // Only the length of training may change between the parts of a run.

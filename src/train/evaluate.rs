@@ -25,8 +25,8 @@ impl Evaluator {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when there are no images, they are not of the model's shape or
-    /// `batch_size` is 0, [`Error::Gpu`] when they do not fit the adapter.
+    /// [`Error::Input`] when there are no images or `batch_size` is 0, [`Error::Shape`] when they
+    /// are not of the model's shape, [`Error::TooLarge`] when they do not fit the adapter.
     pub fn new(vae: &Vae, images: &Images, batch_size: usize, noise: Noise) -> Result<Self> {
         vae.check_shape(images)?;
         let table = Table::new().with(Table::IMAGE, images.clone())?;
@@ -38,8 +38,8 @@ impl Evaluator {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when there are no rows or `batch_size` is 0, [`Error::Gpu`] when they do not
-    /// fit the adapter, and what the model's recording fails with.
+    /// [`Error::Input`] when there are no rows or `batch_size` is 0, [`Error::TooLarge`] when they do
+    /// not fit the adapter, and what the model's recording fails with.
     pub fn for_model(
         gpu: &Gpu,
         model: &dyn Model,
@@ -49,7 +49,7 @@ impl Evaluator {
         choices: &Arc<Choices>,
     ) -> Result<Self> {
         if table.is_empty() || batch_size == 0 {
-            return Err(Error::Usage("an evaluation takes at least one image at a time".into()));
+            return Err(Error::Input("an evaluation takes at least one image at a time".into()));
         }
         let (columns, running) = (Columns::of(table), Running::new(model.units()));
         let purpose = Purpose::Evaluation(noise, &running);

@@ -34,8 +34,8 @@ impl std::str::FromStr for StepKind {
 
     fn from_str(name: &str) -> Result<Self> {
         let kind = KINDS.iter().find(|(n, _)| *n == name).map(|(_, kind)| *kind);
-        let names = KINDS.map(|(name, _)| name).join(", ");
-        kind.ok_or_else(|| Error::Usage(format!("must be one of {names}")))
+        let known = KINDS.map(|(name, _)| name).into();
+        kind.ok_or_else(|| Error::Unknown { kind: "step", name: name.into(), known })
     }
 }
 
@@ -48,8 +48,8 @@ const LARGEST_BATCH: usize = 1 << 24;
 ///
 /// # Errors
 ///
-/// [`Error::Usage`] when the configuration cannot be, or its batches have more rows than any adapter
-/// holds.
+/// [`Error::Config`] or [`Error::Layer`] when the configuration cannot be, or its batches have more
+/// rows than any adapter holds.
 pub fn recorded(
     config: &Config,
     shape: ImageShape,
@@ -61,9 +61,8 @@ pub fn recorded(
     let network = Network::new(&config.model, shape)?;
     let rows = config.train.batch_size;
     if rows > LARGEST_BATCH {
-        let message =
-            format!("batch_size (--batch-size) = {rows}: must be at most {LARGEST_BATCH}");
-        return Err(Error::Usage(message));
+        let message = format!("must be at most {LARGEST_BATCH}");
+        return Err(Error::config("batch_size", rows, message));
     }
     let columns = Columns::of_images(rows, shape);
     let mut recording = Recording::with_choices(adapter, choices);

@@ -68,12 +68,12 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// [`Error::Run`] when the folder has something in it and `overwrite` is off, or something
-    /// that is not of a run.
+    /// [`Error::Taken`] when the folder has something in it and `overwrite` is off, or something
+    /// that is not of a run; [`Error::Run`] when it is a file.
     pub fn check(path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
         let path = path.as_ref();
         if path.exists() && !path.is_dir() {
-            return Err(Error::run(path, "is in the way: it is a file, and --out names a folder"));
+            return Err(Error::run(path, "is in the way: it is a file, and a run is a folder"));
         }
         let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
         // Hidden files are not the user's work: a file manager's notes, or an unfinished save.
@@ -85,13 +85,7 @@ impl RunFolder {
         if names.is_empty() || overwrite && !foreign {
             return Ok(());
         }
-        Err(Error::run(
-            path,
-            match foreign {
-                false => "is there already; --resume it, --overwrite it or choose another --out",
-                true => "is not empty and holds more than a run; choose another --out",
-            },
-        ))
+        Err(Error::Taken { path: path.to_owned(), is_run: !foreign })
     }
 
     /// Makes the folder and its parents and saves the untrained run in it, so that a folder that

@@ -53,9 +53,9 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the configuration cannot be, the batch is larger than the data or no
-    /// column of it holds images,
-    /// [`Error::Gpu`] when something does not fit the adapter.
+    /// [`Error::Config`] or [`Error::Layer`] when the configuration cannot be, [`Error::Batch`] when
+    /// the batch is larger than the data, [`Error::Input`] when no column of it holds images,
+    /// [`Error::TooLarge`] when something does not fit the adapter.
     pub fn new(gpu: &Gpu, config: &Config, data: &Dataset, options: TrainOptions) -> Result<Self> {
         Self::of_config(gpu, config, data, options, None)
     }
@@ -86,8 +86,9 @@ impl<M: Model> Trainer<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] when the configuration cannot be or the batch is larger than the data,
-    /// [`Error::Gpu`] when something does not fit the adapter, and what [`Model::record`] fails with.
+    /// [`Error::Config`] when the configuration cannot be, [`Error::Batch`] when the batch is larger than
+    /// the data, [`Error::TooLarge`] when something does not fit the adapter, and what [`Model::record`]
+    /// fails with.
     pub fn with_model(
         gpu: &Gpu,
         model: M,
@@ -249,8 +250,5 @@ fn check_batch(batch_size: usize, data: &Dataset) -> Result<()> {
     if batch_size <= images {
         return Ok(());
     }
-    Err(Error::Usage(format!(
-        "--batch-size {batch_size}: the dataset {} has only {images} training images",
-        data.name
-    )))
+    Err(Error::Batch { batch_size, dataset: data.name.clone(), images })
 }

@@ -19,7 +19,7 @@ fn a_folder_that_is_missing_or_empty_fails() {
     let place = Place::new();
     let train = |data| ["train", "--out", "run", "--data", data];
     place.fails(&train("absent"), 1, &["absent: cannot read the dataset: No such file"]);
-    place.fails(&train("tiny.toml"), 1, &["tiny.toml: is not a folder; --data takes a folder of"]);
+    place.fails(&train("tiny.toml"), 1, &["tiny.toml: is not a folder; a dataset is a folder of"]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_png_that_is_none_fails() {
 #[test]
 fn images_of_mixed_size_ask_for_one() {
     let files = [("data/a.png", png(8, 8, 1)), ("data/b.png", png(9, 8, 1))];
-    data_fails(&files, &["b.png: is 9x8", "a.png is 8x8", "pass --size 8x8 to resize"]);
+    data_fails(&files, &["b.png: is 9x8", "a.png is 8x8", "to one size with --size 8x8"]);
 }
 
 /// `config.toml` could not name it.

@@ -89,7 +89,7 @@ fn a_plan_prints_dispatches_and_their_text() {
             &["batch_size (--batch-size) = 18446744073709551615: must be at most"],
         );
     }
-    place.fails(&["plan", "mlp", "--step", "dream"], 2, &["must be one of train, evaluate"]);
+    place.fails(&["plan", "mlp", "--step", "dream"], 2, &["--step", "there are: train, evaluate"]);
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn a_batch_too_large_fails() {
     place.write("idx/train-images-idx3-ubyte", idx(20_000, 8, 8));
     widen(&place, "encoder", limit / 4 / 20_000 + 1);
     let args = ["--batch-size", "20000"];
-    too_large(&place, limit, &args, "a training step", "use a smaller --batch-size");
+    too_large(&place, limit, &args, "a training step", "use a smaller batch (--batch-size)");
 }
 
 #[test]

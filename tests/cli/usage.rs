@@ -21,9 +21,13 @@ fn impossible_values_name_their_flag() {
         ("--size", "28", "'--size <WxH>': must be WIDTHxHEIGHT, as in 28x28"),
         ("--size", "28x", "'--size <WxH>': must be WIDTHxHEIGHT, as in 28x28"),
         ("--size", "big", "'--size <WxH>': must be WIDTHxHEIGHT, as in 28x28"),
-        ("--size", "8x8", "--size: is for image folders, not for the built-in digits"),
-        ("--channels", "1", "--channels: is for image folders, not for the built-in digits"),
-        ("--backend", "cuda", "must be one of vulkan, metal, dx12, gl"),
+        ("--size", "8x8", "size (--size) = 8x8: is for image folders, not for the built-in digits"),
+        (
+            "--channels",
+            "1",
+            "channels (--channels) = 1: is for image folders, not for the built-in digits",
+        ),
+        ("--backend", "cuda", "no backend is named `cuda`; there are: vulkan, metal, dx12, gl"),
         ("--preset", "mpl", "no preset is named `mpl`; there are: mlp, mlp-deep, mlp-2d, mlp-mse"),
         ("--colour", "red", "unexpected argument '--colour'"),
     ] {
@@ -38,14 +42,24 @@ fn values_that_do_not_suit_the_dataset_name_their_flag() {
     place.write("pngs/a.png", png(8, 8, 1));
     place.write("pngs/b.png", png(8, 8, 2));
     for (data, flag, value, message) in [
-        ("pngs", "--validation", "1.5", "--validation 1.5: must lie between 0 and 1, as in 0.2"),
-        ("pngs", "--validation", "-1", "--validation -1: must lie between 0 and 1, as in 0.2"),
-        ("pngs", "--validation", "NaN", "--validation NaN: must lie between 0 and 1, as in 0.2"),
+        (
+            "pngs",
+            "--validation",
+            "1.5",
+            "(--validation) = 1.5: must lie between 0 and 1, as in 0.2",
+        ),
+        ("pngs", "--validation", "-1", "(--validation) = -1: must lie between 0 and 1, as in 0.2"),
+        (
+            "pngs",
+            "--validation",
+            "NaN",
+            "(--validation) = NaN: must lie between 0 and 1, as in 0.2",
+        ),
         ("idx", "--validation", "0.2", "the dataset idx has a test split already; leave it"),
-        ("pngs", "--size", "0x8", "--size 0x8: both sides must lie between 1 and 65535"),
-        ("idx", "--size", "4x4", "--size 4x4: is for folders of PNG/JPEG images"),
-        ("pngs", "--channels", "2", "--channels 2: must be 1 or 3"),
-        ("idx", "--channels", "3", "--channels 3: is for folders of PNG/JPEG images"),
+        ("pngs", "--size", "0x8", "size (--size) = 0x8: both sides must lie between 1 and 65535"),
+        ("idx", "--size", "4x4", "size (--size) = 4x4: is for folders of PNG/JPEG images"),
+        ("pngs", "--channels", "2", "channels (--channels) = 2: must be 1 or 3"),
+        ("idx", "--channels", "3", "channels (--channels) = 3: is for folders of PNG/JPEG images"),
     ] {
         place.fails(&["train", "--data", data, flag, value, "--out", "run"], 2, &[message]);
     }
@@ -106,11 +120,11 @@ fn a_configuration_that_cannot_be_names_file_and_key() {
         ),
         (
             "[model]\nkl_schedule = { cyclical = { cycles = 0, ramp = 1 } }",
-            "bad.toml: kl_schedule: cycles = 0: must be at least 1",
+            "bad.toml: kl_schedule.cyclical.cycles = 0: must be at least 1",
         ),
         (
             "[model]\ncorruption = { masking = 2 }",
-            "bad.toml: corruption: masking = 2: must be a share",
+            "bad.toml: corruption.masking = 2: must be a share",
         ),
         (
             "[model]\nvariational = false\nfree_bits = 1",

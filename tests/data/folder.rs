@@ -67,28 +67,32 @@ fn a_path_that_is_no_folder_fails() {
 fn impossible_options_fail() {
     let dir = folder_of(&[("a.png", grey(2, 2, 1))]);
     for (count, message) in [
-        (0, "--channels 0: must be 1 or 3"),
-        (2, "--channels 2: must be 1 or 3"),
-        (4, "--channels 4: must be 1 or 3"),
+        (0, "channels = 0: must be 1 or 3"),
+        (2, "channels = 2: must be 1 or 3"),
+        (4, "channels = 4: must be 1 or 3"),
     ] {
         usage_fails(&dir, channels(count), &[message]);
     }
-    usage_fails(&dir, sized(0, 8), &["--size 0x8", "between 1 and"]);
-    usage_fails(&dir, sized(8, 0), &["--size 8x0", "between 1 and"]);
-    usage_fails(&dir, sized(8, usize::MAX), &["--size 8x", "between 1 and"]);
+    usage_fails(&dir, sized(0, 8), &["size = 0x8", "between 1 and"]);
+    usage_fails(&dir, sized(8, 0), &["size = 8x0", "between 1 and"]);
+    usage_fails(&dir, sized(8, usize::MAX), &["size = 8x", "between 1 and"]);
 }
 
 #[test]
-fn mixed_sizes_fail_with_a_suggestion() {
+fn mixed_sizes_fail_with_both() {
+    let mixed = |files: &[(&str, Vec<u8>)], parts: &[&str]| {
+        let error = fails(Dataset::open(folder_of(files).path()), parts);
+        assert!(matches!(error, Error::MixedSizes { first_size: (4, 2), .. }), "{error:?}");
+    };
     let files = [
         ("train/a.png", grey(4, 2, 1)),
         ("train/b.png", grey(4, 2, 1)),
         ("train/c.png", grey(3, 5, 1)),
         ("train/d.png", grey(7, 7, 1)),
     ];
-    open_fails(&files, &["c.png: is 3x5", "a.png is 4x2", "--size 4x2"]);
+    mixed(&files, &["c.png: is 3x5", "a.png is 4x2", "resize all images to one size"]);
     let files = [("train/a.png", grey(4, 2, 1)), ("test/b.png", grey(2, 4, 1))];
-    open_fails(&files, &["b.png: is 2x4", "a.png is 4x2", "--size 4x2"]);
+    mixed(&files, &["b.png: is 2x4", "a.png is 4x2"]);
 }
 
 #[test]

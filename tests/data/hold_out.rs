@@ -66,10 +66,10 @@ fn hold_out_leaves_an_image_on_either_side() {
 #[test]
 fn hold_out_rejects_what_it_cannot_do() {
     for fraction in [0.0, 1.0, -0.5, 1.5, f64::NAN, f64::INFINITY] {
-        let error = fails(numbered(9).hold_out(fraction, 1), &["--validation", "between 0 and 1"]);
-        assert_eq!(error.exit_code(), 2);
+        let error = fails(numbered(9).hold_out(fraction, 1), &["between 0 and 1"]);
+        assert!(matches!(error, Error::Config { key, .. } if key == "validation"));
     }
-    fails(numbered(1).hold_out(0.5, 1), &["--validation", "at least two images"]);
+    fails(numbered(1).hold_out(0.5, 1), &["validation = 0.5: ", "at least two images"]);
     let split = numbered(9).hold_out(0.5, 1).unwrap();
-    fails(split.hold_out(0.5, 1), &["--validation", "has a test split already"]);
+    fails(split.hold_out(0.5, 1), &["validation = 0.5: ", "has a test split already"]);
 }

@@ -137,5 +137,5 @@ fn open_fails(files: &[(&str, Vec<u8>)], parts: &[&str]) {
 #[track_caller]
 fn usage_fails(dir: &TempDir, options: ReadOptions, parts: &[&str]) {
     let error = fails(read(dir, options), parts);
-    assert!(matches!(error, Error::Usage(_)), "{error:?}");
+    assert!(matches!(error, Error::Config { .. }), "{error:?}");
 }

@@ -54,7 +54,7 @@ fn columns_of_other_lengths_fail() {
 fn values_that_are_no_whole_number_of_rows_fail() {
     let fails = |column: Column, parts: &[&str]| {
         let error = fails(Table::new().with("mine", column), &[&["column mine: "], parts].concat());
-        assert!(matches!(error, Error::Usage(_)));
+        assert!(matches!(error, Error::Column { .. }));
     };
     fails(Column::images([3, 2, 2], &[0; 13]), &["13 bytes", "images of 2x2x3", "take 12 each"]);
     fails(Column::floats(&[2, 3], &[0.0; 7]), &["7 floats", "shape [2, 3]", "take 6 each"]);

@@ -213,7 +213,7 @@ fn train(gpu: &Gpu, lacks_column: bool) -> Result<()> {
 fn a_column_that_is_not_there_is_named() {
     let Some(gpu) = common::gpu() else { return };
     let message = train(&gpu, true).unwrap_err().to_string();
-    assert_eq!(message, "the data has no column angle, only x, label, count");
+    assert_eq!(message, "column angle: is not there, only x, label, count");
 }
 
 #[test]

@@ -36,8 +36,8 @@ impl std::str::FromStr for Tune {
 
     fn from_str(name: &str) -> Result<Self> {
         let level = LEVELS.iter().find(|(n, _)| *n == name).map(|(_, level)| *level);
-        let names = LEVELS.map(|(name, _)| name).join(", ");
-        level.ok_or_else(|| Error::Usage(format!("must be one of {names}")))
+        let known = LEVELS.map(|(name, _)| name).into();
+        level.ok_or_else(|| Error::Unknown { kind: "level", name: name.into(), known })
     }
 }
 

@@ -1,0 +1,103 @@
+//! What ends the program: its own errors and the library's, in words that name the flags.
+
+use vae_gpu::Error;
+use vae_gpu::error::Load;
+
+/// Result of what a subcommand does.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Why the program stops.
+pub enum Failure {
+    /// A mistake in the command, in words.
+    Usage(String),
+    /// What the library says.
+    Library(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
+/// Keys of a configuration, and the flags that set them.
+const FLAGS: &[(&str, &str)] = &[
+    ("epochs", "--epochs"),
+    ("batch_size", "--batch-size"),
+    ("learning_rate", "--lr"),
+    ("seed", "--seed"),
+    ("validation", "--validation"),
+    ("size", "--size"),
+    ("channels", "--channels"),
+];
+
+impl Failure {
+    /// 2 for a mistake in the command or in the configuration, 1 for the rest.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_)
+            | Self::Library(
+                Error::Config { .. }
+                | Error::Toml { .. }
+                | Error::Named { .. }
+                | Error::Unknown { .. }
+                | Error::Layer { .. }
+                | Error::Shape { .. }
+                | Error::Column { .. }
+                | Error::Input(_)
+                | Error::Batch { .. }
+                | Error::NoPrior,
+            ) => 2,
+            Self::Library(_) => 1,
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Usage(message) => f.write_str(message),
+            Self::Library(error) => f.write_str(&worded(error)),
+        }
+    }
+}
+
+/// An error of the library, with the flags that mend it.
+pub fn worded(error: &Error) -> String {
+    match error {
+        Error::Config { key, value, message } => match FLAGS.iter().find(|(k, _)| k == key) {
+            Some((_, flag)) => format!("{key} ({flag}) = {value}: {message}"),
+            None => error.to_string(),
+        },
+        Error::Named { name, error } => format!("{name}: {}", worded(error)),
+        Error::Shape { model, given } => format!(
+            "the model takes images of {model} (width x height x channels), and the dataset has \
+             {given}: choose another --data, or --size and --channels"
+        ),
+        Error::Batch { batch_size, dataset, images } => format!(
+            "--batch-size {batch_size}: the dataset {dataset} has only {images} training images"
+        ),
+        Error::MixedSizes { first_size: (width, height), .. } => {
+            format!("{error} with --size {width}x{height}")
+        }
+        Error::Taken { path, is_run: true } => format!(
+            "{}: is there already; --resume it, --overwrite it or choose another --out",
+            path.display()
+        ),
+        Error::Taken { path, .. } => {
+            format!(
+                "{}: is not empty and holds more than a run; choose another --out",
+                path.display()
+            )
+        }
+        Error::NoSuchAdapter { wanted, known } => {
+            format!("--adapter {wanted}: no such adapter; there are: {}", known.join(", "))
+        }
+        Error::TooLarge { load: Load::Dataset, .. } => format!("{error} (--size)"),
+        Error::TooLarge { load: Load::Step, .. } => format!("{error} (--batch-size)"),
+        Error::TooLarge { load: Load::Batch, .. } => {
+            format!("{error} (batch_size in the run's config.toml)")
+        }
+        other => other.to_string(),
+    }
+}
