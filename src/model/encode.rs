@@ -170,7 +170,7 @@ impl Vae {
 impl Network {
     /// Records the encoder for `rows` images; returns x, which is to be written, and the posterior's
     /// means and log-variances side by side (rows, 2 · latent).
-    pub fn encoding(&self, recording: &mut Recording, rows: usize) -> (Tensor, Tensor) {
+    pub(crate) fn encoding(&self, recording: &mut Recording, rows: usize) -> (Tensor, Tensor) {
         let mut graph = self.graph(recording, None);
         let (x, head) = self.encoded_input(&mut graph, rows);
         (x, graph.tensor(head))
@@ -184,7 +184,11 @@ impl Network {
 
     /// Records encoder and decoder for `rows` images; returns x, which is to be written, and the mean
     /// of the likelihood at the posterior's mean, laid out as the decoder's output.
-    pub fn reconstructing(&self, recording: &mut Recording, rows: usize) -> (Tensor, Tensor) {
+    pub(crate) fn reconstructing(
+        &self,
+        recording: &mut Recording,
+        rows: usize,
+    ) -> (Tensor, Tensor) {
         let mut graph = self.graph(recording, None);
         let (x, head) = self.encoded_input(&mut graph, rows);
         let z = match self.config().variational {

@@ -1,8 +1,8 @@
 //! Models: configuration, presets, the variational autoencoder and its file.
 //!
-//! [`Config`] and [`Vae`] with what they take and give are what programs use. [`Network`] and what is
-//! recorded from it ([`Batch`], [`Elbo`], [`Running`]) are the lower level, for those who write steps
-//! of their own.
+//! [`Config`] and [`Vae`] with what they take and give are what programs use. [`Model`], [`Step`] and
+//! [`Phase`], with what they name, are for those who train a model of their own; [`Network`] and what is
+//! recorded from it ([`Batch`], [`Elbo`], [`Running`]) are the level below.
 
 mod columns;
 mod config;

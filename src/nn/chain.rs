@@ -209,8 +209,8 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] when the values are no whole number of rows, [`Error::TooLarge`] when they do not
-    /// fit the adapter, [`Error::Gpu`] if it fails.
+    /// [`Error::Input`] when the values are no whole number of rows, [`Error::TooLarge`] when they do
+    /// not fit the adapter, [`Error::Gpu`] if it fails.
     pub fn run(
         &self,
         gpu: &Gpu,

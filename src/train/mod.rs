@@ -1,7 +1,7 @@
 //! The training loop, evaluation, and the folder that a run leaves behind.
 //!
-//! [`Trainer`], [`Evaluator`] and [`RunFolder`] are what programs use; [`TrainStep`] and [`recorded`]
-//! are the lower level: a step as a recording, to be looked at or run by a loop of the caller's.
+//! [`Trainer`], [`Evaluator`] and [`RunFolder`] are what programs use; [`recorded`]
+//! is the lower level: a step as a recording, to be looked at.
 
 mod batches;
 mod checkpoint;

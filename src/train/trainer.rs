@@ -86,9 +86,9 @@ impl<M: Model> Trainer<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when the configuration cannot be, [`Error::Batch`] when the batch is larger than
-    /// the data, [`Error::TooLarge`] when something does not fit the adapter, and what [`Model::record`]
-    /// fails with.
+    /// [`Error::Config`] when the configuration cannot be, [`Error::Batch`] when the batch is larger
+    /// than the data, [`Error::TooLarge`] when something does not fit the adapter, and what
+    /// [`Model::record`] fails with.
     pub fn with_model(
         gpu: &Gpu,
         model: M,
