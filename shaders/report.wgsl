@@ -3,7 +3,7 @@
 #import shared/reduce
 #import shared/state
 
-struct Params { rows: u32, recons: u32, pad0: u32, pad1: u32 }
+struct Params { rows: u32, recons: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> recon: array<f32>; // (recons), nats, to be summed
