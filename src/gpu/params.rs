@@ -74,3 +74,76 @@ fn fill_each(
         fill(module, ty, item, &format!("{path}[{i}]"), bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic;
+
+    use serde_json::json;
+
+    use super::Value;
+    use crate::gpu::{AdapterReport, Recording, Shader, Tensor};
+
+    const SHADER: Shader = Shader::from_text(
+        "blend",
+        "
+        struct Item { @align(16) at: vec2<i32>, share: f32 }
+        struct Params { count: u32, columns: u32, items: array<Item, 2>, scale: f32 }
+
+        @group(0) @binding(0) var<uniform> params: Params;
+        @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+
+        @compute @workgroup_size(1)
+        fn forward() {
+            y[params.count + params.columns] = params.items[0].share * params.scale;
+        }",
+    );
+
+    fn recorded(params: &Value) -> Vec<u8> {
+        let mut recording = Recording::new(&AdapterReport::webgpu());
+        let y = Tensor::zeros("y", &[4]);
+        let kernel = SHADER.kernel("forward", &[]);
+        recording.record(kernel, "test", params, &[("y", &y)], [1, 1, 1]);
+        recording.dispatches()[0].params.clone()
+    }
+
+    #[test]
+    fn members_lie_where_the_shader_has_them_in_whatever_order_they_are_given() {
+        // The second item is left out.
+        let items = json!([{ "share": 0.5, "at": [-1, 2] }]);
+        let params = json!({ "scale": 2.0, "columns": 7, "items": items, "count": u32::MAX });
+        let mut want = [0u32; 16];
+        [want[0], want[1]] = [u32::MAX, 7];
+        [want[4], want[5], want[6]] = [u32::MAX, 2, 0.5f32.to_bits()];
+        want[12] = 2f32.to_bits();
+        assert_eq!(recorded(&params), want.map(u32::to_le_bytes).concat());
+    }
+
+    #[test]
+    fn faults_are_named_with_shader_and_member() {
+        let whole = json!({ "count": 1, "columns": 2, "items": [], "scale": 1.0 });
+        let item = |at: Value, share: Value| json!([{ "at": at, "share": share }]);
+        for (member, value, want) in [
+            ("rows", json!(1), "rows: the shader has no such member"),
+            ("count", Value::Null, "count: nothing is given"),
+            ("count", json!(1.0), "count: 1.0 is not of type u32"),
+            ("count", json!(-1), "count: -1 is not of type u32"),
+            ("count", json!(1u64 << 32), "count: 4294967296 is not of type u32"),
+            ("scale", json!(1), "scale: 1 is not of type f32"),
+            ("scale", json!([1.0]), "scale: [1.0] is not of type f32"),
+            ("items", json!(1), "items: 1 is not of the shader's type"),
+            ("items", json!([0, 0, 0]), "items: the shader has no 3 items"),
+            ("items", item(json!([1, 0.5]), json!(1.0)), "items[0].at[1]: 0.5 is not of type i32"),
+            ("items", item(json!([1, 2]), json!("x")), "items[0].share: \"x\" is not of type f32"),
+        ] {
+            let mut params = whole.clone();
+            match value {
+                Value::Null => _ = params.as_object_mut().unwrap().remove(member),
+                value => params[member] = value,
+            }
+            let panic = panic::catch_unwind(|| recorded(&params)).expect_err(want);
+            let message = panic.downcast_ref::<String>().expect("a message");
+            assert_eq!(*message, format!("test.blend.forward: params.{want}"));
+        }
+    }
+}

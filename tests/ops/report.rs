@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Recording};
 use vae_gpu::ops::{State, report};
 
@@ -79,7 +80,8 @@ fn terms_behind_the_last_are_not_read() {
     check::run(gpu, |recording| {
         let tensors = [("recon", &on_recon), ("state", &state.tensor)];
         let kernel = report::SHADER.kernel("accumulate", &[]);
-        recording.record_flat(kernel, "test", &[9, 63u32, 0, 0], &tensors, 1);
+        let params = json!({ "rows": 9, "recons": 63 });
+        recording.record_flat(kernel, "test", &params, &tensors, 1);
     });
     let after = read(gpu, &state);
     let want = mean(BEFORE.recon, &recon, 5000);
