@@ -1,13 +1,14 @@
 //! What a shader's uniform `params` is filled with: a struct of the host, by the names of its members.
 //! naga says where the shader has them, and of what type, so no layout is written down twice.
 
+use naga::common::wgsl::TypeContext;
 use naga::{Handle, Module, Scalar, Type, TypeInner};
 use serde::Serialize;
 use serde_json::Value;
 
 /// The bytes of a variable of type `ty` with the members of `params`. Panics unless they are those that
-/// the shader declares, in whatever order, and each is a number of its type; arrays may be shorter, and
-/// end in zeros. `path` is where messages begin.
+/// the shader declares, in whatever order, and each is a number that its type can hold. Arrays may be
+/// shorter than the shader's; zeros follow. `path` is where messages begin.
 pub(super) fn bytes(
     module: &Module,
     ty: Handle<Type>,
@@ -15,8 +16,9 @@ pub(super) fn bytes(
     path: &str,
 ) -> Vec<u8> {
     let value = serde_json::to_value(params).unwrap_or_else(|e| panic!("{path}: {e}"));
-    let mut bytes = vec![0; module.types[ty].inner.size(module.to_ctx()) as usize];
-    fill(module, &module.types[ty].inner, &value, path, &mut bytes);
+    let ty = &module.types[ty].inner;
+    let mut bytes = vec![0; ty.size(module.to_ctx()) as usize];
+    fill(module, ty, &value, path, &mut bytes);
     bytes
 }
 
@@ -28,35 +30,31 @@ fn fill(module: &Module, ty: &TypeInner, value: &Value, path: &str, bytes: &mut 
                 assert!(known, "{path}.{name}: the shader has no such member");
             }
             for member in members {
-                let name = member.name.as_deref().unwrap_or_default();
-                let path = format!("{path}.{name}");
-                let value = given.get(name).unwrap_or_else(|| panic!("{path}: nothing is given"));
-                let bytes = &mut bytes[member.offset as usize..];
-                fill(module, &module.types[member.ty].inner, value, &path, bytes);
+                let path = format!("{path}.{}", member.name.as_deref().unwrap_or_default());
+                let value = member.name.as_ref().and_then(|name| given.get(name));
+                let value = value.unwrap_or_else(|| panic!("{path}: nothing is given"));
+                let ty = &module.types[member.ty].inner;
+                let bytes =
+                    &mut bytes[member.offset as usize..][..ty.size(module.to_ctx()) as usize];
+                fill(module, ty, value, &path, bytes);
             }
         }
         (&TypeInner::Array { base, stride, .. }, Value::Array(items)) => {
             fill_each(module, &module.types[base].inner, items, path, stride, bytes);
         }
-        (&TypeInner::Vector { scalar, .. }, Value::Array(items)) => {
-            fill_each(module, &TypeInner::Scalar(scalar), items, path, 4, bytes);
+        (&TypeInner::Vector { scalar, size }, Value::Array(items))
+            if items.len() == size as usize =>
+        {
+            fill_each(module, &TypeInner::Scalar(scalar), items, path, scalar.width.into(), bytes);
         }
-        (&TypeInner::Scalar(scalar), value) => {
-            let (name, word) = match scalar {
-                Scalar::U32 => ("u32", value.as_u64().and_then(|n| n.try_into().ok())),
-                Scalar::I32 => {
-                    let number: Option<i32> = value.as_i64().and_then(|n| n.try_into().ok());
-                    ("i32", number.map(i32::cast_unsigned))
-                }
-                Scalar::F32 if value.is_f64() => {
-                    ("f32", value.as_f64().map(|n| (n as f32).to_bits()))
-                }
-                _ => ("f32", None),
-            };
-            let word: u32 = word.unwrap_or_else(|| panic!("{path}: {value} is not of type {name}"));
-            bytes[..4].copy_from_slice(&word.to_le_bytes());
+        _ => {
+            let word = word(ty, value).unwrap_or_else(|| {
+                let mut name = String::new();
+                _ = module.types.write_type_inner(ty, &mut name);
+                panic!("{path}: {value} is not of type {name}")
+            });
+            bytes.copy_from_slice(&word.to_le_bytes());
         }
-        _ => panic!("{path}: {value} is not of the shader's type"),
     }
 }
 
@@ -72,6 +70,21 @@ fn fill_each(
     assert!(items.len() * stride <= bytes.len(), "{path}: the shader has no {} items", items.len());
     for (i, (item, bytes)) in items.iter().zip(bytes.chunks_exact_mut(stride)).enumerate() {
         fill(module, ty, item, &format!("{path}[{i}]"), bytes);
+    }
+}
+
+/// The bits of a number, if the type is a scalar that can hold it.
+fn word(ty: &TypeInner, value: &Value) -> Option<u32> {
+    match *ty {
+        TypeInner::Scalar(Scalar::U32) => value.as_u64()?.try_into().ok(),
+        TypeInner::Scalar(Scalar::I32) => {
+            i32::try_from(value.as_i64()?).ok().map(i32::cast_unsigned)
+        }
+        // JSON tells whole numbers from others, by the type that the host has them in.
+        TypeInner::Scalar(Scalar::F32) if value.is_f64() => {
+            Some((value.as_f64()? as f32).to_bits())
+        }
+        _ => None,
     }
 }
 
@@ -131,9 +144,10 @@ mod tests {
             ("count", json!(1u64 << 32), "count: 4294967296 is not of type u32"),
             ("scale", json!(1), "scale: 1 is not of type f32"),
             ("scale", json!([1.0]), "scale: [1.0] is not of type f32"),
-            ("items", json!(1), "items: 1 is not of the shader's type"),
+            ("items", json!(1), "items: 1 is not of type array<Item, 2>"),
             ("items", json!([0, 0, 0]), "items: the shader has no 3 items"),
             ("items", item(json!([1, 0.5]), json!(1.0)), "items[0].at[1]: 0.5 is not of type i32"),
+            ("items", item(json!([1]), json!(1.0)), "items[0].at: [1] is not of type vec2<i32>"),
             ("items", item(json!([1, 2]), json!("x")), "items[0].share: \"x\" is not of type f32"),
         ] {
             let mut params = whole.clone();
