@@ -181,7 +181,7 @@ impl Optimizer {
             weight_decay,
             epsilon,
             beta2,
-            one_minus_beta2: (1.0 - beta2),
+            one_minus_beta2: 1.0 - beta2,
             log_beta2: log(beta2),
             ..none
         };
@@ -200,7 +200,7 @@ impl Optimizer {
             Rule::Adam { beta1, beta2, epsilon, weight_decay }
             | Rule::AdamW { beta1, beta2, epsilon, weight_decay } => Coefficients {
                 momentum: beta1,
-                one_minus_beta1: (1.0 - beta1),
+                one_minus_beta1: 1.0 - beta1,
                 log_beta1: log(beta1),
                 ..of_second(beta2, epsilon, weight_decay)
             },
