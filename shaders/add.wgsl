@@ -3,7 +3,7 @@
 #import shared/index
 #import shared/padding
 
-struct Params { count: u32, columns: u32, pad0: u32, pad1: u32 } // count in quads
+struct Params { count: u32, columns: u32 } // count in quads
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> a: array<vec4<f32>>;   // read only

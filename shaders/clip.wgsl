@@ -1,7 +1,7 @@
 // Clipping by the norm of all gradients, as torch.nn.utils.clip_grad_norm_ does it.
 #import shared/reduce
 
-struct Params { count: u32, groups: u32, max_norm: f32, pad0: u32 } // count in quads
+struct Params { count: u32, groups: u32, max_norm: f32 } // count in quads
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gradient: array<vec4<f32>>;

@@ -7,7 +7,6 @@ struct Params {
     count: u32,   // elements of x, with the padding
     columns: u32,
     stride: u32,  // elements of x from row to row
-    pad0: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -13,7 +13,6 @@ struct Params {
     layer: u32,
     threshold: u32, // 2^32 · p: an element whose word is below is dropped
     scale: f32,     // 1 / (1 - p)
-    pad0: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -10,7 +10,6 @@ struct Place {
     row: u32,   // elements from row to row
     first: u32, // column
     span: u32,
-    pad0: u32,
 }
 
 struct Params {
@@ -20,8 +19,6 @@ struct Params {
     stride: u32,    // elements from row to row of the result
     sums: u32,      // rows of the result where it is of sums
     span: u32,      // rows that go into a sum; the last may have fewer
-    pad0: u32,
-    pad1: u32,
     numbers: vec4<f32>,
     places: array<Place, 8>,
 }

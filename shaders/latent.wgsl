@@ -16,9 +16,6 @@ struct Params {
     free_bits: f32,     // nats for each unit that cost nothing
     ramp: u32,          // steps from 0 to all of weight or capacity
     period: u32,        // steps after which the ramp begins anew; never at 0
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

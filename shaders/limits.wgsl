@@ -2,7 +2,7 @@
 // QUADS vec4s are what an invocation of copy moves.
 #import shared/index
 
-struct Params { count: u32, rounds: u32, pad0: u32, pad1: u32 }
+struct Params { count: u32, rounds: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> factors: array<f32>;           // (2): m, c

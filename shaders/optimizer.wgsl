@@ -3,7 +3,7 @@
 #import shared/optimizer
 #import shared/state
 
-struct Params { optimizer: Optimizer, count: u32, pad0: u32, pad1: u32, pad2: u32 } // count in quads
+struct Params { optimizer: Optimizer, count: u32 } // count in quads
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> state: State;

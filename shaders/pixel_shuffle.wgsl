@@ -12,8 +12,6 @@ struct Params {
     x_row: u32,    // elements from pixel to pixel
     y_row: u32,
     channels: u32, // of y
-    pad0: u32,
-    pad1: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

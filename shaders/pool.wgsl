@@ -11,8 +11,6 @@ struct Params {
     out_height: u32, // of y
     out_width: u32,
     quads: u32,      // of channels
-    pad0: u32,
-    pad1: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -6,7 +6,6 @@ struct Params {
     count: u32, // quads of what is written
     quads: u32, // of an example
     times: u32,
-    pad0: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -10,9 +10,6 @@ struct Params {
     seed_low: u32,
     seed_high: u32,
     stream: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

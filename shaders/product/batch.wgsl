@@ -10,8 +10,6 @@ struct Params {
     left_row: u32,   // quads from row to row
     right_row: u32,
     result_row: u32,
-    pad0: u32,
-    pad1: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

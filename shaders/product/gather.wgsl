@@ -10,9 +10,6 @@ struct Params {
     depth: u32,
     right_row: u32, // quads from row to row
     result_row: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
     patches: Patches,
 }
 

@@ -16,8 +16,6 @@ struct Params {
     line: u32,        // of them from line to line of the phase's
     stride: u32,      // and from one to the next
     count: u32,
-    pad0: u32,
-    pad1: u32,
     phases: array<Phase, PHASES>,
 }
 

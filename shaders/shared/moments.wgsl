@@ -12,7 +12,6 @@ struct Params {
     chunks: u32,     // of a unit's rows
     chunk_rows: u32,
     units: u32,
-    pad0: u32,
 }
 
 // What an invocation takes.

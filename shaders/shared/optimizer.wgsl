@@ -4,8 +4,9 @@
 #import shared/math
 #import shared/schedule
 
+// In a uniform, structs and items of arrays must begin at multiples of 16 bytes.
 struct Optimizer {
-    schedule: Schedule,
+    @align(16) schedule: Schedule,
     weight_decay: f32,
     epsilon: f32,
     momentum: f32,         // or beta1
@@ -15,9 +16,6 @@ struct Optimizer {
     one_minus_beta2: f32,
     log_beta1: f32,
     log_beta2: f32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
 }
 
 const SGD = 0u;

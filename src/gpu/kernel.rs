@@ -111,8 +111,8 @@ pub(super) struct Binding {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BindingKind {
-    /// The `Params` struct, with its size in bytes.
-    Uniform(u32),
+    /// The parameters, of the type `Params` or whatever the shader calls it.
+    Uniform(naga::Handle<naga::Type>),
     /// A storage buffer, and whether the kernel may write it.
     Storage { writable: bool },
 }
@@ -176,10 +176,7 @@ fn bindings(module: &naga::Module, info: &naga::valid::FunctionInfo) -> Vec<Bind
         let usage = info[handle];
         let (Some(binding), false) = (&variable.binding, usage.is_empty()) else { continue };
         let kind = match variable.space {
-            naga::AddressSpace::Uniform => {
-                let size = module.types[variable.ty].inner.size(module.to_ctx());
-                BindingKind::Uniform(size)
-            }
+            naga::AddressSpace::Uniform => BindingKind::Uniform(variable.ty),
             naga::AddressSpace::Storage { access } => {
                 BindingKind::Storage { writable: access.contains(naga::StorageAccess::STORE) }
             }

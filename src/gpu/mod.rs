@@ -8,6 +8,7 @@ mod adapter;
 mod buffer;
 mod choices;
 mod kernel;
+mod params;
 mod pipelines;
 mod plan;
 mod recording;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::kernel::BindingKind;
+use super::params;
 use super::tensor::padded;
 use super::workspace::Workspace;
 use super::{AdapterReport, Buffer, Choices, Gpu, Kernel, Plan, Tensor};
@@ -163,7 +166,7 @@ impl Recording {
 
     /// Appends a dispatch of `groups` workgroups in all, for kernels that find their place with
     /// `group_number`: they wrap into y past the adapter's limit on x.
-    pub fn record_flat<P: bytemuck::NoUninit>(
+    pub fn record_flat<P: Serialize>(
         &mut self,
         kernel: Arc<Kernel>,
         label: &str,
@@ -178,7 +181,7 @@ impl Recording {
     }
 
     /// Appends a dispatch with one invocation for each of `elements`, as [`Recording::record_flat`].
-    pub fn record_elements<P: bytemuck::NoUninit>(
+    pub fn record_elements<P: Serialize>(
         &mut self,
         kernel: Arc<Kernel>,
         label: &str,
@@ -190,12 +193,13 @@ impl Recording {
         self.record_flat(kernel, label, params, tensors, groups);
     }
 
-    /// Appends a dispatch of `grid` workgroups. `params` fills the shader's uniform `params`, each
-    /// other variable is bound to the tensor of its name.
+    /// Appends a dispatch of `grid` workgroups. `params` fills the shader's uniform `params` by the
+    /// names of its members, each other variable is bound to the tensor of its name.
     ///
-    /// Panics on a tensor that is missing or one too many, on a `params` of the wrong size and on
-    /// memory that is both read and written: bugs of the caller, found at recording.
-    pub fn record<P: bytemuck::NoUninit>(
+    /// Panics on a tensor or a member that is missing or one too many, on a number that is not of its
+    /// member's type and on memory that is both read and written: bugs of the caller, found at
+    /// recording.
+    pub fn record<P: Serialize>(
         &mut self,
         kernel: Arc<Kernel>,
         label: &str,
@@ -208,11 +212,13 @@ impl Recording {
             let found = tensors.iter().find(|(n, _)| *n == name);
             found.unwrap_or_else(|| panic!("{label}: nothing is bound to `{name}`")).1
         };
+        let mut bytes = Vec::new();
         let mut bound: Vec<(&Tensor, Slice)> = Vec::new();
         for binding in &kernel.bindings {
             match binding.kind {
-                BindingKind::Uniform(size) => {
-                    assert_eq!(size as usize, size_of::<P>(), "{label}: size of Params");
+                BindingKind::Uniform(ty) => {
+                    let path = format!("{label}: {}", binding.name);
+                    bytes = params::bytes(&kernel.module.naga, ty, params, &path);
                 }
                 BindingKind::Storage { writable } => {
                     let tensor = find(&binding.name);
@@ -242,9 +248,8 @@ impl Recording {
             }
         }
         if grid.iter().all(|&n| n > 0) {
-            let params = bytemuck::bytes_of(params).to_vec();
             let bindings = bound.into_iter().map(|(_, slice)| slice).collect();
-            self.dispatches.push(Dispatch { label, kernel, params, bindings, grid });
+            self.dispatches.push(Dispatch { label, kernel, params: bytes, bindings, grid });
             self.workspace.count_dispatch();
         }
     }

@@ -1,11 +1,19 @@
 //! Activations as dispatches of their own, where nothing could compute them with their argument.
 
+use serde::Serialize;
+
 use super::activation::{self, Activation, Origin};
 use super::quads;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/activate.wgsl`.
 pub const SHADER: Shader = Shader::new("activate");
+
+#[derive(Serialize)]
+struct Params {
+    count: usize,
+    columns: usize,
+}
 
 /// y (rows, columns) = activation(x).
 pub fn forward(
@@ -17,7 +25,7 @@ pub fn forward(
 ) {
     let kernel = SHADER.kernel("forward", &[activation::constant(activation)]);
     let count = quads(label, &[x, y]);
-    let params = [count as u32, x.columns() as u32, 0, 0];
+    let params = Params { count, columns: x.columns() };
     recording.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
 }
 
@@ -27,7 +35,7 @@ pub fn backward(recording: &mut Recording, label: &str, dy: &Tensor, origin: &Or
     origin.assert_like(label, dx);
     let kernel = SHADER.kernel("backward", &[activation::constant(*activation)]);
     let count = quads(label, &[dy, dx]);
-    let params = [count as u32, dx.columns() as u32, 0, 0];
+    let params = Params { count, columns: dx.columns() };
     recording.record_elements(
         kernel,
         label,

@@ -1,11 +1,19 @@
 //! The sum of a residual block's branch and what goes around it (He et al. 2016).
 
+use serde::Serialize;
+
 use super::activation::{self, Activation, Origin};
 use super::quads;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/add.wgsl`.
 pub const SHADER: Shader = Shader::new("add");
+
+#[derive(Serialize)]
+struct Params {
+    count: usize,
+    columns: usize,
+}
 
 /// y (rows, columns) = activation(a + b), and `pre`, like y, before the activation.
 pub fn forward(
@@ -18,7 +26,7 @@ pub fn forward(
 ) {
     let kernel = SHADER.kernel("forward", &[activation::constant(activation)]);
     let count = quads(label, &[a, b, pre, y]);
-    let params = [count as u32, y.columns() as u32, 0, 0];
+    let params = Params { count, columns: y.columns() };
     let tensors = [("a", a), ("b", b), ("pre", pre), ("y", y)];
     recording.record_elements(kernel, label, &params, &tensors, count);
 }
@@ -37,7 +45,7 @@ pub fn backward(
     origin.assert_like(label, dx);
     let kernel = SHADER.kernel("backward", &[activation::constant(*activation)]);
     let count = quads(label, &[da, dy, dx]);
-    let params = [count as u32, dx.columns() as u32, 0, 0];
+    let params = Params { count, columns: dx.columns() };
     let tensors = [("da", da), ("dy", dy), ("pre", pre), ("dx", dx)];
     recording.record_elements(kernel, label, &params, &tensors, count);
 }

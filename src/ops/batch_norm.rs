@@ -27,7 +27,7 @@ pub fn forward(
 ) -> Tensor {
     let call = call(recording.adapter(), label, &[x, pre, y]);
     assert_all(label, x, &[weight, bias, running_mean, running_var]);
-    let moments = recording.matrix(&[2 + 2 * call.params.chunks as usize, x.columns()]);
+    let moments = recording.matrix(&[2 + 2 * call.params.chunks, x.columns()]);
     if call.params.chunks > 1 {
         call.record(
             recording,
@@ -88,11 +88,7 @@ pub fn backward(
 ) {
     let call = call(recording.adapter(), label, &[x, dy, dx]);
     origin.assert_like(label, dx);
-    assert_eq!(
-        moments.rows(),
-        2 + 2 * call.params.chunks as usize,
-        "{label}: another forward's moments"
-    );
+    assert_eq!(moments.rows(), 2 + 2 * call.params.chunks, "{label}: another forward's moments");
     assert_all(label, x, &[weight, dweight, dbias]);
     if call.params.chunks > 1 {
         let tensors = [("x", x), ("moments", moments), ("dy", dy)];

@@ -1,7 +1,7 @@
 //! Clipping gradients by the norm of all of them (Pascanu, Mikolov and Bengio 2013), as PyTorch's
 //! `clip_grad_norm_` does.
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use crate::gpu::{Recording, Shader, Tensor};
 
@@ -11,13 +11,11 @@ pub const SHADER: Shader = Shader::new("clip");
 /// Most workgroups that share the sum.
 const GROUPS: usize = 256;
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct Params {
-    count: u32,
-    groups: u32,
-    max_norm: f32,
-    pad: u32,
+    count: usize,
+    groups: usize,
+    max_norm: f64,
 }
 
 /// The sum of the squares of `gradient`, padded by zeros to a multiple of 4, in parts for [`factor`].
@@ -26,7 +24,7 @@ pub fn squares(recording: &mut Recording, label: &str, gradient: &Tensor) -> Ten
     let quads = gradient.extent().div_ceil(4);
     let groups = quads.div_ceil(kernel.workgroup_size[0] as usize).clamp(1, GROUPS);
     let partials = recording.vector(2 * groups);
-    let params = Params { count: quads as u32, groups: groups as u32, max_norm: 0.0, pad: 0 };
+    let params = Params { count: quads, groups, max_norm: 0.0 };
     let tensors = [("gradient", gradient), ("partials", &partials)];
     recording.record_flat(kernel, label, &params, &tensors, groups);
     partials
@@ -37,8 +35,8 @@ pub fn squares(recording: &mut Recording, label: &str, gradient: &Tensor) -> Ten
 /// factor zero, and NaN makes it NaN.
 pub fn factor(recording: &mut Recording, label: &str, partials: &Tensor, max_norm: f64) -> Tensor {
     let kernel = SHADER.kernel("factor", &[]);
-    let groups = partials.len() as u32 / 2;
-    let params = Params { count: 0, groups, max_norm: max_norm as f32, pad: 0 };
+    let groups = partials.len() / 2;
+    let params = Params { count: 0, groups, max_norm };
     let result = recording.vector(2);
     recording.record_flat(
         kernel,

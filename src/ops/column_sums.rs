@@ -1,9 +1,19 @@
 //! The sums of a matrix's columns, over a batch or a map's pixels.
 
+use serde::Serialize;
+
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/column_sums.wgsl`.
 pub const SHADER: Shader = Shader::new("column_sums");
+
+#[derive(Serialize)]
+struct Params {
+    height: usize,
+    row: usize,
+    rows: usize,
+    parts: usize,
+}
 
 /// Rows that a workgroup adds up at least.
 const ROWS: usize = 1024;
@@ -18,7 +28,7 @@ pub fn parts(recording: &mut Recording, label: &str, x: &Tensor) -> Tensor {
     let result = recording.matrix(&[parts, x.columns()]);
     assert_eq!(x.stride(), result.stride(), "{label}: matrices must be padded");
     let quads = x.stride() / 4;
-    let params = [x.rows(), quads, rows, parts].map(|n| n as u32);
+    let params = Params { height: x.rows(), row: quads, rows, parts };
     let kernel = SHADER.kernel("parts", &[]);
     recording.record_flat(kernel, label, &params, &[("x", x), ("result", &result)], parts * quads);
     result

@@ -1,9 +1,18 @@
 //! A batch of those columns of a dataset that are no images: [`super::gather`] is for these.
 
+use serde::Serialize;
+
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/columns.wgsl`.
 pub const SHADER: Shader = Shader::new("columns");
+
+#[derive(Serialize)]
+struct Params {
+    count: usize,
+    columns: usize,
+    stride: usize,
+}
 
 /// The order in which examples come.
 pub struct Order<'a> {
@@ -50,7 +59,7 @@ fn record(
     let Order { state, indices } = *order;
     assert_eq!(values.1.stride(), values.1.columns(), "{label}: values with padding");
     assert_eq!(values.1.rows(), indices.len(), "{label}: examples");
-    let params = [x.extent(), x.columns(), x.stride(), 0].map(|size| size as u32);
+    let params = Params { count: x.extent(), columns: x.columns(), stride: x.stride() };
     let tensors = [("state", state), ("order", indices), values, ("x", x)];
     recording.record_elements(SHADER.kernel(entry, &[]), label, &params, &tensors, x.extent());
 }

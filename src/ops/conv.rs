@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use super::activation::{self, Activation, Origin};
 use super::column_sums;
@@ -94,10 +94,13 @@ fn gather(
     activation: Option<Activation>,
     tensors: &Tensors,
 ) {
-    #[repr(C)]
-    #[derive(Clone, Copy, Pod, Zeroable)]
+    #[derive(Serialize)]
     struct Params {
-        sizes: [u32; 8],
+        height: usize,
+        width: usize,
+        depth: usize,
+        right_row: usize,
+        result_row: usize,
         patches: Patches,
     }
     let [left, weight, result] = sides(tensors);
@@ -106,9 +109,14 @@ fn gather(
     let (variant, kernel) =
         compiled(recording, geometry, product, batch, [left, result], &constants);
     let [height, width] = [result.rows(), result.columns()];
-    let rows = [weight.stride() / 4, result.stride() / 4];
-    let sizes = [height, width, weight.columns(), rows[0], rows[1], 0, 0, 0].map(|n| n as u32);
-    let params = Params { sizes, patches: geometry.patches(left) };
+    let params = Params {
+        height,
+        width,
+        depth: weight.columns(),
+        right_row: weight.stride() / 4,
+        result_row: result.stride() / 4,
+        patches: geometry.patches(left),
+    };
     recording.record_flat(kernel, label, &params, tensors, variant.groups(height, width));
 }
 
@@ -121,11 +129,19 @@ fn scatter(
     activation: Option<Activation>,
     tensors: &Tensors,
 ) {
-    #[repr(C)]
-    #[derive(Clone, Copy, Pod, Zeroable)]
-    struct Params {
-        sizes: [u32; 12],
-        phases: [Phase; PHASES],
+    #[derive(Serialize)]
+    struct Params<'a> {
+        width: usize,
+        channels: usize,
+        right_row: usize,
+        result_row: usize,
+        tap_down: usize,
+        tap_across: usize,
+        image: usize,
+        line: usize,
+        stride: usize,
+        count: usize,
+        phases: &'a [Phase],
     }
     let [left, weight, result] = sides(tensors);
     let batch = geometry.batch(label, left, result, weight);
@@ -135,14 +151,20 @@ fn scatter(
     let (variant, kernel) =
         compiled(recording, geometry, product, batch, [left, result], &constants);
     for phases in geometry.phases(left, batch).chunks(PHASES) {
-        let quads = [weight.stride() / 4, result.stride() / 4];
-        let pixels = [large.height * large.width, stride * large.width, stride];
-        let sizes = [&[width, left.columns()], &quads[..], &[stride * taps, stride], &pixels];
-        let sizes = [&sizes.concat()[..], &[phases.len(), 0, 0]].concat();
-        let sizes = std::array::from_fn(|i| sizes[i] as u32);
-        let mut params = Params { sizes, phases: Zeroable::zeroed() };
-        params.phases[..phases.len()].copy_from_slice(phases);
-        let groups = phases.iter().map(|phase| variant.groups(phase.height as usize, width)).max();
+        let params = Params {
+            width,
+            channels: left.columns(),
+            right_row: weight.stride() / 4,
+            result_row: result.stride() / 4,
+            tap_down: stride * taps,
+            tap_across: stride,
+            image: large.height * large.width,
+            line: stride * large.width,
+            stride,
+            count: phases.len(),
+            phases,
+        };
+        let groups = phases.iter().map(|phase| variant.groups(phase.height, width)).max();
         let groups = phases.len() * groups.expect("every map has a pixel");
         recording.record_flat(kernel.clone(), label, &params, tensors, groups);
     }
@@ -190,10 +212,16 @@ pub fn backward_weight_step(
 
 /// Records what gives the gradients of a layer's weight and bias in parts, to be summed.
 pub fn weight_parts(recording: &mut Recording, label: &str, layer: &WeightGradient) -> [Sum; 2] {
-    #[repr(C)]
-    #[derive(Clone, Copy, Pod, Zeroable)]
+    #[derive(Serialize)]
     struct Params {
-        sizes: [u32; 8],
+        height: usize,
+        width: usize,
+        depth: usize,
+        left_row: usize,
+        result_row: usize,
+        length: usize,
+        parts: usize,
+        groups: usize,
         patches: Patches,
     }
     let WeightGradient { geometry, dy, x, weight, bias } = layer;
@@ -209,9 +237,17 @@ pub fn weight_parts(recording: &mut Recording, label: &str, layer: &WeightGradie
     let count = depth.div_ceil(length);
     let parts = recording.matrix(&[count, weight.extent() + small.stride()]);
 
-    let quads = [small.stride() / 4, weight.stride() / 4];
-    let sizes = [height, width, depth, quads[0], quads[1], length, count, groups];
-    let params = Params { sizes: sizes.map(|n| n as u32), patches: geometry.patches(large) };
+    let params = Params {
+        height,
+        width,
+        depth,
+        left_row: small.stride() / 4,
+        result_row: weight.stride() / 4,
+        length,
+        parts: count,
+        groups,
+        patches: geometry.patches(large),
+    };
     let kernel = kernel(&problem.form(product), variant, &[]);
     let tensors = [("left", small), ("right", large), ("result", &parts)];
     recording.record_flat(kernel, label, &params, &tensors, count * groups);

@@ -1,6 +1,6 @@
 //! Dropout (Srivastava et al. 2014), scaled as in PyTorch so that evaluation does without it.
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use super::activation::{self, Origin};
 use super::{Stream, halves, quads};
@@ -20,30 +20,30 @@ pub struct Mask {
     pub layer: u32,
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct Params {
-    count: u32,
-    seed: [u32; 2],
+    count: usize,
+    seed_low: u32,
+    seed_high: u32,
     stream: u32,
     layer: u32,
     threshold: u32,
-    scale: f32,
-    pad: u32,
+    scale: f64,
 }
 
 impl Mask {
     fn params(&self, count: usize) -> Params {
         let Self { probability, seed, layer } = *self;
         assert!((0.0..1.0).contains(&probability), "a probability of {probability}");
+        let [seed_low, seed_high] = halves(seed);
         Params {
-            count: count as u32,
-            seed: halves(seed),
+            count,
+            seed_low,
+            seed_high,
             stream: Stream::Dropout as u32,
             layer,
             threshold: (probability * 2f64.powi(32)) as u32,
-            scale: (1.0 / (1.0 - probability)) as f32,
-            pad: 0,
+            scale: 1.0 / (1.0 - probability),
         }
     }
 }

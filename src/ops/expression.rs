@@ -6,7 +6,7 @@ mod text;
 
 use std::ops::Range;
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use crate::gpu::{Recording, Shader, Tensor};
 
@@ -102,27 +102,23 @@ const TENSORS: usize = 7;
 /// Workgroups that sum a derivative by a scalar at most.
 const PARTS: usize = 256;
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Default, Serialize)]
 struct Place {
-    row: u32,
-    first: u32,
-    span: u32,
-    pad: u32,
+    row: usize,
+    first: usize,
+    span: usize,
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct Params {
-    rows: u32,
-    columns: u32,
-    width: u32,
-    stride: u32,
-    sums: u32,
-    span: u32,
-    pad: [u32; 2],
+    rows: usize,
+    columns: usize,
+    width: usize,
+    stride: usize,
+    sums: usize,
+    span: usize,
     numbers: [f32; NUMBERS],
-    places: [Place; PLACES],
+    places: Vec<Place>,
 }
 
 /// y (rows, columns) = the value of each element.
@@ -229,8 +225,7 @@ impl Task<'_> {
         result: &Tensor,
     ) {
         assert_eq!(result.columns(), 1, "{label}: columns of sums");
-        let (sums, span) = (result.rows() as u32, span as u32);
-        let params = Params { sums, span, ..self.params(label, extent, result) };
+        let params = Params { sums: result.rows(), span, ..self.params(label, extent, result) };
         let kernel = self.shader().kernel("sums", self.formula.expression.constants);
         let names = self.bound(result);
         let tensors: Vec<_> = names.iter().map(|(name, tensor)| (&name[..], *tensor)).collect();
@@ -246,18 +241,17 @@ impl Task<'_> {
         assert!(numbers.len() <= NUMBERS, "{label}: numbers");
         assert!(self.operands().count() <= PLACES, "{label}: operands");
         assert!(self.bound(result).len() <= TENSORS + 1, "{label}: tensors");
-        let mut params = Params {
-            rows: extent[0] as u32,
-            columns: extent[1] as u32,
-            width: result.columns() as u32,
-            stride: result.stride() as u32,
-            ..Zeroable::zeroed()
-        };
-        params.numbers.iter_mut().zip(numbers).for_each(|(to, from)| *to = *from as f32);
-        for (place, operand) in params.places.iter_mut().zip(self.operands()) {
-            *place = operand.place(label, extent);
+        let number = |i: usize| numbers.get(i).map_or(0.0, |number| *number as f32);
+        Params {
+            rows: extent[0],
+            columns: extent[1],
+            width: result.columns(),
+            stride: result.stride(),
+            sums: 0,
+            span: 0,
+            numbers: std::array::from_fn(number),
+            places: self.operands().map(|operand| operand.place(label, extent)).collect(),
         }
-        params
     }
 }
 
@@ -265,22 +259,22 @@ impl Operand {
     /// Where its values lie; panics unless they go for values of `extent`.
     fn place(&self, label: &str, [rows, columns]: [usize; 2]) -> Place {
         let Self { tensor, part } = self;
-        let row = tensor.stride() as u32;
+        let row = tensor.stride();
         match part {
             Part::Columns(range) => {
                 assert_eq!([tensor.rows(), range.len()], [rows, columns], "{label}: shapes differ");
                 assert!(range.end <= tensor.columns(), "{label}: columns {range:?}");
-                Place { row, first: range.start as u32, ..Zeroable::zeroed() }
+                Place { row, first: range.start, span: 0 }
             }
             Part::Row => {
                 let span = rows / tensor.rows();
                 let shape = [span * tensor.rows(), tensor.columns()];
                 assert_eq!(shape, [rows, 1], "{label}: rows of a value each");
-                Place { row, span: span as u32, ..Zeroable::zeroed() }
+                Place { row, first: 0, span }
             }
             Part::Scalar => {
                 assert_eq!(tensor.len(), 1, "{label}: one value");
-                Place::zeroed()
+                Place::default()
             }
         }
     }

@@ -1,6 +1,5 @@
 //! The input of a step: a batch from the dataset on the GPU, and its noise.
 
-use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
 use super::{Extent, Stream, halves};
@@ -22,20 +21,20 @@ pub enum Corruption {
 /// Random draws: a run's seed, and which of its streams.
 pub type Noise = (u64, Stream);
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct Params {
-    rows: u32,
-    channels: u32,
-    places: u32,
-    row_quads: u32,
-    words: u32,
-    noise: u32,
-    seed: [u32; 2],
+    rows: usize,
+    channels: usize,
+    places: usize,
+    row_quads: usize,
+    words: usize,
+    noise: usize,
+    seed_low: u32,
+    seed_high: u32,
     stream: u32,
     corruption: u32,
-    spread: f32,
-    masked: f32,
+    spread: f64,
+    masked: f64,
 }
 
 /// A dataset on the adapter.
@@ -71,15 +70,17 @@ pub fn batch(
     assert!(!maps || source.channels <= 4, "{label}: a quad holds a place of a map");
     let places = source.extent.height * source.extent.width;
     let (seed, stream) = noise.unwrap_or((0, Stream::Train));
+    let [seed_low, seed_high] = halves(seed);
     let count = noise.map_or(0, |_| epsilon.len());
     let mut params = Params {
-        rows: (x.len() / (source.channels * places)) as u32,
-        channels: source.channels as u32,
-        places: places as u32,
-        row_quads: (x.stride() / 4) as u32,
-        words: source.images.len() as u32,
-        noise: count as u32,
-        seed: halves(seed),
+        rows: x.len() / (source.channels * places),
+        channels: source.channels,
+        places,
+        row_quads: x.stride() / 4,
+        words: source.images.len(),
+        noise: count,
+        seed_low,
+        seed_high,
         stream: stream as u32,
         corruption: 0,
         spread: 0.0,
@@ -88,11 +89,11 @@ pub fn batch(
     let mut kind = 0;
     if let Some((corruption, (seed, stream))) = corruption {
         assert!(noise.is_none_or(|noise| noise.0 == seed), "{label}: one seed for all");
-        params.seed = halves(seed);
+        [params.seed_low, params.seed_high] = halves(seed);
         params.corruption = stream as u32;
         (kind, params.spread, params.masked) = match corruption {
-            Corruption::Gaussian(spread) => (1, spread as f32, 0.0),
-            Corruption::Masking(share) => (2, 0.0, share as f32),
+            Corruption::Gaussian(spread) => (1, spread, 0.0),
+            Corruption::Masking(share) => (2, 0.0, share),
         };
     }
     let constants = [("MAPS", maps.into()), ("CORRUPTION", kind)];

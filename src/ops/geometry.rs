@@ -1,6 +1,6 @@
 //! Which pixels a convolution joins, as the shaders are told.
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use crate::gpu::Tensor;
 use crate::ops::Extent;
@@ -117,7 +117,6 @@ impl Geometry {
             turn: 1,
             top: from,
             left: from,
-            pad: [0; 2],
         }
     }
 
@@ -136,10 +135,10 @@ impl Geometry {
         };
         let quads = small.stride() / 4;
         let phase = |(y, down, first_y, taps_y, top), (x, across, first_x, taps_x, left)| Phase {
-            height: (batch * down * across) as u32,
-            depth: (4 * quads * taps_y * taps_x) as u32,
-            first_tap: (first_y * self.kernel + first_x) as u32,
-            first_pixel: (y * self.large.width + x) as u32,
+            height: batch * down * across,
+            depth: 4 * quads * taps_y * taps_x,
+            first_tap: first_y * self.kernel + first_x,
+            first_pixel: y * self.large.width + x,
             patches: Patches {
                 across: Divisor::new(across),
                 down: Divisor::new(down),
@@ -151,7 +150,6 @@ impl Geometry {
                 turn: -1,
                 top,
                 left,
-                pad: [0; 2],
             },
         };
         let across = |y| axis(self.large.width).map(move |x| phase(y, x));
@@ -159,23 +157,18 @@ impl Geometry {
     }
 }
 
-/// As in `shaders/product/patches.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct Divisor {
-    number: i32,
-    reciprocal: f32,
-}
+/// As in `shaders/product/patches.wgsl`: a number, and the bits of its reciprocal.
+#[derive(Clone, Copy, Serialize)]
+struct Divisor([i32; 2]);
 
 impl Divisor {
     fn new(number: usize) -> Self {
-        Self { number: number as i32, reciprocal: 1.0 / number as f32 }
+        Self([number as i32, (1.0 / number as f32).to_bits().cast_signed()])
     }
 }
 
 /// As in `shaders/product/patches.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Clone, Copy, Serialize)]
 pub(super) struct Patches {
     across: Divisor,
     down: Divisor,
@@ -187,17 +180,15 @@ pub(super) struct Patches {
     turn: i32,
     top: i32,
     left: i32,
-    pad: [u32; 2],
 }
 
 /// As in `shaders/product/scatter.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Clone, Copy, Serialize)]
 pub(super) struct Phase {
     /// Rows of its result.
-    pub height: u32,
-    depth: u32,
-    first_tap: u32,
-    first_pixel: u32,
+    pub height: usize,
+    depth: usize,
+    first_tap: usize,
+    first_pixel: usize,
     patches: Patches,
 }

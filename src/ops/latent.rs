@@ -1,6 +1,6 @@
 //! The latent variables: reparameterization and KL divergence (Kingma and Welling 2013).
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use crate::gpu::{Recording, Shader, Tensor};
 
@@ -45,33 +45,30 @@ impl Divergence {
     }
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct Params {
-    rows: u32,
-    latent: u32,
-    head_row: u32,
-    z_row: u32,
-    weight: f32,
-    capacity: f32,
-    free_bits: f32,
+    rows: usize,
+    latent: usize,
+    head_row: usize,
+    z_row: usize,
+    weight: f64,
+    capacity: f64,
+    free_bits: f64,
     ramp: u32,
     period: u32,
-    pad: [u32; 3],
 }
 
 fn params(head: &Tensor, z: &Tensor, divergence: &Divergence) -> Params {
     Params {
-        rows: head.rows() as u32,
-        latent: z.columns() as u32,
-        head_row: head.stride() as u32,
-        z_row: z.stride() as u32,
-        weight: divergence.weight as f32,
-        capacity: divergence.capacity.unwrap_or(-1.0) as f32,
-        free_bits: divergence.free_bits as f32,
+        rows: head.rows(),
+        latent: z.columns(),
+        head_row: head.stride(),
+        z_row: z.stride(),
+        weight: divergence.weight,
+        capacity: divergence.capacity.unwrap_or(-1.0),
+        free_bits: divergence.free_bits,
         ramp: divergence.ramp,
         period: divergence.period,
-        pad: [0; 3],
     }
 }
 

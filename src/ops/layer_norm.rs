@@ -86,7 +86,7 @@ pub fn backward_weight(
     assert_eq!(moments.shape(), moments_shape(&call), "{label}: another forward's moments");
     let quads = extent.height * extent.width * x.stride() / 4;
     let across = quads.next_power_of_two().min(ACROSS);
-    call.params.across = across as u32;
+    call.params.across = across;
     call.groups = quads.div_ceil(across);
     let tensors =
         [("x", x), ("moments", moments), ("dy", dy), ("dweight", dweight), ("dbias", dbias)];
@@ -110,5 +110,5 @@ fn assert_all(label: &str, extent: Extent, x: &Tensor, tensors: &[&Tensor]) {
 }
 
 fn moments_shape(call: &Call) -> [usize; 2] {
-    [call.params.units, 4 + 4 * call.params.chunks].map(|size| size as usize)
+    [call.params.units, 4 + 4 * call.params.chunks]
 }

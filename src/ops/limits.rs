@@ -1,9 +1,17 @@
 //! Kernels that measure what an adapter can do; training has no use for them.
 
+use serde::Serialize;
+
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/limits.wgsl`.
 pub const SHADER: Shader = Shader::new("limits");
+
+#[derive(Serialize)]
+struct Params {
+    count: usize,
+    rounds: u32,
+}
 
 /// Multiply-adds that an invocation of [`arithmetic`] makes in a round: 12 accumulators, 8 times.
 pub const MULTIPLY_ADDS: usize = 12 * 8;
@@ -23,7 +31,7 @@ pub fn arithmetic(
     result: &Tensor,
 ) {
     let kernel = SHADER.kernel("arithmetic", &[("QUADS", 1)]);
-    let params = [result.len() as u32, rounds, 0, 0];
+    let params = Params { count: result.len(), rounds };
     let tensors = [("factors", factors), ("start", start), ("result", result)];
     recording.record_elements(kernel, label, &params, &tensors, result.len());
 }
@@ -40,7 +48,7 @@ pub fn copy(
     assert!(source.len().is_multiple_of(4) && source.len() == copied.len(), "{label}: length");
     let kernel = SHADER.kernel("copy", &[("QUADS", quads as u32)]);
     let count = copied.len() / 4;
-    let params = [count as u32, 0, 0, 0];
+    let params = Params { count, rounds: 0 };
     let tensors = [("source", source), ("copied", copied)];
     recording.record_elements(kernel, label, &params, &tensors, count.div_ceil(quads));
 }
@@ -48,6 +56,6 @@ pub fn copy(
 /// Adds one to every word of counter ([`COUNTER`] words at most).
 pub fn touch(recording: &mut Recording, label: &str, counter: &Tensor) {
     let kernel = SHADER.kernel("touch", &[("QUADS", 1)]);
-    let params = [counter.len() as u32, 0, 0, 0];
+    let params = Params { count: counter.len(), rounds: 0 };
     recording.record_flat(kernel, label, &params, &[("counter", counter)], 1);
 }

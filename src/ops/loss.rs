@@ -5,7 +5,7 @@
 use std::f64::consts::{FRAC_1_SQRT_2, LN_2, TAU};
 use std::sync::Arc;
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use super::activation::{self, Activation};
 use super::likelihood::{Likelihood, Scale};
@@ -27,23 +27,23 @@ fn most_sums(recording: &Recording) -> usize {
 }
 
 /// As `Params` in the shader.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Default, Serialize)]
 struct Params {
-    quads: u32,
-    columns: u32,
-    row_quads: u32,
-    stride: u32,
-    turn: u32,
-    sums: u32,
-    batch: f32,
-    pixels: f32,
-    scale: f32,
-    rate: f32,
-    constant: f32,
-    power: f32,
+    quads: usize,
+    columns: usize,
+    row_quads: usize,
+    stride: usize,
+    turn: usize,
+    sums: usize,
+    batch: f64,
+    pixels: f64,
+    scale: f64,
+    rate: f64,
+    constant: f64,
+    power: f64,
     learnt: u32,
-    seed: [u32; 2],
+    seed_low: u32,
+    seed_high: u32,
     stream: u32,
 }
 
@@ -67,9 +67,9 @@ pub fn forward(
 ) -> Tensor {
     assert_eq!(pre.shape(), target.shape(), "{label}: shapes of output and target");
     assert_eq!([pre.stride(); 2], [target.stride(), dy.stride()], "{label}: layouts differ");
-    let mut params = Params { batch: batch as f32, ..Params::new(likelihood, pre) };
-    let sums = (params.quads as usize).div_ceil(LANES).min(most_sums(recording));
-    params.stride = (sums * LANES) as u32;
+    let mut params = Params { batch: batch as f64, ..Params::new(likelihood, pre) };
+    let sums = params.quads.div_ceil(LANES).min(most_sums(recording));
+    params.stride = sums * LANES;
     params.turn = params.stride % params.row_quads;
     let losses = recording.vector(sums);
     let tensors = [
@@ -98,9 +98,9 @@ pub fn backward_scale(
     dlog_scale: &Tensor,
 ) {
     let params = Params {
-        sums: losses.len() as u32,
-        batch: batch as f32,
-        pixels: (target.len() / batch) as f32,
+        sums: losses.len(),
+        batch: batch as f64,
+        pixels: (target.len() / batch) as f64,
         ..Params::new(likelihood, target)
     };
     let log_scale = log_scale_of(label, likelihood, Some(log_scale));
@@ -122,7 +122,7 @@ pub fn mean(
     let params = Params::new(likelihood, output);
     let kernel = kernel("mean", likelihood, None);
     let tensors = [("output", output), ("mean_of", mean)];
-    recording.record_elements(kernel, label, &params, &tensors, params.quads as usize);
+    recording.record_elements(kernel, label, &params, &tensors, params.quads);
 }
 
 /// Fills `drawn` (rows, columns) from the likelihood for the decoder's `output` (rows, columns): a
@@ -140,8 +140,10 @@ pub fn draw(
     drawn: &Tensor,
 ) {
     assert_eq!(output.shape(), drawn.shape(), "{label}: shapes");
+    let [seed_low, seed_high] = halves(seed);
     let params = Params {
-        seed: halves(seed),
+        seed_low,
+        seed_high,
         stream: Stream::Pixels as u32,
         ..Params::new(likelihood, output)
     };
@@ -152,7 +154,7 @@ pub fn draw(
         ("drawn", drawn),
     ];
     let kernel = kernel("draw", likelihood, None);
-    recording.record_elements(kernel, label, &params, &tensors, params.quads as usize);
+    recording.record_elements(kernel, label, &params, &tensors, params.quads);
 }
 
 impl Params {
@@ -170,15 +172,15 @@ impl Params {
             Likelihood::Laplace(scale) => (number(scale), 1.0, LN_2 + number(scale).ln()),
         };
         Self {
-            quads: (matrix.extent() / 4) as u32,
-            columns: matrix.columns() as u32,
-            row_quads: (matrix.stride() / 4) as u32,
-            scale: scale as f32,
-            rate: scale.powf(-power) as f32,
-            constant: constant as f32,
-            power: power as f32,
-            learnt: u32::from(likelihood.is_learnt()),
-            ..Zeroable::zeroed()
+            quads: matrix.extent() / 4,
+            columns: matrix.columns(),
+            row_quads: matrix.stride() / 4,
+            scale,
+            rate: scale.powf(-power),
+            constant,
+            power,
+            learnt: likelihood.is_learnt().into(),
+            ..Self::default()
         }
     }
 }

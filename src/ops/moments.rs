@@ -1,6 +1,6 @@
 //! How the normalizations share out their rows: see `shaders/shared/moments.wgsl`.
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use super::activation::{self, Activation};
 use crate::gpu::{AdapterReport, Recording, Shader, Tensor};
@@ -17,20 +17,18 @@ pub struct Normalized<'a> {
 }
 
 /// The shaders' own.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 pub(super) struct Params {
-    rows: u32,
-    columns: u32,
-    quads: u32,
+    rows: usize,
+    columns: usize,
+    quads: usize,
     /// Quads of columns that a workgroup's invocations are, side by side.
-    pub across: u32,
+    pub across: usize,
     /// Parts that each unit's rows are cut into.
-    pub chunks: u32,
-    chunk_rows: u32,
+    pub chunks: usize,
+    chunk_rows: usize,
     /// What has its invocations to itself: some columns, or an image.
-    pub units: u32,
-    pad: u32,
+    pub units: usize,
 }
 
 /// The kernels of a layer, which are all cut alike.
@@ -61,8 +59,8 @@ impl Call {
         let chunk_rows = rows.div_ceil(chunks).max(LEAST_ROUNDS * down).min(most);
         let chunk_rows = chunk_rows.next_multiple_of(down);
         let chunks = rows.div_ceil(chunk_rows);
-        let sizes = [rows, x.columns(), x.stride() / 4, across, chunks, chunk_rows, units, 0];
-        let params = bytemuck::cast(sizes.map(|size| size as u32));
+        let (columns, quads) = (x.columns(), x.stride() / 4);
+        let params = Params { rows, columns, quads, across, chunks, chunk_rows, units };
         Self { params, groups: units * chunks, lanes }
     }
 

@@ -1,6 +1,6 @@
 //! Standard normal noise from a counter-based generator.
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use super::{State, Stream, halves};
 use crate::error::Result;
@@ -9,14 +9,14 @@ use crate::gpu::{Gpu, Recording, Shader, Tensor};
 /// `shaders/noise.wgsl`.
 pub const SHADER: Shader = Shader::new("noise");
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct Params {
-    count: u32,
-    columns: u32,
-    stride: u32,
+    count: usize,
+    columns: usize,
+    stride: usize,
     number: u32,
-    seed: [u32; 2],
+    seed_low: u32,
+    seed_high: u32,
     stream: u32,
 }
 
@@ -43,12 +43,14 @@ pub fn normal(
 ) {
     let kernel = SHADER.kernel("normal", &[]);
     let Draw { seed, stream, number } = draw;
+    let [seed_low, seed_high] = halves(seed);
     let params = Params {
-        count: epsilon.len() as u32,
-        columns: epsilon.columns() as u32,
-        stride: epsilon.stride() as u32,
+        count: epsilon.len(),
+        columns: epsilon.columns(),
+        stride: epsilon.stride(),
         number,
-        seed: halves(seed),
+        seed_low,
+        seed_high,
         stream: stream as u32,
     };
     let tensors = [("state", state), ("epsilon", epsilon)];

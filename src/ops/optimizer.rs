@@ -1,6 +1,5 @@
 //! Optimizers, to PyTorch's digits: `torch.optim`'s single-tensor algorithms.
 
-use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
 use super::kind;
@@ -134,20 +133,18 @@ impl Default for Rule {
 }
 
 /// As `Optimizer` in `shaders/shared/optimizer.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Clone, Copy, Default, Serialize)]
 pub(super) struct Coefficients {
     schedule: schedule::Constants,
-    weight_decay: f32,
-    epsilon: f32,
-    momentum: f32,
-    lr_decay: f32,
-    beta2: f32,
-    one_minus_beta1: f32,
-    one_minus_beta2: f32,
-    log_beta1: f32,
-    log_beta2: f32,
-    pad: [u32; 3],
+    weight_decay: f64,
+    epsilon: f64,
+    momentum: f64,
+    lr_decay: f64,
+    beta2: f64,
+    one_minus_beta1: f64,
+    one_minus_beta2: f64,
+    log_beta1: f64,
+    log_beta2: f64,
 }
 
 impl Rule {
@@ -185,33 +182,32 @@ impl Optimizer {
     }
 
     pub(super) fn coefficients(&self) -> Coefficients {
-        let none = Coefficients { schedule: self.learning_rate.constants(), ..Zeroable::zeroed() };
+        let none =
+            Coefficients { schedule: self.learning_rate.constants(), ..Coefficients::default() };
         let of_second = |beta2: f64, epsilon: f64, weight_decay: f64| Coefficients {
-            weight_decay: weight_decay as f32,
-            epsilon: epsilon as f32,
-            beta2: beta2 as f32,
-            one_minus_beta2: (1.0 - beta2) as f32,
+            weight_decay,
+            epsilon,
+            beta2,
+            one_minus_beta2: 1.0 - beta2,
             log_beta2: log(beta2),
             ..none
         };
         match self.rule {
-            Rule::Sgd { momentum, weight_decay, .. } => Coefficients {
-                momentum: momentum as f32,
-                weight_decay: weight_decay as f32,
-                ..none
-            },
+            Rule::Sgd { momentum, weight_decay, .. } => {
+                Coefficients { momentum, weight_decay, ..none }
+            }
             Rule::RmsProp { alpha, epsilon, momentum, weight_decay } => {
                 let of_second = of_second(alpha, epsilon, weight_decay);
-                Coefficients { momentum: momentum as f32, ..of_second }
+                Coefficients { momentum, ..of_second }
             }
             Rule::Adagrad { lr_decay, epsilon, weight_decay, .. } => {
                 let of_second = of_second(0.0, epsilon, weight_decay);
-                Coefficients { lr_decay: lr_decay as f32, ..of_second }
+                Coefficients { lr_decay, ..of_second }
             }
             Rule::Adam { beta1, beta2, epsilon, weight_decay }
             | Rule::AdamW { beta1, beta2, epsilon, weight_decay } => Coefficients {
-                momentum: beta1 as f32,
-                one_minus_beta1: (1.0 - beta1) as f32,
+                momentum: beta1,
+                one_minus_beta1: 1.0 - beta1,
                 log_beta1: log(beta1),
                 ..of_second(beta2, epsilon, weight_decay)
             },
@@ -220,16 +216,14 @@ impl Optimizer {
 }
 
 /// The logarithm, but finite: exp of it is zero in 32 bits either way.
-fn log(beta: f64) -> f32 {
-    beta.ln().max(-110.0) as f32
+fn log(beta: f64) -> f64 {
+    beta.ln().max(-110.0)
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct Params {
     optimizer: Coefficients,
-    count: u32,
-    pad: [u32; 3],
+    count: usize,
 }
 
 /// What a step updates, and how. All tensors but the state are of one length, padded by zeros to a
@@ -273,7 +267,7 @@ pub fn step(
     assert_eq!(lengths, [parameter.extent(); 3], "{label}: lengths differ");
     let kernel = SHADER.kernel("step", &optimizer.constants());
     let count = parameter.extent().div_ceil(4);
-    let params = Params { optimizer: optimizer.coefficients(), count: count as u32, pad: [0; 3] };
+    let params = Params { optimizer: optimizer.coefficients(), count };
     let whole = factor.is_none().then(|| Tensor::constant("one", &[1.0f32]));
     let factor = factor.or(whole.as_ref()).expect("one of them");
     let tensors = update.bind(&[("factor", factor), ("gradient", gradient)]);

@@ -3,12 +3,24 @@
 //! x is (batch · height · width, channels · factor²), y (batch · factor·height · factor·width,
 //! channels).
 
+use serde::Serialize;
+
 use super::activation::{self, Origin};
 use super::{Extent, quads};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/pixel_shuffle.wgsl`.
 pub const SHADER: Shader = Shader::new("pixel_shuffle");
+
+#[derive(Serialize)]
+struct Params {
+    count: usize,
+    height: usize,
+    width: usize,
+    x_row: usize,
+    y_row: usize,
+    channels: usize,
+}
 
 /// y = x, of `extent`: channel c · factor² + i · factor + j of a pixel becomes channel c of the pixel i
 /// down and j across in the square that it becomes.
@@ -58,11 +70,11 @@ fn params(
     extent: Extent,
     [x, y]: [&Tensor; 2],
     count: usize,
-) -> [u32; 8] {
+) -> Params {
     let Extent { height, width } = extent;
     assert!(x.rows().is_multiple_of(height * width), "{label}: rows of x");
     assert_eq!(y.rows(), x.rows() * factor * factor, "{label}: rows of y");
     assert_eq!(x.columns(), y.columns() * factor * factor, "{label}: channels");
-    let sizes = [count, height, width, x.stride(), y.stride(), y.columns(), 0, 0];
-    sizes.map(|size| size as u32)
+    let (x_row, y_row) = (x.stride(), y.stride());
+    Params { count, height, width, x_row, y_row, channels: y.columns() }
 }

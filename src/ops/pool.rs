@@ -2,12 +2,24 @@
 //!
 //! x is (batch · height · width, channels), y the same with the extent of [`Window::output`].
 
+use serde::Serialize;
+
 use super::activation::{self, Activation, Origin};
 use super::{Extent, quads};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/pool.wgsl`.
 pub const SHADER: Shader = Shader::new("pool");
+
+#[derive(Serialize)]
+struct Params {
+    count: usize,
+    height: usize,
+    width: usize,
+    out_height: usize,
+    out_width: usize,
+    quads: usize,
+}
 
 /// Where windows lie in a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,16 +57,20 @@ impl Window {
     }
 
     /// For `count` invocations; panics unless y is of the size that x makes.
-    fn params(&self, label: &str, count: usize, [x, y]: [&Tensor; 2]) -> [u32; 8] {
+    fn params(&self, label: &str, count: usize, [x, y]: [&Tensor; 2]) -> Params {
         let Self { input, output, .. } = *self;
         let batch = x.rows() / (input.height * input.width);
         assert_eq!(x.rows(), batch * input.height * input.width, "{label}: rows of x");
         assert_eq!(y.rows(), batch * output.height * output.width, "{label}: rows of y");
         assert_eq!(x.columns(), y.columns(), "{label}: channels");
-        let extents = [input.height, input.width, output.height, output.width];
-        let [height, width, out_height, out_width] = extents;
-        let sizes = [count, height, width, out_height, out_width, y.stride() / 4, 0, 0];
-        sizes.map(|size| size as u32)
+        Params {
+            count,
+            height: input.height,
+            width: input.width,
+            out_height: output.height,
+            out_width: output.width,
+            quads: y.stride() / 4,
+        }
     }
 }
 

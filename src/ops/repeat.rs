@@ -1,10 +1,19 @@
 //! Several copies of each example, for several draws of its latent variables (Burda et al. 2016).
 
+use serde::Serialize;
+
 use super::quads;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/repeat.wgsl`.
 pub const SHADER: Shader = Shader::new("repeat");
+
+#[derive(Serialize)]
+struct Params {
+    count: usize,
+    quads: usize,
+    times: usize,
+}
 
 /// Example b of x (examples · span, columns) becomes examples b · k … b · k + k − 1 of y (examples · k · span,
 /// columns). An example is `span` rows: one of features, height · width of maps.
@@ -31,6 +40,6 @@ fn record(
     assert!(few.rows().is_multiple_of(span), "{label}: rows of an example");
     let count = quads(label, &[result]);
     let quads = quads(label, &[few]) / few.rows() * span;
-    let params = [count, quads, times, 0].map(|size| size as u32);
+    let params = Params { count, quads, times };
     recording.record_elements(SHADER.kernel(entry, &[]), label, &params, tensors, count);
 }

@@ -1,18 +1,17 @@
 //! Running means of the losses' terms, and the step counters.
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/report.wgsl`.
 pub const SHADER: Shader = Shader::new("report");
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct Params {
-    rows: u32,
-    count: u32,
-    term: u32,
+    rows: usize,
+    count: usize,
+    term: usize,
     share: f32,
 }
 
@@ -40,8 +39,7 @@ pub fn accumulate(
     let Report { values, share, term, rows } = *report;
     assert!(term < sums.len(), "{label}: no place for so many terms");
     let kernel = SHADER.kernel("accumulate", &[]);
-    let (count, term, share) = (values.extent() as u32, term as u32, share as f32);
-    let params = Params { rows: rows as u32, count, term, share };
+    let params = Params { rows, count: values.extent(), term, share: share as f32 };
     let tensors = [("values", values), ("state", state), ("sums", sums)];
     recording.record_flat(kernel, label, &params, &tensors, 1);
 }

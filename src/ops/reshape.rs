@@ -1,12 +1,22 @@
 //! Between maps (batch · height · width, channels) and features (batch, channels · height · width) in
 //! PyTorch's order, which is channel, row, column.
 
+use serde::Serialize;
+
 use super::activation::{self, Origin};
 use super::quads;
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/reshape.wgsl`.
 pub const SHADER: Shader = Shader::new("reshape");
+
+#[derive(Serialize)]
+struct Params {
+    count: usize,
+    pixels: usize,
+    channels: usize,
+    feature_row: usize,
+}
 
 /// features = map. Of gradients, `origin` is what the features came out of: they are multiplied by its
 /// activation's slope.
@@ -49,7 +59,7 @@ fn record(
     assert_eq!(map.rows(), batch * pixels, "{label}: rows");
     assert_eq!(features.columns(), channels * pixels, "{label}: features");
     let blocks = batch * pixels.div_ceil(4) * (quads(label, &[map]) / map.rows());
-    let params = [blocks, pixels, channels, features.stride()].map(|size| size as u32);
+    let params = Params { count: blocks, pixels, channels, feature_row: features.stride() };
     let argument = activation::argument(recording, origin);
     let tensors = [("map", map), ("features", features), (pre, &argument)];
     recording.record_elements(kernel, label, &params, &tensors, blocks);

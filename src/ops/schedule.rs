@@ -1,7 +1,7 @@
 //! The learning rate as a function of the steps taken. It is computed where parameters are updated,
 //! from the state's count: see [`super::optimizer`] and `shaders/shared/schedule.wgsl`.
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 /// A learning rate, its course, and a linear warm-up by which both are multiplied.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,17 +39,16 @@ pub enum Course {
 }
 
 /// As `Schedule` in `shaders/shared/schedule.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Clone, Copy, Default, Serialize)]
 pub(super) struct Constants {
-    base: f32,
-    minimum: f32,
+    base: f64,
+    minimum: f64,
     horizon: u32,
     warmup: u32,
-    warmup_start: f32,
+    warmup_start: f64,
     period: u32,
-    decay_high: f32,
-    decay_low: f32,
+    decay_high: f64,
+    decay_low: f64,
 }
 
 impl Schedule {
@@ -79,20 +78,18 @@ impl Schedule {
 
     pub(super) fn constants(&self) -> Constants {
         let constant = Constants {
-            base: self.base as f32,
+            base: self.base,
             warmup: self.warmup,
-            warmup_start: self.warmup_start as f32,
-            ..Zeroable::zeroed()
+            warmup_start: self.warmup_start,
+            ..Constants::default()
         };
         match self.course {
             Course::Constant => constant,
-            Course::Cosine { horizon, minimum } => {
-                Constants { horizon, minimum: minimum as f32, ..constant }
-            }
+            Course::Cosine { horizon, minimum } => Constants { horizon, minimum, ..constant },
             Course::Decay { period, factor } => {
                 let exponent = factor.log2();
-                let high = (exponent * 1024.0).round() / 1024.0;
-                let (decay_high, decay_low) = (high as f32, (exponent - high) as f32);
+                let decay_high = (exponent * 1024.0).round() / 1024.0;
+                let decay_low = exponent - decay_high;
                 Constants { period, decay_high, decay_low, ..constant }
             }
         }

@@ -1,10 +1,21 @@
 //! A fresh permutation of the dataset for each epoch.
 
+use serde::Serialize;
+
 use super::{Stream, halves};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/shuffle.wgsl`.
 pub const SHADER: Shader = Shader::new("shuffle");
+
+#[derive(Serialize)]
+struct Params {
+    count: usize,
+    half_bits: u32,
+    seed_low: u32,
+    seed_high: u32,
+    stream: u32,
+}
 
 /// Fills `order` (count) with a permutation of 0..count: a pure function of `seed` and the epoch
 /// in `state`. count is at most 2³⁰.
@@ -16,9 +27,14 @@ pub fn permutation(
     order: &Tensor,
 ) {
     let kernel = SHADER.kernel("permutation", &[]);
-    let [low, high] = halves(seed);
-    let half_bits = half_bits(order.len());
-    let params = [order.len() as u32, half_bits, low, high, Stream::Shuffle as u32, 0, 0, 0];
+    let [seed_low, seed_high] = halves(seed);
+    let params = Params {
+        count: order.len(),
+        half_bits: half_bits(order.len()),
+        seed_low,
+        seed_high,
+        stream: Stream::Shuffle as u32,
+    };
     let tensors = [("state", state), ("order", order)];
     recording.record_elements(kernel, label, &params, &tensors, order.len());
 }

@@ -1,6 +1,6 @@
 //! Sums of what was computed in parts.
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use super::optimizer::{Coefficients, Update};
 use super::{can_bind, in_parts};
@@ -28,41 +28,43 @@ pub struct Sum {
 }
 
 /// As `Sum` in `shaders/shared/sums.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct Task {
-    first: u32,
-    part: u32,
-    step: u32,
-    parts: u32,
-    to: u32,
-    pad: [u32; 3],
+    first: usize,
+    part: usize,
+    step: usize,
+    parts: usize,
+    to: usize,
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+/// As `Sums` there.
+#[derive(Serialize)]
+struct Sums {
+    count: usize,
+    tasks: usize,
+    list: Vec<Task>,
+}
+
+#[derive(Serialize)]
 struct Params {
-    count: u32,
-    tasks: u32,
-    pad: [u32; 2],
-    list: [Task; TASKS],
+    sums: Sums,
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct StepParams {
     optimizer: Coefficients,
-    params: Params,
+    sums: Sums,
 }
 
 /// Adds up the parts of each of `sums`, whose results lie in `results` as they say.
 pub fn parts(recording: &mut Recording, label: &str, sums: &[Sum], results: &Tensor) {
     for sums in bound(recording, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
-        let params = tasks(&all, sums);
+        let sums = tasks(&all, sums);
+        let count = sums.count;
         let kernel = SHADER.kernel("parts", &[CONSTANT]);
         let tensors = [("addends", &all), ("result", results)];
-        recording.record_elements(kernel, label, &params, &tensors, params.count as usize);
+        recording.record_elements(kernel, label, &Params { sums }, &tensors, count);
     }
 }
 
@@ -71,11 +73,11 @@ pub fn parts(recording: &mut Recording, label: &str, sums: &[Sum], results: &Ten
 pub fn parts_step(recording: &mut Recording, label: &str, sums: &[Sum], update: &Update) {
     for sums in bound(recording, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
-        let params = tasks(&all, sums);
-        let count = params.count as usize;
+        let sums = tasks(&all, sums);
+        let count = sums.count;
         let constants = [&[CONSTANT][..], &update.optimizer.constants()].concat();
         let kernel = STEP.kernel("parts", &constants);
-        let params = StepParams { optimizer: update.optimizer.coefficients(), params };
+        let params = StepParams { optimizer: update.optimizer.coefficients(), sums };
         recording.record_elements(
             kernel,
             label,
@@ -92,23 +94,24 @@ fn bound<'a>(recording: &Recording, sums: &'a [Sum]) -> Vec<&'a [Sum]> {
     in_parts(sums, TASKS, fits).collect()
 }
 
-fn tasks(all: &Tensor, sums: &[Sum]) -> Params {
-    let mut params = Params { tasks: sums.len() as u32, ..Zeroable::zeroed() };
+fn tasks(all: &Tensor, sums: &[Sum]) -> Sums {
     let quads = |elements: usize| {
         assert!(elements.is_multiple_of(4), "matrices must be padded");
-        (elements / 4) as u32
+        elements / 4
     };
-    for (task, Sum { parts, offset, result }) in params.list.iter_mut().zip(sums) {
+    let mut count = 0;
+    let task = |Sum { parts, offset, result }: &Sum| {
         assert!(offset + result.extent() <= parts.stride(), "a result longer than its parts");
-        *task = Task {
-            first: params.count,
+        let first = count;
+        count += result.extent().div_ceil(4);
+        Task {
+            first,
             part: quads(parts.offset() - all.offset() + offset),
             step: quads(parts.stride()),
-            parts: parts.rows() as u32,
+            parts: parts.rows(),
             to: quads(result.offset()),
-            pad: [0; 3],
-        };
-        params.count += result.extent().div_ceil(4) as u32;
-    }
-    params
+        }
+    };
+    let list = sums.iter().map(task).collect();
+    Sums { count, tasks: sums.len(), list }
 }

@@ -2,12 +2,22 @@
 //!
 //! x is (batch · height · width, channels), y (batch · factor·height · factor·width, channels).
 
+use serde::Serialize;
+
 use super::activation::{self, Origin};
 use super::{Extent, quads};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/upsample.wgsl`.
 pub const SHADER: Shader = Shader::new("upsample");
+
+#[derive(Serialize)]
+struct Params {
+    count: usize,
+    height: usize,
+    width: usize,
+    quads: usize,
+}
 
 /// y = every pixel of x, of `extent`, factor times down and across.
 pub fn forward(
@@ -43,10 +53,10 @@ pub fn backward(
     recording.record_elements(kernel, label, &params, &tensors, quads(label, &[dx]));
 }
 
-fn params(label: &str, factor: usize, extent: Extent, [x, y]: [&Tensor; 2]) -> [u32; 4] {
+fn params(label: &str, factor: usize, extent: Extent, [x, y]: [&Tensor; 2]) -> Params {
     let Extent { height, width } = extent;
     assert!(x.rows().is_multiple_of(height * width), "{label}: rows of x");
     assert_eq!(y.rows(), x.rows() * factor * factor, "{label}: rows of y");
     assert_eq!(x.columns(), y.columns(), "{label}: channels");
-    [x.extent() / 4, height, width, x.stride() / 4].map(|size| size as u32)
+    Params { count: x.extent() / 4, height, width, quads: x.stride() / 4 }
 }

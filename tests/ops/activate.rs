@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::ops::activate;
 use vae_gpu::ops::activation::Activation;
@@ -46,13 +47,14 @@ fn surplus_invocations_do_nothing() {
     let shape = [131, 5];
     let x = check::random(1, 131 * 5, -4.0..4.0);
     let [on_x, on_pre] = [(); 2].map(|()| maps::ample_input(gpu, shape, &x));
+    let params = json!({ "count": 262, "columns": 5 });
     for (entry, inputs, output) in [
         ("forward", &[("x", &on_x)][..], "y"),
         ("backward", &[("dy", &on_x), ("pre", &on_pre)], "dx"),
     ] {
         let result = Guarded::roomy(gpu, &shape);
         let tensors = [inputs, &[(output, &result.tensor)]].concat();
-        maps::run_kernel(gpu, (&activate::SHADER, entry), &[], &[262u32, 5, 0, 0], &tensors, 262);
+        maps::run_kernel(gpu, (&activate::SHADER, entry), &[], &params, &tensors, 262);
         assert_eq!(result.floats(gpu), x, "{entry}");
     }
 }

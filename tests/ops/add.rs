@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::add;
@@ -83,7 +84,7 @@ fn surplus_invocations_do_nothing() {
     let inputs = [(); 3].map(|()| maps::ample_input(gpu, shape, &x));
     let results = [(); 2].map(|()| Guarded::roomy(gpu, &shape));
     let [pre, y] = results.each_ref().map(|result| &result.tensor);
-    let params = [262u32, 5, 0, 0];
+    let params = json!({ "count": 262, "columns": 5 });
     let tensors = [("a", &inputs[0]), ("b", &inputs[1]), ("pre", pre), ("y", y)];
     maps::run_kernel(gpu, (&add::SHADER, "forward"), &[], &params, &tensors, 262);
     results.iter().for_each(|result| assert_eq!(result.floats(gpu), want));

@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Recording};
 use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::batch_norm;
@@ -209,7 +210,10 @@ fn assert_cut(gpu: &Gpu, shape: [usize; 2], invocations: u32, across: usize, chu
     let (case, [rows, columns]) = (case(shape, 0.0), shape);
     let (quads, chunks) = (columns.div_ceil(4), rows.div_ceil(chunk_rows));
     let units = quads.div_ceil(across);
-    let params = [rows, columns, quads, across, chunks, chunk_rows, units, 0].map(|n| n as u32);
+    let params = json!({
+        "rows": rows, "columns": columns, "quads": quads, "across": across,
+        "chunks": chunks, "chunk_rows": chunk_rows, "units": units,
+    });
     let matrix = |values: &Vec<f32>| check::roomy_input(gpu, &shape, values);
     let [x, dy, pre_of_x] = [&case.x, &case.dy, &case.pre].map(matrix);
     let [weight, bias] = [&case.weight, &case.bias].map(|p| check::roomy_input(gpu, &[columns], p));

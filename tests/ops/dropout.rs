@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Tensor};
 use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::dropout::{self, Mask};
@@ -193,7 +194,10 @@ fn surplus_invocations_do_nothing() {
     let [on_x, on_pre] = [(); 2].map(|()| maps::ample_input(gpu, shape, &x));
     let state = state(gpu, STEP);
     // Nothing is dropped, and the scale is one.
-    let params = [262, 1, 2, 3, 4, 0, 1f32.to_bits(), 0];
+    let params = json!({
+        "count": 262, "seed_low": 1, "seed_high": 2, "stream": 3, "layer": 4,
+        "threshold": 0, "scale": 1.0,
+    });
     for (entry, inputs, output) in [
         ("forward", &[("x", &on_x)][..], "y"),
         ("backward", &[("dy", &on_x), ("pre", &on_pre)], "dx"),

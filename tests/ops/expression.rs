@@ -1,5 +1,6 @@
 //! Where operands lie and what is summed: tests/ops/density.rs has the formulas themselves.
 
+use serde_json::json;
 use vae_gpu::gpu::{AdapterReport, Gpu, Recording, Shader, Tensor};
 use vae_gpu::ops::density;
 use vae_gpu::ops::expression::{self, Expression, Formula, Operand, Part};
@@ -268,11 +269,11 @@ fn surplus_invocations_do_nothing() {
         operands: vec![Operand::all(&x)],
     };
     let shader = formula.shader(None);
-    let place = [8, 0, 0, 0];
     let params = |stride: u32| {
-        let sizes = [rows as u32, columns as u32, columns as u32, stride, rows as u32, 1, 0, 0];
-        let params = [&sizes[..], &[0; 4], &place, &[0; 28]].concat();
-        <[u32; 44]>::try_from(params).unwrap()
+        json!({
+            "rows": rows, "columns": columns, "width": columns, "stride": stride, "sums": rows,
+            "span": 1, "numbers": [0.0, 0.0, 0.0, 0.0], "places": [{ "row": 8, "first": 0, "span": 0 }],
+        })
     };
     let [y, sums] = [columns, 1].map(|columns| Guarded::roomy(gpu, &[rows, columns]));
     for (entry, result, stride) in [("each", &y, 8), ("sums", &sums, 4)] {

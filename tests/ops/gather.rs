@@ -1,6 +1,7 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Tensor};
 use vae_gpu::ops::gather::{self, Corruption, Source};
 use vae_gpu::ops::{Extent, State, Stream};
@@ -270,10 +271,11 @@ fn surplus_invocations_do_nothing() {
             ("epsilon", &epsilon.tensor),
         ];
         let [low, high] = [noise::SEED as u32, (noise::SEED >> 32) as u32];
-        let sizes = [rows, 1, pixels, x.tensor.stride() / 4, images.len(), len];
-        let sizes = sizes.map(|n| n as u32);
-        let params: Vec<u32> = [&sizes[..], &[low, high, Stream::Train as u32, 0, 0, 0]].concat();
-        let params: [u32; 12] = params.try_into().unwrap();
+        let params = json!({
+            "rows": rows, "channels": 1, "places": pixels, "row_quads": x.tensor.stride() / 4,
+            "words": images.len(), "noise": len, "seed_low": low, "seed_high": high,
+            "stream": Stream::Train as u32, "corruption": 0, "spread": 0.0, "masked": 0.0,
+        });
         let kernel = gather::SHADER.kernel("batch", &[("MAPS", 0), ("CORRUPTION", 0)]);
         recording.record_flat(kernel, "test", &params, &tensors, 4);
     });

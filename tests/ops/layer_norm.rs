@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::moments::Normalized;
@@ -205,7 +206,10 @@ fn assert_cut(gpu: &Gpu, size: [usize; 4], invocations: u32, across: usize, chun
     let (case, [batch, height, width, columns]) = (case(size, 0.0), size);
     let rows = height * width;
     let (quads, chunks) = (columns.div_ceil(4), rows.div_ceil(chunk_rows));
-    let params = [rows, columns, quads, across, chunks, chunk_rows, batch, 0].map(|n| n as u32);
+    let params = json!({
+        "rows": rows, "columns": columns, "quads": quads, "across": across,
+        "chunks": chunks, "chunk_rows": chunk_rows, "units": batch,
+    });
     let matrix = |values: &Vec<f32>| check::roomy_input(gpu, &case.shape, values);
     let [x, dy, pre_of_x] = [&case.x, &case.dy, &case.pre].map(matrix);
     let parameters = parameters(size);

@@ -1,6 +1,6 @@
 //! What the cases of ops on maps share.
 
-use bytemuck::NoUninit;
+use serde_json::Value;
 use vae_gpu::gpu::{Gpu, Recording, Shader, Tensor};
 use vae_gpu::ops::activation::{Activation, Origin};
 
@@ -45,11 +45,11 @@ pub fn ample_input(gpu: &Gpu, [rows, columns]: [usize; 2], values: &[f32]) -> Te
 
 /// Dispatches a kernel by itself, two workgroups wide, as where x can hold no more, and with some to
 /// spare.
-pub fn run_kernel<P: NoUninit>(
+pub fn run_kernel(
     gpu: &Gpu,
     (shader, entry): (&Shader, &str),
     constants: &[(&'static str, u32)],
-    params: &P,
+    params: &Value,
     tensors: &[(&str, &Tensor)],
     elements: usize,
 ) {

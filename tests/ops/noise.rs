@@ -1,5 +1,6 @@
 use std::f64::consts::TAU;
 
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Shader};
 use vae_gpu::ops::noise::{self, Draw};
 use vae_gpu::ops::{State, Stream, Stream::*};
@@ -61,13 +62,13 @@ const NORMALS: Shader = Shader::from_text(
     "
     #import shared/rng
 
-    @group(0) @binding(0) var<uniform> params: vec4<u32>;
+    @group(0) @binding(0) var<uniform> count: u32;
     @group(0) @binding(1) var<storage, read> words: array<vec4<u32>>;
     @group(0) @binding(2) var<storage, read_write> values: array<vec4<f32>>;
 
     @compute @workgroup_size(64)
     fn draw(@builtin(global_invocation_id) at: vec3<u32>) {
-        if at.x < params.x {
+        if at.x < count {
             values[at.x] = normals(words[at.x]);
         }
     }",
@@ -86,7 +87,7 @@ fn extreme_words_give_finite_normals() {
     check::run(gpu, |recording| {
         let tensors = [("words", &on_words), ("values", &values.tensor)];
         let kernel = NORMALS.kernel("draw", &[]);
-        recording.record_elements(kernel, "test", &[count as u32, 0, 0, 0], &tensors, count);
+        recording.record_elements(kernel, "test", &count, &tensors, count);
     });
     let want: Vec<_> = words.into_iter().flat_map(normals).collect();
     // A logarithm of 1 that is 2⁻²¹ off makes a radius of 1e-3 out of none.
@@ -156,7 +157,11 @@ fn surplus_invocations_do_nothing() {
         check::run(gpu, |recording| {
             let tensors = [("state", &state), ("epsilon", &epsilon.tensor)];
             let kernel = noise::SHADER.kernel("normal", &[]);
-            recording.record_flat(kernel, "test", &[count as u32, 1, 1, 0, 1, 2, 0], &tensors, 3);
+            let params = json!({
+                "count": count, "columns": 1, "stride": 1, "number": 0, "seed_low": 1,
+                "seed_high": 2, "stream": 0,
+            });
+            recording.record_flat(kernel, "test", &params, &tensors, 3);
         });
         assert!(epsilon.floats(gpu).iter().all(|value| value.is_finite()));
     }

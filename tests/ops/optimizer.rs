@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::optimizer::{self, Optimizer, Rule, Update};
@@ -281,13 +282,16 @@ fn surplus_invocations_do_nothing() {
     let factor = check::input(gpu, &[1], &[1.0f32]);
     let outputs = ["parameter", "first_moment", "second_moment"]
         .map(|name| (name, Guarded::new(gpu, &[bound]).fill(gpu, &values)));
-    // Params of the shader: the schedule, of which there is the base alone; weight decay, epsilon,
-    // momentum, lr_decay, beta2, 1 - beta1, 1 - beta2, the logarithms, padding; the count in quads.
-    let floats = [0.0, 1e-8, 0.0, 0.0, 0.999, 0.1, 0.001, 0.9f32.ln(), 0.999f32.ln()];
-    let mut params = [0; 24];
-    params[0] = 1e-3f32.to_bits();
-    params[8..17].copy_from_slice(&floats.map(f32::to_bits));
-    params[20] = count as u32 / 4;
+    let schedule = json!({
+        "base": 1e-3, "minimum": 0.0, "horizon": 0, "warmup": 0, "warmup_start": 0.0,
+        "period": 0, "decay_high": 0.0, "decay_low": 0.0,
+    });
+    let rule = json!({
+        "schedule": schedule, "weight_decay": 0.0, "epsilon": 1e-8, "momentum": 0.0,
+        "lr_decay": 0.0, "beta2": 0.999, "one_minus_beta1": 0.1, "one_minus_beta2": 0.001,
+        "log_beta1": 0.9f32.ln(), "log_beta2": 0.999f32.ln(),
+    });
+    let params = json!({ "optimizer": rule, "count": count / 4 });
     check::run(gpu, |recording| {
         let mut tensors = vec![("state", &state), ("gradient", &gradient), ("factor", &factor)];
         tensors.extend(outputs.iter().map(|(name, output)| (*name, &output.tensor)));

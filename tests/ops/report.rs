@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::report::{self, Report};
@@ -87,7 +88,8 @@ fn terms_behind_the_last_are_not_read() {
     check::run(gpu, |recording| {
         let tensors = [("values", &on_recon), ("state", &state.tensor), ("sums", &sums.tensor)];
         let kernel = report::SHADER.kernel("accumulate", &[]);
-        recording.record_flat(kernel, "test", &[9, 63, 0, 1f32.to_bits()], &tensors, 1);
+        let params = json!({ "rows": 9, "count": 63, "term": 0, "share": 1.0 });
+        recording.record_flat(kernel, "test", &params, &tensors, 1);
     });
     let after = read(gpu, &state);
     let want = mean(SUMS[0], &recon, 5000);

@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::reshape;
@@ -150,7 +151,7 @@ fn surplus_invocations_do_nothing() {
     let Some(gpu) = check::gpu() else { return };
     let sizes = [3, 63, 21];
     let x = check::random(1, sizes.iter().product(), -1.0..1.0);
-    let params = [288u32, 63, 21, 1324];
+    let params = json!({ "count": 288, "pixels": 63, "channels": 21, "feature_row": 1324 });
     for (way, entry, [from, to, pre]) in [
         (Flatten, "flatten", ["map", "features", "features_pre"]),
         (Unflatten, "unflatten", ["features", "map", "map_pre"]),

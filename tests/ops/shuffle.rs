@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Plan, Recording, Tensor};
 use vae_gpu::ops::{State, shuffle};
 
@@ -145,8 +146,10 @@ fn surplus_invocations_do_nothing() {
         check::run(gpu, |recording| {
             let tensors = [("state", &state), ("order", &order.tensor)];
             let kernel = shuffle::SHADER.kernel("permutation", &[]);
-            // Four half bits, which hold any of these counts, then seed and stream.
-            let params = [count as u32, 4, 1, 2, 1, 0, 0, 0];
+            // Four half bits hold any of these counts.
+            let params = json!({
+                "count": count, "half_bits": 4, "seed_low": 1, "seed_high": 2, "stream": 1,
+            });
             recording.record_flat(kernel, "test", &params, &tensors, 3);
         });
         assert_permutation(&order.words(gpu));

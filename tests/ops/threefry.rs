@@ -55,13 +55,13 @@ const SHADER: Shader = Shader::from_text(
     "
     #import shared/rng
 
-    @group(0) @binding(0) var<uniform> params: vec4<u32>;
+    @group(0) @binding(0) var<uniform> count: u32;
     @group(0) @binding(1) var<storage, read> draws: array<array<vec4<u32>, 2>>;
     @group(0) @binding(2) var<storage, read_write> words: array<vec4<u32>>;
 
     @compute @workgroup_size(64)
     fn draw(@builtin(global_invocation_id) at: vec3<u32>) {
-        if at.x < params.x {
+        if at.x < count {
             words[at.x] = threefry(draws[at.x][0], draws[at.x][1]);
         }
     }",
@@ -87,7 +87,7 @@ fn shader_has_the_known_answers_and_equals_its_twin() {
     check::run(gpu, |recording| {
         let kernel = SHADER.kernel("draw", &[]);
         let tensors = [("draws", &bound), ("words", &words.tensor)];
-        recording.record_elements(kernel, "test", &[count as u32, 0, 0, 0], &tensors, count);
+        recording.record_elements(kernel, "test", &count, &tensors, count);
     });
     let words = words.words(gpu);
     let got: Vec<_> = words.chunks_exact(4).collect();

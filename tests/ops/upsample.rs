@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::ops::{Extent, upsample};
 
 use crate::check::{self, Guarded};
@@ -102,7 +103,7 @@ fn surplus_invocations_do_nothing() {
     let x = check::random(1, x_shape.iter().product(), -1.0..1.0);
     let y = Guarded::roomy(gpu, &y_shape);
     let on_x = maps::ample_input(gpu, x_shape, &x);
-    let params = [198u32, 9, 11, 1];
+    let params = json!({ "count": 198, "height": 9, "width": 11, "quads": 1 });
     let tensors = [("x", &on_x), ("y", &y.tensor)];
     maps::run_kernel(gpu, (&upsample::SHADER, "forward"), &constants, &params, &tensors, 198);
     let want = copies.forward(&check::wide(&x));

@@ -18,6 +18,8 @@ pub use problem::Problem;
 pub use variant::Variant;
 pub use weights::{WeightGradient, backward_weight, backward_weight_step};
 
+use serde::Serialize;
+
 use super::activation::{self, Activation, Origin};
 use crate::gpu::{AdapterReport, Choices, Recording, Tensor};
 pub(super) use forms::kernel;
@@ -127,8 +129,17 @@ pub fn backward_input(
 /// A product over a batch with its variant chosen.
 struct Call {
     variant: Variant,
-    /// Height, width, depth, quads from row to row of left, right and result, and padding.
-    params: [u32; 8],
+    params: Params,
+}
+
+#[derive(Serialize)]
+struct Params {
+    height: usize,
+    width: usize,
+    depth: usize,
+    left_row: usize,
+    right_row: usize,
+    result_row: usize,
 }
 
 impl Call {
@@ -138,18 +149,17 @@ impl Call {
         sizes: [usize; 3],
         tensors: [&Tensor; 3],
     ) -> Self {
-        let quads = tensors.map(|tensor| {
+        let [left_row, right_row, result_row] = tensors.map(|tensor| {
             assert!(tensor.stride().is_multiple_of(4), "matrices must be padded");
             tensor.stride() / 4
         });
-        let shape = product.shape(sizes);
-        let params = [&shape[..], &quads, &[0, 0]].concat();
-        let params = std::array::from_fn(|i| params[i] as u32);
+        let [height, width, depth] = product.shape(sizes);
+        let params = Params { height, width, depth, left_row, right_row, result_row };
         Self { variant: product.variant(recording.adapter(), recording.choices(), sizes), params }
     }
 
     fn groups(&self) -> usize {
-        self.variant.groups(self.params[0] as usize, self.params[1] as usize)
+        self.variant.groups(self.params.height, self.params.width)
     }
 
     fn record(

@@ -1,9 +1,23 @@
 //! The product by its definition.
 
+use serde::Serialize;
+
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/matmul/naive.wgsl`.
 pub const SHADER: Shader = Shader::new("matmul/naive");
+
+#[derive(Serialize)]
+struct Params {
+    height: usize,
+    width: usize,
+    depth: usize,
+    left_row: usize,
+    left_depth: usize,
+    right_depth: usize,
+    right_column: usize,
+    result_row: usize,
+}
 
 /// A matrix as it lies, or turned.
 #[derive(Clone, Copy)]
@@ -27,9 +41,16 @@ pub fn naive(
 ) {
     let kernel = SHADER.kernel("naive", &[]);
     let ([left_row, left_depth], [right_depth, right_column]) = (left.strides(), right.strides());
-    let sizes = [result.rows(), result.columns(), depth, left_row, left_depth, right_depth];
-    let params = [&sizes[..], &[right_column, result.stride()]].concat();
-    let params: [u32; 8] = std::array::from_fn(|i| params[i] as u32);
+    let params = Params {
+        height: result.rows(),
+        width: result.columns(),
+        depth,
+        left_row,
+        left_depth,
+        right_depth,
+        right_column,
+        result_row: result.stride(),
+    };
     let tensors = [("left", left.0), ("right", right.0), ("result", result)];
     recording.record_elements(kernel, label, &params, &tensors, result.len());
 }

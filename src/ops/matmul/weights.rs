@@ -1,6 +1,6 @@
 //! The gradients of weights and biases, of several layers in a dispatch.
 
-use bytemuck::{Pod, Zeroable};
+use serde::Serialize;
 
 use super::forms::kernel;
 use super::{Product, Variant};
@@ -26,36 +26,37 @@ pub struct WeightGradient {
 }
 
 /// As `Task` in `shaders/product/layers.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct Task {
-    tile: u32,
-    height: u32,
-    width: u32,
-    left: u32,
-    right: u32,
-    left_row: u32,
-    right_row: u32,
-    weight: u32,
-    result_row: u32,
-    bias: u32,
-    pad: [u32; 2],
+    tile: usize,
+    height: usize,
+    width: usize,
+    left: usize,
+    right: usize,
+    left_row: usize,
+    right_row: usize,
+    weight: usize,
+    result_row: usize,
+    bias: usize,
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+/// As `Layers` there.
+#[derive(Serialize)]
+struct Layers {
+    depth: usize,
+    count: usize,
+    tasks: Vec<Task>,
+}
+
+#[derive(Serialize)]
 struct Params {
-    depth: u32,
-    count: u32,
-    pad: [u32; 2],
-    tasks: [Task; TASKS],
+    layers: Layers,
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Serialize)]
 struct StepParams {
     optimizer: Coefficients,
-    params: Params,
+    layers: Layers,
 }
 
 /// Fills `gradients`, laid out as the parameters, with the gradients of `layers`.
@@ -67,10 +68,10 @@ pub fn backward_weight(
 ) {
     for layers in bound(recording, layers) {
         let sides = spans(&layers);
-        let (variant, params, groups) = cut(recording, &layers, &sides);
+        let (variant, layers, groups) = cut(recording, &layers, &sides);
         let kernel = kernel("matmul.backward_weight", variant, &[("TASKS", TASKS as u32)]);
         let tensors = [("left", &sides[0]), ("right", &sides[1]), ("result", gradients)];
-        recording.record_flat(kernel, label, &params, &tensors, groups);
+        recording.record_flat(kernel, label, &Params { layers }, &tensors, groups);
     }
 }
 
@@ -84,11 +85,11 @@ pub fn backward_weight_step(
 ) {
     for layers in bound(recording, layers) {
         let sides = spans(&layers);
-        let (variant, params, groups) = cut(recording, &layers, &sides);
+        let (variant, layers, groups) = cut(recording, &layers, &sides);
         let constants = [&[("TASKS", TASKS as u32)][..], &update.optimizer.constants()].concat();
         let kernel = kernel("matmul.backward_weight_step", variant, &constants);
         let tensors = update.bind(&[("left", &sides[0]), ("right", &sides[1])]);
-        let params = StepParams { optimizer: update.optimizer.coefficients(), params };
+        let params = StepParams { optimizer: update.optimizer.coefficients(), layers };
         recording.record_flat(kernel, label, &params, &tensors, groups);
     }
 }
@@ -130,7 +131,7 @@ fn cut(
     recording: &Recording,
     layers: &[WeightGradient],
     [left, right]: &[Tensor; 2],
-) -> (Variant, Params, usize) {
+) -> (Variant, Layers, usize) {
     let sizes = |layer: &WeightGradient| [layer.dy.rows(), layer.x.columns(), layer.dy.columns()];
     let largest = layers.iter().max_by_key(|layer| layer.weight.len()).expect("a layer");
     let sizes_of_largest = sizes(largest);
@@ -138,21 +139,21 @@ fn cut(
     let variant = product.variant(recording.adapter(), recording.choices(), sizes_of_largest);
 
     let depth = sizes_of_largest[0];
-    let mut params =
-        Params { depth: depth as u32, count: layers.len() as u32, ..Zeroable::zeroed() };
+    let quads = |elements: usize| {
+        assert!(elements.is_multiple_of(4), "matrices must be padded");
+        elements / 4
+    };
     let mut groups = 0;
-    for (task, layer) in params.tasks.iter_mut().zip(layers) {
+    let task = |layer: &WeightGradient| {
         let WeightGradient { dy, x, weight, bias } = layer;
         assert_eq!([dy.rows(), x.rows()], [depth; 2], "one batch for all layers");
-        let quads = |elements: usize| {
-            assert!(elements.is_multiple_of(4), "matrices must be padded");
-            (elements / 4) as u32
-        };
         let [_, inputs, outputs] = sizes(layer);
-        *task = Task {
-            tile: (groups * variant.tiles()) as u32,
-            height: outputs as u32,
-            width: inputs as u32,
+        let tile = groups * variant.tiles();
+        groups += variant.groups(outputs, inputs);
+        Task {
+            tile,
+            height: outputs,
+            width: inputs,
             left: quads(dy.offset() - left.offset()),
             right: quads(x.offset() - right.offset()),
             left_row: quads(dy.stride()),
@@ -160,9 +161,8 @@ fn cut(
             weight: quads(weight.offset()),
             result_row: quads(weight.stride()),
             bias: quads(bias.offset()),
-            pad: [0; 2],
-        };
-        groups += variant.groups(outputs, inputs);
-    }
-    (variant, params, groups)
+        }
+    };
+    let tasks = layers.iter().map(task).collect();
+    (variant, Layers { depth, count: layers.len(), tasks }, groups)
 }

@@ -4,6 +4,7 @@ pub mod oracle;
 
 pub use draws::draw;
 
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::likelihood::{
@@ -300,10 +301,12 @@ fn surplus_invocations_do_nothing() {
         let shape = [rows, columns];
         let values = vec![0.5f32; rows * columns];
         let row_quads = columns.div_ceil(4);
-        let mut params = [0u32; 16];
-        let head = [rows * row_quads, columns, row_quads, 1024 * 64, 1024 * 64 % row_quads];
-        head.iter().zip(&mut params).for_each(|(&from, to)| *to = from as u32);
-        params[6] = 1f32.to_bits();
+        let params = json!({
+            "quads": rows * row_quads, "columns": columns, "row_quads": row_quads,
+            "stride": 1024 * 64, "turn": 1024 * 64 % row_quads, "sums": 0, "batch": 1.0,
+            "pixels": 0.0, "scale": 0.0, "rate": 0.0, "constant": 0.0, "power": 0.0,
+            "learnt": 0, "seed_low": 0, "seed_high": 0, "stream": 0,
+        });
         let [a, b] = [(); 2].map(|()| check::roomy_input(gpu, &shape, &values));
         let [scale, state] = [1, 8].map(|n| Tensor::zeros("zeros", &[n]));
         let [dy, mean, drawn] = [(); 3].map(|()| Guarded::roomy(gpu, &shape));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::json;
 use vae_gpu::gpu::{Choices, Gpu, Kernel, Recording, Tensor};
 use vae_gpu::ops::matmul::{self, Product, Variant};
 
@@ -108,7 +109,10 @@ pub fn by_kernel(gpu: &Gpu, case: &Case, variant: Variant) -> Results {
     let first_written = case.form.writes[0].0;
     let [left, right, result] =
         ["left", "right", first_written].map(|name| tensors.get(name).stride() / 4);
-    let params = [height, width, depth, left, right, result, 0, 0].map(|size| size as u32);
+    let params = json!({
+        "height": height, "width": width, "depth": depth,
+        "left_row": left, "right_row": right, "result_row": result,
+    });
     let mut recording = Recording::new(gpu.report());
     let groups = workgroups(variant, height, width) + 1;
     recording.record_flat(kernel(case, variant), "test", &params, &tensors.all(), groups);

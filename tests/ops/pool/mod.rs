@@ -1,6 +1,7 @@
 mod oracle;
 
 use oracle::Case;
+use serde_json::json;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::ops::Extent;
 use vae_gpu::ops::activation::Activation;
@@ -207,7 +208,9 @@ fn surplus_invocations_do_nothing() {
     let x = check::random(1, case.x_len(), -1.0..1.0);
     let [on_x, pre] = [(); 2].map(|()| maps::ample_input(gpu, shape, &x));
     let constants = [("KERNEL", 1), ("STRIDE", 1), ("PADDING", 0)];
-    let params = [len as u32, 9, 11, 9, 11, 2, 0, 0];
+    let params = json!({
+        "count": len, "height": 9, "width": 11, "out_height": 9, "out_width": 11, "quads": 2,
+    });
     let indices = Guarded::roomy(gpu, &[len]);
     for (entry, max) in [
         ("max_forward", true),
