@@ -5,7 +5,6 @@
 
 struct Layers { depth: u32, count: u32, @align(16) tasks: array<Task, TASKS> }
 
-// Uniforms have arrays of multiples of 16 bytes.
 struct Task {
     tile: u32,           // the first of its tiles
     height: u32,         // outputs
@@ -16,7 +15,7 @@ struct Task {
     right_row: u32,
     weight: u32,         // the gradient's or parameter's first quad
     result_row: u32,     // its quads from row to row
-    @size(12) bias: u32, // first quad
+    @size(12) bias: u32, // first quad; to the end of 16 bytes, as uniforms want
 }
 
 fn multiply_layers(number: u32, lane: u32) {

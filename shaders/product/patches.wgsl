@@ -1,7 +1,6 @@
 // A map (batch, height, width, channels) as a matrix whose rows are the pixels of a grid laid over it
 // and whose columns are, tap by tap, the channels of the pixels around: what a convolution multiplies
-// by its weight. It is never stored. Uniforms have structs
-// at multiples of 16 bytes.
+// by its weight. It is never stored.
 struct Patches {
     across: Divisor, // pixels of the grid
     down: Divisor,
@@ -12,7 +11,7 @@ struct Patches {
     step: i32,       // of the map from pixel to pixel of the grid
     turn: i32,       // and from tap to tap
     top: i32,        // where the first pixel's first tap is
-    @size(12) left: i32,
+    @size(12) left: i32, // to the end of 16 bytes, as uniforms want
 }
 
 // A number, and the bits of its reciprocal.

@@ -4,7 +4,6 @@
 #import shared/math
 #import shared/schedule
 
-// Uniforms have structs at multiples of 16 bytes.
 struct Optimizer {
     schedule: Schedule,
     weight_decay: f32,
@@ -15,7 +14,7 @@ struct Optimizer {
     one_minus_beta1: f32,  // given, since the subtraction in 32 bits costs three digits
     one_minus_beta2: f32,
     log_beta1: f32,
-    @size(16) log_beta2: f32,
+    @size(16) log_beta2: f32, // to the end of 16 bytes, as uniforms want
 }
 
 const SGD = 0u;

@@ -2,13 +2,12 @@
 // whoever declares `params` with its Sums.
 struct Sums { count: u32, tasks: u32, @align(16) list: array<Sum, TASKS> }
 
-// Uniforms have arrays of multiples of 16 bytes.
 struct Sum {
-    first: u32,       // of its invocations
-    part: u32,        // first quad of the first part
-    step: u32,        // quads from part to part
+    first: u32,        // of its invocations
+    part: u32,         // first quad of the first part
+    step: u32,         // quads from part to part
     parts: u32,
-    @size(16) to: u32, // first quad of the sum
+    @size(16) to: u32, // first quad of the sum; to the end of 16 bytes, as uniforms want
 }
 
 @group(0) @binding(1) var<storage, read> addends: array<vec4<f32>>;
