@@ -10,7 +10,7 @@ struct Params {
     depth: u32,
     right_row: u32, // quads from row to row
     result_row: u32,
-    patches: Patches,
+    @align(16) patches: Patches,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -3,20 +3,19 @@
 #import product/same_rows
 #import product/VARIANT
 
-struct Layers { depth: u32, count: u32, tasks: array<Task, TASKS> }
+struct Layers { depth: u32, count: u32, @align(16) tasks: array<Task, TASKS> }
 
-// In a uniform, structs and items of arrays must begin at multiples of 16 bytes.
 struct Task {
-    @align(16) tile: u32, // the first of its tiles
-    height: u32,          // outputs
-    width: u32,           // inputs
-    left: u32,            // dy, the first quad
-    right: u32,           // x, likewise
-    left_row: u32,        // quads from row to row
+    tile: u32,           // the first of its tiles
+    height: u32,         // outputs
+    width: u32,          // inputs
+    left: u32,           // dy, the first quad
+    right: u32,          // x, likewise
+    left_row: u32,       // quads from row to row
     right_row: u32,
-    weight: u32,          // the gradient's or parameter's first quad
-    result_row: u32,      // its quads from row to row
-    bias: u32,            // first quad
+    weight: u32,         // the gradient's or parameter's first quad
+    result_row: u32,     // its quads from row to row
+    @size(12) bias: u32, // first quad; to the end of 16 bytes, as uniforms want
 }
 
 fn multiply_layers(number: u32, lane: u32) {

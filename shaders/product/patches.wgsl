@@ -1,17 +1,17 @@
 // A map (batch, height, width, channels) as a matrix whose rows are the pixels of a grid laid over it
 // and whose columns are, tap by tap, the channels of the pixels around: what a convolution multiplies
-// by its weight. It is never stored. In a uniform, structs must begin at multiples of 16 bytes.
+// by its weight. It is never stored.
 struct Patches {
-    @align(16) across: Divisor, // pixels of the grid
+    across: Divisor, // pixels of the grid
     down: Divisor,
-    quads: Divisor,             // of the channels
-    taps: Divisor,              // across
-    height: i32,                // of the map
+    quads: Divisor,  // of the channels
+    taps: Divisor,   // across
+    height: i32,     // of the map
     width: i32,
-    step: i32,                  // of the map from pixel to pixel of the grid
-    turn: i32,                  // and from tap to tap
-    top: i32,                   // where the first pixel's first tap is
-    left: i32,
+    step: i32,       // of the map from pixel to pixel of the grid
+    turn: i32,       // and from tap to tap
+    top: i32,        // where the first pixel's first tap is
+    @size(12) left: i32, // to the end of 16 bytes, as uniforms want
 }
 
 // A number, and the bits of its reciprocal.

@@ -16,7 +16,7 @@ struct Params {
     line: u32,        // of them from line to line of the phase's
     stride: u32,      // and from one to the next
     count: u32,
-    phases: array<Phase, PHASES>,
+    @align(16) phases: array<Phase, PHASES>,
 }
 
 struct Phase {

@@ -4,9 +4,8 @@
 #import shared/math
 #import shared/schedule
 
-// In a uniform, structs and items of arrays must begin at multiples of 16 bytes.
 struct Optimizer {
-    @align(16) schedule: Schedule,
+    schedule: Schedule,
     weight_decay: f32,
     epsilon: f32,
     momentum: f32,         // or beta1
@@ -15,7 +14,7 @@ struct Optimizer {
     one_minus_beta1: f32,  // given, since the subtraction in 32 bits costs three digits
     one_minus_beta2: f32,
     log_beta1: f32,
-    log_beta2: f32,
+    @size(16) log_beta2: f32, // to the end of 16 bytes, as uniforms want
 }
 
 const SGD = 0u;

@@ -1,14 +1,13 @@
 // For each of several results the sum of its parts, four elements an invocation. It is completed by
 // whoever declares `params` with its Sums.
-struct Sums { count: u32, tasks: u32, list: array<Sum, TASKS> }
+struct Sums { count: u32, tasks: u32, @align(16) list: array<Sum, TASKS> }
 
-// In a uniform, structs and items of arrays must begin at multiples of 16 bytes.
 struct Sum {
-    @align(16) first: u32, // of its invocations
-    part: u32,             // first quad of the first part
-    step: u32,             // quads from part to part
+    first: u32,        // of its invocations
+    part: u32,         // first quad of the first part
+    step: u32,         // quads from part to part
     parts: u32,
-    to: u32,               // first quad of the sum
+    @size(16) to: u32, // first quad of the sum; to the end of 16 bytes, as uniforms want
 }
 
 @group(0) @binding(1) var<storage, read> addends: array<vec4<f32>>;

@@ -100,8 +100,8 @@ mod tests {
     const SHADER: Shader = Shader::from_text(
         "blend",
         "
-        struct Item { @align(16) at: vec2<i32>, share: f32 }
-        struct Params { count: u32, columns: u32, items: array<Item, 2>, scale: f32 }
+        struct Item { at: vec2<i32>, @size(8) share: f32 }
+        struct Params { count: u32, columns: u32, @align(16) items: array<Item, 2>, scale: f32 }
 
         @group(0) @binding(0) var<uniform> params: Params;
         @group(0) @binding(1) var<storage, read_write> y: array<f32>;
