@@ -9,7 +9,7 @@
 struct Place {
     row: u32,   // elements from row to row
     first: u32, // column
-    span: u32,
+    @size(8) span: u32,
 }
 
 struct Params {

@@ -1,6 +1,7 @@
 use bytemuck::NoUninit;
 use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use serde_json::json;
 use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::State;
 use vae_gpu::ops::columns::{self, Order};
@@ -101,7 +102,7 @@ fn surplus_invocations_do_nothing() {
     let spare = check::MARGIN;
     let indices: Vec<u32> = (0..rows as u32).chain(vec![0; spare]).collect();
     let indices = check::input(gpu, &[rows + spare], &indices);
-    let params = [8 * rows as u32, columns as u32, 8, 0];
+    let params = json!({ "count": 8 * rows, "columns": columns, "stride": 8 });
     let x = Guarded::roomy(gpu, &[rows, columns]);
     let real = check::input(gpu, &[rows * columns], &values);
     let tensors = [("state", &state), ("order", &indices), ("real", &real), ("x", &x.tensor)];

@@ -1,3 +1,4 @@
+use serde_json::json;
 use vae_gpu::ops::repeat;
 
 use crate::check::{self, Guarded};
@@ -77,7 +78,7 @@ fn surplus_invocations_do_nothing() {
     let shape = [131, 5];
     let values = check::random(1, 131 * 5, -1.0..1.0);
     let input = maps::ample_input(gpu, shape, &values);
-    let params = [262u32, 2, 1, 0];
+    let params = json!({ "count": 262, "quads": 2, "times": 1 });
     for (entry, from, to) in [("forward", "x", "y"), ("backward", "dy", "dx")] {
         let result = Guarded::roomy(gpu, &shape);
         let tensors = [(from, &input), (to, &result.tensor)];
