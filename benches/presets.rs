@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use vae_gpu::model::{DataConfig, KlSchedule, ModelConfig};
+use vae_gpu::config::{DataConfig, KlSchedule, ModelConfig};
 use vae_gpu::nn::{LayerSpec, Setting};
 use vae_gpu::ops::likelihood::{Likelihood, Scale};
 use vae_gpu::train::{Losses, RunFolder};

@@ -6,7 +6,8 @@
 
 use std::path::Path;
 
-use vae_gpu::model::{Distribution, Model, Phase, Step, Term, TrainConfig};
+use vae_gpu::config::TrainConfig;
+use vae_gpu::model::{Distribution, Model, Phase, Step, Term};
 use vae_gpu::nn::{Chain, Graph, Modules, Parameters, Shape, ValueId};
 use vae_gpu::ops::density::CROSS_ENTROPY;
 use vae_gpu::ops::likelihood::Likelihood;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{Row, Suite, random};
 use vae_gpu::Result;
+use vae_gpu::config::Preset;
 use vae_gpu::gpu::{Choices, Gpu, Recording, Tensor};
-use vae_gpu::model::{Network, Preset};
+use vae_gpu::model::Network;
 use vae_gpu::ops::activation::{Activation, Origin};
 use vae_gpu::ops::matmul::{self, PRODUCTS, Problem, Product, Transposed, Variant, WeightGradient};
 use vae_gpu::ops::tune::{Tune, tune};

@@ -28,8 +28,8 @@ pub use clock::Time;
 pub use limits::Limits;
 pub use start::{Start, first_step};
 pub use steps::Step;
+use vae_gpu::config::Preset;
 use vae_gpu::gpu::{AdapterReport, Gpu, Plan};
-use vae_gpu::model::Preset;
 use vae_gpu::{Error, Result};
 
 /// What to measure, and how to start the program.

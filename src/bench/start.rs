@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::clock::Time;
 use super::{Event, Suite};
+use vae_gpu::config::Preset;
 use vae_gpu::gpu::Gpu;
-use vae_gpu::model::Preset;
 use vae_gpu::ops::tune::Tune;
 use vae_gpu::train::{TrainOptions, Trainer};
 use vae_gpu::{Error, Result};

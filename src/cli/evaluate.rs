@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use vae_gpu::model::{DataConfig, KL, KlSchedule, ModelConfig, RECON, TensorFile};
+use vae_gpu::config::{DataConfig, KlSchedule, ModelConfig};
+use vae_gpu::model::{KL, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::{Config, Evaluator, Images, Noise, Vae};
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
-use super::{Config, Model, ModelConfig, TrainConfig, Vae};
+use super::{Model, Vae};
+use crate::config::{Config, ModelConfig, TrainConfig};
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu};

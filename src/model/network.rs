@@ -1,6 +1,6 @@
 //! The layers of a model and its parameters, before anything is on an adapter.
 
-use super::ModelConfig;
+use crate::config::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::Tensor;

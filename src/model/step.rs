@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::phase::Source;
-use super::{Columns, ModelConfig, Phase, Running, Term, TermSpec, TrainConfig, Training};
+use super::{Columns, Phase, Running, Term, TermSpec, Training};
+use crate::config::{ModelConfig, TrainConfig};
 use crate::data::ImageShape;
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Recording, Tensor};

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
-use super::{Model, Phase, Running, TrainConfig};
+use super::{Model, Phase, Running};
+use crate::config::TrainConfig;
 use crate::gpu::Gpu;
 use crate::nn::{Layout, Parameters, Sink, Step};
 use crate::ops::optimizer::{Optimizer, Update};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::network::LONGEST_SUM;
-use super::{Model, ModelConfig, Network, Phase, Step};
+use super::{Model, Network, Phase, Step};
+use crate::config::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::{Error, Load, Result};
 use crate::gpu::{Choices, Gpu, Recording};

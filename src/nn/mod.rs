@@ -1,7 +1,44 @@
 //! Layers with hand-written backward passes, the graph that they are recorded into, and parameters.
 //!
-//! [`LayerSpec`] and [`Setting`] are the layers of a configuration. The rest is the lower level, for
-//! those who write a [`Layer`] of their own and put it into a [`Chain`].
+//! [`Modules`] puts chains of layers together, from lists in TOML or layer by layer. A layer of one's own
+//! implements [`Layer`]; where a formula says all of it, the graph knows the way back:
+//!
+//! ```
+//! use vae_gpu::nn::{Argument, Chain, Graph, Layer, Linear, Modules, ParameterSpec, Shape, ValueId};
+//! use vae_gpu::ops::density::PRODUCT;
+//!
+//! /// y = x · s, with one trained number s.
+//! struct Scale(Shape);
+//!
+//! impl Layer for Scale {
+//!     fn output(&self) -> Shape {
+//!         self.0
+//!     }
+//!
+//!     fn parameters(&self) -> Vec<ParameterSpec> {
+//!         vec![ParameterSpec::constant("factor", &[1], 1.0)]
+//!     }
+//!
+//!     fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
+//!         let [factor] = graph.parameters(label, ["factor"]);
+//!         graph.each(label, &PRODUCT, &[], &[inputs[0].into(), Argument::Parameter(factor)])
+//!     }
+//! }
+//!
+//! # fn main() -> vae_gpu::Result<()> {
+//! # let Ok(gpu) = vae_gpu::Gpu::new() else { return Ok(()) };
+//! let mut chain = Chain::empty(Shape::Features(3));
+//! chain.push("first", Linear { inputs: 3, outputs: 2, activation: None });
+//! chain.push("second", Scale(Shape::Features(2)));
+//! let mut modules = Modules::new(Shape::Features(3));
+//! modules.add(&chain);
+//! let [parameters, statistics] = modules.initialised(&gpu, 1);
+//! parameters.write(&gpu, &[&[1.0, 0.0, 0.0, 0.0, 1.0, 0.0][..], &[0.0, 0.5], &[2.0]]);
+//! let y = chain.run(&gpu, [&parameters, &statistics], &[1.0, 2.0, 3.0])?;
+//! assert_eq!(y, [2.0, 5.0]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod activation;
 mod add;

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::{TrainOptions, Trainer};
+use crate::config::{Config, TrainConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::model::{Config, Header, Model, TensorFile, Totals, TrainConfig};
+use crate::model::{Header, Model, TensorFile, Totals};
 use crate::nn::Parameters;
 use crate::ops::State;
 

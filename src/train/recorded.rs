@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::config::Config;
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::{AdapterReport, Choices, Recording};
-use crate::model::{self, Columns, Config, Model, Network, Noise, Purpose, Running, Training};
+use crate::model::{self, Columns, Model, Network, Noise, Purpose, Running, Training};
 use crate::ops::State;
 
 /// What a model is recorded for.

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{EpochReport, Trainer, plot};
+use crate::config::Config;
 use crate::data::grid::BACKGROUND;
 use crate::data::{Dataset, Images};
 use crate::error::{Error, Result};
-use crate::model::{Config, Vae, corrupted};
+use crate::model::{Vae, corrupted};
 
 /// A folder with `model.safetensors`, `config.toml`, `metrics.jsonl`, `samples.png`,
 /// `reconstructions.png`, `loss.svg` and `checkpoint.safetensors`.

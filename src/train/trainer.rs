@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use super::batches::{Batches, recorded};
 use super::{EpochReport, Evaluator};
+use crate::config::{Config, TrainConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Recording};
-use crate::model::{
-    Columns, Config, Model, Noise, Purpose, Running, Totals, TrainConfig, Training, Vae,
-};
+use crate::model::{Columns, Model, Noise, Purpose, Running, Totals, Training, Vae};
 use crate::ops::tune::{self, Tune};
 use crate::ops::{State, shuffle};
 

@@ -1,7 +1,7 @@
 //! Initial values against the ranges that PyTorch draws them from: see initial.py beside this file.
 
 use serde::Deserialize;
-use vae_gpu::model::ModelConfig;
+use vae_gpu::config::ModelConfig;
 use vae_gpu::{ImageShape, Vae};
 
 use super::{File, common};

@@ -10,10 +10,9 @@ mod optimizers;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use vae_gpu::config::{ModelConfig, TrainConfig};
 use vae_gpu::gpu::{Choices, Recording};
-use vae_gpu::model::{
-    self, Batch, Columns, ModelConfig, Phase, Purpose, Running, Step, Totals, TrainConfig, Training,
-};
+use vae_gpu::model::{self, Batch, Columns, Phase, Purpose, Running, Step, Totals, Training};
 use vae_gpu::nn::{Parameters, Shape};
 use vae_gpu::ops::State;
 use vae_gpu::ops::likelihood::Likelihood;

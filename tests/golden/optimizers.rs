@@ -1,8 +1,8 @@
 //! Optimizers, schedules and clipping against `torch.optim`: see optimizers.py beside this file.
 
 use serde::Deserialize;
+use vae_gpu::config::TrainConfig;
 use vae_gpu::gpu::{Gpu, Plan, Recording, Tensor};
-use vae_gpu::model::TrainConfig;
 use vae_gpu::ops::optimizer::{self, Optimizer, Rule, Update};
 use vae_gpu::ops::schedule::Schedule;
 use vae_gpu::ops::{State, clip};

@@ -1,8 +1,9 @@
 //! Steps of several phases and terms, from a table of columns that are no images.
 
+use vae_gpu::config::TrainConfig;
 use vae_gpu::data::{Column, Dataset, Table};
 use vae_gpu::gpu::Gpu;
-use vae_gpu::model::{Model, Phase, Step, Term, TrainConfig};
+use vae_gpu::model::{Model, Phase, Step, Term};
 use vae_gpu::nn::{Chain, Modules, Parameters, Shape, ValueId};
 use vae_gpu::ops::density::{PRODUCT, SQUARED_ERROR};
 use vae_gpu::ops::optimizer::{Optimizer, Rule};

@@ -1,6 +1,6 @@
 //! That whatever a configuration can name learns.
 
-use vae_gpu::model::KlSchedule;
+use vae_gpu::config::KlSchedule;
 use vae_gpu::train::EpochReport;
 
 use super::*;

@@ -10,7 +10,7 @@ mod presets;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use vae_gpu::model::{ScheduleConfig, TrainConfig};
+use vae_gpu::config::{ScheduleConfig, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Setting};
 use vae_gpu::ops::optimizer::Rule;
 use vae_gpu::train::Losses;

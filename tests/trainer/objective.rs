@@ -1,6 +1,7 @@
 //! From a configuration to what training makes of the KL divergence, and to what is reported.
 
-use vae_gpu::model::{KlSchedule, ModelConfig, TermSpec};
+use vae_gpu::config::{KlSchedule, ModelConfig};
+use vae_gpu::model::TermSpec;
 use vae_gpu::ops::latent::Divergence;
 use vae_gpu::train::{ACTIVE, Losses};
 

@@ -1,7 +1,7 @@
 //! Every preset at sizes that are nobody's favourite, and what layers do in training alone.
 
+use vae_gpu::config::KlSchedule;
 use vae_gpu::gpu::AdapterReport;
-use vae_gpu::model::KlSchedule;
 use vae_gpu::ops::gather::Corruption;
 use vae_gpu::ops::likelihood::{Likelihood, Scale};
 use vae_gpu::train::{StepKind, recorded};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ModelConfig;
-use super::config::{is_amount, require};
+use super::{is_amount, require};
 use crate::error::{Result, shown};
 use crate::ops::latent::Divergence;
 

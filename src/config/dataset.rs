@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::require;
+use super::require;
 use crate::data::{Dataset, ImageShape, ReadOptions};
 use crate::error::Result;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainConfig;
-use super::config::require;
+use super::require;
 use crate::error::{Result, shown};
 use crate::ops::optimizer::{Optimizer, Rule};
 use crate::ops::schedule::{Course, Schedule};
@@ -145,7 +145,7 @@ fn check(key: &str, value: f64, (message, holds): Range) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Config;
+    use crate::config::Config;
 
     /// What is written is what is read, and defaults are not written.
     #[test]

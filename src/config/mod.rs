@@ -1,8 +1,18 @@
-//! Configuration: what to build, how to train it, on what.
+//! Configuration: what to build, how to train it, on what; and the presets, which come with the program.
+
+mod dataset;
+mod objective;
+mod optimizer;
+mod parse;
+mod preset;
+
+pub use dataset::DataConfig;
+pub use objective::KlSchedule;
+pub use optimizer::ScheduleConfig;
+pub use preset::Preset;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DataConfig, KlSchedule, ScheduleConfig};
 use crate::error::{Error, Result, shown};
 use crate::nn::{Chain, LayerSpec, Setting};
 use crate::ops::activation::Activation;
@@ -155,7 +165,7 @@ impl Config {
 }
 
 impl ModelConfig {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         // llvmpipe runs a loop 65,535 times at most, and the capacity's is over all of them.
         let is_latent = (1..=65_535).contains(&self.latent);
         require(is_latent, "latent", self.latent, "must be 1 to 65535")?;
@@ -201,17 +211,12 @@ impl ModelConfig {
     }
 }
 
-pub(super) fn is_amount(value: f64) -> bool {
+fn is_amount(value: f64) -> bool {
     // As the adapter has it.
     (value as f32).is_finite() && value >= 0.0
 }
 
-pub(super) fn require(
-    holds: bool,
-    key: &str,
-    value: impl std::fmt::Display,
-    message: &str,
-) -> Result<()> {
+fn require(holds: bool, key: &str, value: impl std::fmt::Display, message: &str) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::config(key, value, message)) }
 }
 
