@@ -4,7 +4,7 @@ use super::{Row, Suite, random};
 use vae_gpu::Result;
 use vae_gpu::gpu::{Gpu, Plan, Recording, Tensor};
 use vae_gpu::ops::gather::{Corruption, Source};
-use vae_gpu::ops::latent::Divergence;
+use vae_gpu::ops::latent::KlObjective;
 use vae_gpu::ops::optimizer::{NAMES, Optimizer, Rule, Update};
 use vae_gpu::ops::{self, Extent, State, Stream};
 
@@ -158,11 +158,11 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
 
 pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
-    let weighted = Divergence::weighted(1.0);
-    let capacity = Divergence { capacity: Some(5.0), ..weighted };
+    let weighted = KlObjective::weighted(1.0);
+    let capacity = KlObjective { capacity: Some(5.0), ..weighted };
     let both = [("", weighted), ("capacity", capacity)];
     let variants = if operation.ends_with("forward") { &both[..1] } else { &both };
-    for (rows, (variant, divergence)) in
+    for (rows, (variant, objective)) in
         ROWS.into_iter().flat_map(|r| variants.iter().map(move |v| (r, v)))
     {
         let mut recording = Recording::new(gpu.report());
@@ -179,7 +179,7 @@ pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
                 &mut recording,
                 "bench",
                 &state,
-                divergence,
+                objective,
                 &head,
                 &epsilon,
                 &kl,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use vae_gpu::gpu::{AdapterReport, Recording};
-use vae_gpu::model::{Network, Row, TensorFile};
+use vae_gpu::model::{LayerRow, Network, TensorFile};
 use vae_gpu::train::{RunFolder, StepKind, recorded};
 use vae_gpu::{Config, Error, ImageShape, Preset};
 
@@ -111,7 +111,7 @@ impl ModelArgs {
     }
 }
 
-fn print_layers(rows: &[Row], image: ImageShape) {
+fn print_layers(rows: &[LayerRow], image: ImageShape) {
     let labels = rows.iter().map(|row| row.label.len()).max().unwrap_or_default();
     // As wide as a terminal of 80 columns allows beside labels.
     let width = 46usize.saturating_sub(labels).max(20);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ModelConfig;
 use super::{is_amount, require};
 use crate::error::{Result, shown};
-use crate::ops::latent::Divergence;
+use crate::ops::latent::KlObjective;
 
 /// What becomes of the KL divergence's weight β while training goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,25 +55,25 @@ impl KlSchedule {
 impl ModelConfig {
     /// What the objective makes of the KL divergence where an epoch has `steps` steps and all of
     /// training `epochs` epochs. A plain autoencoder has none, which weighs nothing.
-    pub fn divergence(&self, steps: usize, epochs: u32) -> Divergence {
+    pub fn kl_objective(&self, steps: usize, epochs: u32) -> KlObjective {
         if !self.variational {
-            return Divergence::weighted(0.0);
+            return KlObjective::weighted(0.0);
         }
         let of = |epochs: f64| (epochs * steps as f64).round().min(f64::from(u32::MAX)) as u32;
         let plain =
-            Divergence { free_bits: self.free_bits, ..Divergence::weighted(self.kl_weight) };
+            KlObjective { free_bits: self.free_bits, ..KlObjective::weighted(self.kl_weight) };
         match self.kl_schedule {
             None => plain,
-            Some(KlSchedule::Warmup(epochs)) => Divergence { ramp: of(epochs), ..plain },
+            Some(KlSchedule::Warmup(epochs)) => KlObjective { ramp: of(epochs), ..plain },
             Some(KlSchedule::Cyclical { cycles, ramp }) => {
                 let cycle = f64::from(epochs) / f64::from(cycles);
                 // Rounded up, lest another cycle begin with the last steps.
                 let period = (u64::from(epochs) * steps as u64).div_ceil(cycles.into());
                 let period = period.clamp(1, u32::MAX.into()) as u32;
-                Divergence { ramp: of(ramp * cycle), period, ..plain }
+                KlObjective { ramp: of(ramp * cycle), period, ..plain }
             }
             Some(KlSchedule::Capacity { nats, epochs }) => {
-                Divergence { capacity: Some(nats), ramp: of(epochs), ..plain }
+                KlObjective { capacity: Some(nats), ramp: of(epochs), ..plain }
             }
         }
     }

@@ -77,7 +77,7 @@ pub use distribution::Distribution;
 pub use encode::{Posterior, Scores};
 pub use file::{Header, TensorFile};
 pub use input::Input;
-pub use network::{Network, Row};
+pub use network::{LayerRow, Network};
 pub use pass::{Batch, Elbo, KL, RECON};
 pub use phase::{Phase, Term, TermSpec};
 pub use running::{Running, Totals};

@@ -40,7 +40,7 @@ pub const LOG_SCALE: &str = "log_scale";
 
 /// A layer as it stands in a table.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct LayerRow {
     /// `encoder.0`
     pub label: String,
     /// The layer and its options.
@@ -53,7 +53,7 @@ pub struct Row {
     pub flop: u64,
 }
 
-impl Row {
+impl LayerRow {
     fn new(label: &str, words: &str, layer: &dyn Layer) -> Self {
         Self {
             label: label.into(),
@@ -168,9 +168,9 @@ impl Network {
 
     /// A row for each layer, the latent variables in between. Those of a residual block come before the
     /// block's own, which is its sum.
-    pub fn rows(&self) -> Vec<Row> {
+    pub fn rows(&self) -> Vec<LayerRow> {
         let halves = if self.config.variational { " (means, log-variances)" } else { "" };
-        let scale = Row {
+        let scale = LayerRow {
             label: LIKELIHOOD.into(),
             words: "learnt scale".into(),
             output: self.decoder.output(),
@@ -178,7 +178,8 @@ impl Network {
             flop: 0,
         };
         let scale = if self.config.likelihood.is_learnt() { vec![scale] } else { Vec::new() };
-        let head = Row::new(HEAD, &format!("linear {}{halves}", self.head.outputs), &self.head);
-        [Row::chain(&self.encoder), vec![head], Row::chain(&self.decoder), scale].concat()
+        let head =
+            LayerRow::new(HEAD, &format!("linear {}{halves}", self.head.outputs), &self.head);
+        [LayerRow::chain(&self.encoder), vec![head], LayerRow::chain(&self.decoder), scale].concat()
     }
 }

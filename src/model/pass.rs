@@ -5,7 +5,7 @@ use super::{Distribution, Model, Network, Phase, Running, Step, Term};
 use crate::error::Result;
 use crate::gpu::{Recording, Tensor};
 use crate::nn::{Draws, Graph, Layer, Parameters, Shape, ValueId};
-use crate::ops::latent::{self, Divergence};
+use crate::ops::latent::{self, KlObjective};
 use crate::ops::matmul::Problem;
 use crate::ops::{Stream, gather, loss};
 
@@ -104,10 +104,10 @@ impl Network {
         let config = self.config();
         let (steps_per_epoch, epochs) =
             step.training().map_or((1, 1), |(train, steps)| (steps, train.epochs));
-        let divergence = config.divergence(steps_per_epoch, epochs);
+        let objective = config.kl_objective(steps_per_epoch, epochs);
         let running = step.running();
-        let Elbo { loss, recon } = self.elbo(&mut step.graph, &batch, running, &divergence);
-        Phase::new("step", [Term::summed(RECON, loss, recon), Term::kl(KL, divergence)])
+        let Elbo { loss, recon } = self.elbo(&mut step.graph, &batch, running, &objective);
+        Phase::new("step", [Term::summed(RECON, loss, recon), Term::kl(KL, objective)])
     }
 
     /// A graph over its parameters, for training if there are draws for it.
@@ -136,13 +136,13 @@ impl Network {
         graph: &mut Graph,
         batch: &Batch,
         running: &Running,
-        divergence: &Divergence,
+        objective: &KlObjective,
     ) -> Elbo {
         let Batch { rows, x, target, epsilon } = batch;
         let x = graph.input(self.input, *rows, x.clone());
         let head = self.encoded(graph, x);
         let z = match self.config().variational {
-            true => self.reparameterized(graph, head, epsilon, running, divergence),
+            true => self.reparameterized(graph, head, epsilon, running, objective),
             false => head,
         };
         let output = self.decoder.apply(graph, z);
@@ -158,7 +158,7 @@ impl Network {
         head: ValueId,
         epsilon: &Tensor,
         running: &Running,
-        divergence: &Divergence,
+        objective: &KlObjective,
     ) -> ValueId {
         let (latent, rows) = (self.config().latent, graph.rows(head));
         let (shape, moments) = (Shape::Features(latent), graph.tensor(head));
@@ -166,19 +166,11 @@ impl Network {
         let Running { state, units, .. } = running;
         latent::forward(graph.recording, HEAD, state, &moments, epsilon, &z, &kl, units);
         graph.release(head);
-        let (epsilon, state, divergence) = (epsilon.clone(), state.clone(), *divergence);
+        let (epsilon, state, objective) = (epsilon.clone(), state.clone(), *objective);
         graph.push(HEAD, &[head], (shape, rows, z), move |back, dz| {
             let (dhead, recording) = (back.allocate(head), back.recording());
             latent::backward(
-                recording,
-                HEAD,
-                &state,
-                &divergence,
-                &moments,
-                &epsilon,
-                &kl,
-                dz,
-                &dhead,
+                recording, HEAD, &state, &objective, &moments, &epsilon, &kl, dz, &dhead,
             );
             back.add(head, dhead);
         })

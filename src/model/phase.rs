@@ -2,7 +2,7 @@
 
 use crate::gpu::Tensor;
 use crate::nn::{Train, ValueId};
-use crate::ops::latent::Divergence;
+use crate::ops::latent::KlObjective;
 use crate::ops::optimizer::Optimizer;
 
 /// A part of a step: losses, the parameters that are moved to make them smaller, and how.
@@ -68,18 +68,18 @@ pub struct TermSpec {
     pub weight: f64,
     /// Of a KL divergence that is known for each latent variable: what the objective makes of it, the
     /// weight included.
-    pub divergence: Option<Divergence>,
+    pub objective: Option<KlObjective>,
 }
 
 impl TermSpec {
     /// A term of weight 1.
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), weight: 1.0, divergence: None }
+        Self { name: name.into(), weight: 1.0, objective: None }
     }
 
     /// The KL divergence of latent variables from their prior.
-    pub fn kl(name: &str, divergence: Divergence) -> Self {
-        Self { name: name.into(), weight: divergence.weight, divergence: Some(divergence) }
+    pub fn kl(name: &str, objective: KlObjective) -> Self {
+        Self { name: name.into(), weight: objective.weight, objective: Some(objective) }
     }
 }
 
@@ -102,7 +102,7 @@ impl Term {
     }
 
     /// The KL divergence of latent variables, which [`crate::ops::latent`] computes along with z.
-    pub(super) fn kl(name: &str, divergence: Divergence) -> Self {
-        Self { spec: TermSpec::kl(name, divergence), source: Source::Units }
+    pub(super) fn kl(name: &str, objective: KlObjective) -> Self {
+        Self { spec: TermSpec::kl(name, objective), source: Source::Units }
     }
 }

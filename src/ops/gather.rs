@@ -18,9 +18,6 @@ pub enum Corruption {
     Masking(f64),
 }
 
-/// Random draws: a run's seed, and which of its streams.
-pub type Noise = (u64, Stream);
-
 #[derive(Serialize)]
 struct Params {
     rows: usize,
@@ -63,8 +60,8 @@ pub fn batch(
     source: &Source,
     x: &Tensor,
     maps: bool,
-    corruption: Option<(Corruption, Noise)>,
-    noise: Option<Noise>,
+    corruption: Option<(Corruption, (u64, Stream))>,
+    noise: Option<(u64, Stream)>,
     epsilon: &Tensor,
 ) {
     assert!(!maps || source.channels <= 4, "{label}: a quad holds a place of a map");

@@ -9,7 +9,7 @@ pub const SHADER: Shader = Shader::new("latent");
 
 /// What the objective makes of the KL divergence, in steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Divergence {
+pub struct KlObjective {
     /// Its weight β.
     pub weight: f64,
     /// The nats that it is held at (Burgess 2018), β · |KL − capacity|; without one it is β · KL.
@@ -22,7 +22,7 @@ pub struct Divergence {
     pub period: u32,
 }
 
-impl Divergence {
+impl KlObjective {
     /// β · KL.
     pub fn weighted(weight: f64) -> Self {
         Self { weight, capacity: None, free_bits: 0.0, ramp: 0, period: 0 }
@@ -58,17 +58,17 @@ struct Params {
     period: u32,
 }
 
-fn params(head: &Tensor, z: &Tensor, divergence: &Divergence) -> Params {
+fn params(head: &Tensor, z: &Tensor, objective: &KlObjective) -> Params {
     Params {
         rows: head.rows(),
         latent: z.columns(),
         head_row: head.stride(),
         z_row: z.stride(),
-        weight: divergence.weight,
-        capacity: divergence.capacity.unwrap_or(-1.0),
-        free_bits: divergence.free_bits,
-        ramp: divergence.ramp,
-        period: divergence.period,
+        weight: objective.weight,
+        capacity: objective.capacity.unwrap_or(-1.0),
+        free_bits: objective.free_bits,
+        ramp: objective.ramp,
+        period: objective.period,
     }
 }
 
@@ -93,7 +93,7 @@ pub fn forward(
     units: &Tensor,
 ) {
     let kernel = SHADER.kernel("forward", &[]);
-    let params = params(head, z, &Divergence::weighted(1.0));
+    let params = params(head, z, &KlObjective::weighted(1.0));
     let tensors = [
         ("state", state),
         ("head", head),
@@ -112,7 +112,7 @@ pub fn backward(
     recording: &mut Recording,
     label: &str,
     state: &Tensor,
-    divergence: &Divergence,
+    objective: &KlObjective,
     head: &Tensor,
     epsilon: &Tensor,
     kl: &Tensor,
@@ -121,7 +121,7 @@ pub fn backward(
 ) {
     assert_eq!(head.stride(), dhead.stride(), "{label}: layouts differ");
     let kernel = SHADER.kernel("backward", &[]);
-    let params = params(head, dz, divergence);
+    let params = params(head, dz, objective);
     let tensors = [
         ("state", state),
         ("head", head),

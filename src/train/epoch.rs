@@ -59,8 +59,8 @@ impl<M: Model> Trainer<M> {
         let evaluator = self.evaluator.as_ref().filter(|_| complete || self.is_finished());
         let last = step.saturating_sub(1);
         let weights = self.batches.terms().iter().filter_map(|term| {
-            let divergence = term.divergence?;
-            Some((format!("{}_weight", term.name), divergence.weight_at(last)))
+            let objective = term.objective?;
+            Some((format!("{}_weight", term.name), objective.weight_at(last)))
         });
         Ok(Some(EpochReport {
             epoch: epoch + 1,

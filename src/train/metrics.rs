@@ -30,11 +30,11 @@ impl Losses {
     /// squared.
     pub fn new(terms: &[TermSpec], sums: &[f64], units: &[f64]) -> Self {
         let mut losses = Self::default();
-        for (TermSpec { name, weight, divergence }, sum) in terms.iter().zip(sums) {
-            let (value, cost) = match divergence {
-                Some(divergence) => {
+        for (TermSpec { name, weight, objective }, sum) in terms.iter().zip(sums) {
+            let (value, cost) = match objective {
+                Some(objective) => {
                     losses.set_units(units);
-                    (losses.unit_kl.iter().sum(), divergence.cost(&losses.unit_kl))
+                    (losses.unit_kl.iter().sum(), objective.cost(&losses.unit_kl))
                 }
                 None => (*sum, weight * sum),
             };

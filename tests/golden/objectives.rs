@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::model::TermSpec;
-use vae_gpu::ops::latent::{self, Divergence, STATISTICS};
+use vae_gpu::ops::latent::{self, KlObjective, STATISTICS};
 use vae_gpu::train::Losses;
 use vae_gpu::{Config, ops::State};
 
@@ -33,7 +33,7 @@ impl Cases {
 
 /// The file's batch at a step, as an epoch's only one: the gradient by the head, and the statistics
 /// of the latent variables.
-fn run(gpu: &Gpu, file: &File, divergence: &Divergence, step: u32) -> [Vec<f32>; 2] {
+fn run(gpu: &Gpu, file: &File, objective: &KlObjective, step: u32) -> [Vec<f32>; 2] {
     let matrix = |name: &str| {
         let tensor = Tensor::matrix(name, &file.shape(name));
         tensor.write(gpu, &file.singles(name));
@@ -47,7 +47,7 @@ fn run(gpu: &Gpu, file: &File, divergence: &Divergence, step: u32) -> [Vec<f32>;
     State { step, images: dz.rows() as u32, ..State::default() }.write(gpu, &state);
     let mut recording = Recording::new(gpu.report());
     latent::forward(&mut recording, "test", &state, &head, &epsilon, &z, &kl, &units);
-    latent::backward(&mut recording, "test", &state, divergence, &head, &epsilon, &kl, &dz, &dhead);
+    latent::backward(&mut recording, "test", &state, objective, &head, &epsilon, &kl, &dz, &dhead);
     recording.compile(gpu).run();
     [dhead, units].map(|tensor| tensor.read(gpu).unwrap())
 }
@@ -57,11 +57,11 @@ fn gradients_of_every_objective_are_pytorchs() {
     let Some(gpu) = common::gpu() else { return };
     let (file, steps_per_epoch, cases) = Cases::read();
     for (i, (config, steps)) in cases.iter().enumerate() {
-        let divergence = config.model.divergence(steps_per_epoch, config.train.epochs);
+        let objective = config.model.kl_objective(steps_per_epoch, config.train.epochs);
         for &step in steps {
-            let [dhead, _] = run(&gpu, &file, &divergence, step);
+            let [dhead, _] = run(&gpu, &file, &objective, step);
             let error = relative_norm(&dhead, &file.singles(&format!("{i}.{step}.dhead")));
-            assert!(error < 1e-6, "{divergence:?}, step {step}: off by {error:e}");
+            assert!(error < 1e-6, "{objective:?}, step {step}: off by {error:e}");
         }
     }
 }
@@ -70,14 +70,14 @@ fn gradients_of_every_objective_are_pytorchs() {
 fn reports_of_every_objective_are_pytorchs() {
     let Some(gpu) = common::gpu() else { return };
     let (file, _, cases) = Cases::read();
-    let [_, units] = run(&gpu, &file, &Divergence::weighted(1.0), 0);
+    let [_, units] = run(&gpu, &file, &KlObjective::weighted(1.0), 0);
     let units: Vec<_> = units.into_iter().map(f64::from).collect();
     let near = |what: &str, got: f64, want: f64| {
         assert!((got / want - 1.0).abs() < 1e-5, "{what}: {got}, not {want}");
     };
     let unit_kl = file.floats("unit_kl");
     for (i, (config, _)) in cases.iter().enumerate() {
-        let kl = TermSpec::kl("kl", config.model.divergence(1, 1));
+        let kl = TermSpec::kl("kl", config.model.kl_objective(1, 1));
         let losses = Losses::new(&[TermSpec::new("recon"), kl], &[100.0, 0.0], &units);
         let what = format!("{:?}", config.model.kl_schedule);
         near(&what, losses.loss, 100.0 + file.floats(&format!("{i}.cost"))[0]);

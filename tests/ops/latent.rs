@@ -1,6 +1,6 @@
 use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::State;
-use vae_gpu::ops::latent::{self, Divergence, STATISTICS};
+use vae_gpu::ops::latent::{self, KlObjective, STATISTICS};
 
 use crate::check::{self, Guarded};
 
@@ -34,39 +34,39 @@ fn draw(head: &[f64], epsilon: &[f64], latent: usize) -> Vec<f64> {
 }
 
 /// How far up the ramp `step` is.
-fn climbed(divergence: &Divergence, step: u32) -> f64 {
-    let step = if divergence.period > 0 { step % divergence.period } else { step };
-    if step < divergence.ramp { f64::from(step) / f64::from(divergence.ramp) } else { 1.0 }
+fn climbed(objective: &KlObjective, step: u32) -> f64 {
+    let step = if objective.period > 0 { step % objective.period } else { step };
+    if step < objective.ramp { f64::from(step) / f64::from(objective.ramp) } else { 1.0 }
 }
 
 /// What the batch mean of the divergence costs.
-fn cost(divergence: &Divergence, step: u32, head: &[f64], latent: usize) -> f64 {
+fn cost(objective: &KlObjective, step: u32, head: &[f64], latent: usize) -> f64 {
     let rows = (head.len() / (2 * latent)) as f64;
     let kl: Vec<f64> = divergences(head, latent).iter().map(|kl| kl / rows).collect();
-    let up = climbed(divergence, step);
-    match divergence.capacity {
-        Some(nats) => divergence.weight * (kl.iter().sum::<f64>() - nats * up).abs(),
+    let up = climbed(objective, step);
+    match objective.capacity {
+        Some(nats) => objective.weight * (kl.iter().sum::<f64>() - nats * up).abs(),
         None => {
-            let floor = |kl: &f64| kl.max(divergence.free_bits);
-            divergence.weight * up * kl.iter().map(floor).sum::<f64>()
+            let floor = |kl: &f64| kl.max(objective.free_bits);
+            objective.weight * up * kl.iter().map(floor).sum::<f64>()
         }
     }
 }
 
 /// The gradient by head of the sum of dz · z and of [`cost`].
 fn slope(
-    divergence: &Divergence,
+    objective: &KlObjective,
     step: u32,
     [head, epsilon, dz]: [&[f64]; 3],
     latent: usize,
 ) -> Vec<f64> {
     let rows = (dz.len() / latent) as f64;
     let kl: Vec<f64> = divergences(head, latent).iter().map(|kl| kl / rows).collect();
-    let up = climbed(divergence, step);
-    let weight = |j: usize| match divergence.capacity {
-        Some(nats) => divergence.weight * (kl.iter().sum::<f64>() - nats * up).signum(),
-        None if kl[j] < divergence.free_bits => 0.0,
-        None => divergence.weight * up,
+    let up = climbed(objective, step);
+    let weight = |j: usize| match objective.capacity {
+        Some(nats) => objective.weight * (kl.iter().sum::<f64>() - nats * up).signum(),
+        None if kl[j] < objective.free_bits => 0.0,
+        None => objective.weight * up,
     };
     let mut dhead = Vec::new();
     for (((mean, logvar), epsilon), dz) in
@@ -83,15 +83,15 @@ fn slope(
 
 /// Every kind of objective: plain, on a ramp, on one that begins again, with free bits, with a
 /// capacity.
-fn objectives() -> [Divergence; 6] {
-    let plain = Divergence::weighted(0.7);
+fn objectives() -> [KlObjective; 6] {
+    let plain = KlObjective::weighted(0.7);
     [
         plain,
-        Divergence { ramp: 40, ..plain },
-        Divergence { ramp: 4, period: 5, ..plain },
-        Divergence { free_bits: 3.0, ramp: 20, ..plain },
-        Divergence { capacity: Some(2.0), ramp: 26, ..plain },
-        Divergence { capacity: Some(1e3), weight: 3.0, ..plain },
+        KlObjective { ramp: 40, ..plain },
+        KlObjective { ramp: 4, period: 5, ..plain },
+        KlObjective { free_bits: 3.0, ramp: 20, ..plain },
+        KlObjective { capacity: Some(2.0), ramp: 26, ..plain },
+        KlObjective { capacity: Some(1e3), weight: 3.0, ..plain },
     ]
 }
 
@@ -128,7 +128,7 @@ fn run_forward(
 fn run_backward(
     gpu: &Gpu,
     [rows, latent]: [usize; 2],
-    divergence: &Divergence,
+    objective: &KlObjective,
     [head, epsilon, dz]: [&[f32]; 3],
     kl: &[f32],
 ) -> Vec<f32> {
@@ -140,7 +140,7 @@ fn run_backward(
     let state = state(gpu);
     check::run(gpu, |recording| {
         let dhead = &dhead.tensor;
-        latent::backward(recording, "test", &state, divergence, &head, &epsilon, &kl, &dz, dhead);
+        latent::backward(recording, "test", &state, objective, &head, &epsilon, &kl, &dz, dhead);
     });
     dhead.floats(gpu)
 }
@@ -179,10 +179,10 @@ pub fn backward() {
         let dz = check::random(5, rows * latent, -1.0..1.0);
         let wide = [&head, &epsilon, &dz].map(|values| check::wide(values));
         let kl: Vec<f32> = divergences(&wide[0], latent).iter().map(|kl| *kl as f32).collect();
-        for divergence in objectives() {
-            let got = run_backward(gpu, [rows, latent], &divergence, [&head, &epsilon, &dz], &kl);
-            let want = slope(&divergence, STEP, [&wide[0], &wide[1], &wide[2]], latent);
-            let what = format!("{rows} x {latent}, {divergence:?}");
+        for objective in objectives() {
+            let got = run_backward(gpu, [rows, latent], &objective, [&head, &epsilon, &dz], &kl);
+            let want = slope(&objective, STEP, [&wide[0], &wide[1], &wide[2]], latent);
+            let what = format!("{rows} x {latent}, {objective:?}");
             check::assert_each(&what, &got, &want, 1e-6, 1e-5);
             check::assert_norm(&what, &got, &want, 1e-6);
         }
@@ -213,14 +213,14 @@ fn extremes_stay_finite() {
         let epsilon = check::random(9, latent, 0.5..2.0);
         let dz = check::random(10, latent, 0.5..1.0);
         let [z, kl, _] = run_forward(gpu, [1, latent], &head, &epsilon, 1);
-        let divergence = Divergence::weighted(0.7);
-        let dhead = run_backward(gpu, [1, latent], &divergence, [&head, &epsilon, &dz], &kl);
+        let objective = KlObjective::weighted(0.7);
+        let dhead = run_backward(gpu, [1, latent], &objective, [&head, &epsilon, &dz], &kl);
         let [head, epsilon, dz] = [head, epsilon, dz].map(|values| check::wide(&values));
         let want_kl = divergences(&head, latent);
         assert!(logvar < 80.0 || want_kl[0] > 5e29);
         check::assert_each("z", &z, &draw(&head, &epsilon, latent), 1e-4, 0.0);
         check::assert_each("kl", &kl, &want_kl, 1e-4, 0.0);
-        let want = slope(&divergence, STEP, [&head, &epsilon, &dz], latent);
+        let want = slope(&objective, STEP, [&head, &epsilon, &dz], latent);
         check::assert_each("dhead", &dhead, &want, 1e-4, 1e-7);
     }
 }
@@ -231,17 +231,17 @@ fn the_gradient_by_head_is_the_derivative() {
     let wide = |seed, len, limit: f32| check::wide(&check::random(seed, len, -limit..limit));
     let (head, epsilon) = (wide(7, rows * 2 * latent, 2.0), wide(8, rows * latent, 2.0));
     let dz = wide(9, rows * latent, 2.0);
-    for divergence in objectives() {
+    for objective in objectives() {
         // Both sides of the floor, and no huge constant, whose digits a difference would cost.
-        let capacity = divergence.capacity.map(|nats| nats.min(100.0));
-        let free_bits = divergence.free_bits.min(0.4);
-        let divergence = Divergence { free_bits, capacity, ..divergence };
+        let capacity = objective.capacity.map(|nats| nats.min(100.0));
+        let free_bits = objective.free_bits.min(0.4);
+        let objective = KlObjective { free_bits, capacity, ..objective };
         let total = |head: &[f64]| {
             let z = draw(head, &epsilon, latent);
             let chained: f64 = z.iter().zip(&dz).map(|(z, dz)| z * dz).sum();
-            chained + cost(&divergence, STEP, head, latent)
+            chained + cost(&objective, STEP, head, latent)
         };
-        let gradient = slope(&divergence, STEP, [&head, &epsilon, &dz], latent);
-        check::assert_gradient(&format!("{divergence:?}"), total, &head, &gradient);
+        let gradient = slope(&objective, STEP, [&head, &epsilon, &dz], latent);
+        check::assert_gradient(&format!("{objective:?}"), total, &head, &gradient);
     }
 }

@@ -2,7 +2,7 @@
 
 use vae_gpu::config::{KlSchedule, ModelConfig};
 use vae_gpu::model::TermSpec;
-use vae_gpu::ops::latent::Divergence;
+use vae_gpu::ops::latent::KlObjective;
 use vae_gpu::train::{ACTIVE, Losses};
 
 fn scheduled(schedule: KlSchedule) -> ModelConfig {
@@ -11,30 +11,30 @@ fn scheduled(schedule: KlSchedule) -> ModelConfig {
 
 #[test]
 fn epochs_of_a_kl_schedule_become_steps() {
-    let plain = Divergence::weighted(0.5);
+    let plain = KlObjective::weighted(0.5);
     let weighted = ModelConfig { kl_weight: 0.5, ..ModelConfig::default() };
-    assert_eq!(weighted.divergence(7, 10), plain);
+    assert_eq!(weighted.kl_objective(7, 10), plain);
     let free = ModelConfig { free_bits: 0.25, ..weighted };
-    assert_eq!(free.divergence(7, 10), Divergence { free_bits: 0.25, ..plain });
+    assert_eq!(free.kl_objective(7, 10), KlObjective { free_bits: 0.25, ..plain });
 
     // To the nearest step; more than 32 bits count is no overflow.
     for (epochs, ramp) in [(0.0, 0), (0.05, 0), (0.1, 1), (2.5, 18), (10.0, 70), (1e30, u32::MAX)] {
         let config = scheduled(KlSchedule::Warmup(epochs));
-        assert_eq!(config.divergence(7, 10), Divergence { ramp, ..plain }, "{epochs}");
+        assert_eq!(config.kl_objective(7, 10), KlObjective { ramp, ..plain }, "{epochs}");
         let config = scheduled(KlSchedule::Capacity { nats: 25.0, epochs });
         let capacity = Some(25.0);
-        assert_eq!(config.divergence(7, 10), Divergence { capacity, ramp, ..plain }, "{epochs}");
+        assert_eq!(config.kl_objective(7, 10), KlObjective { capacity, ramp, ..plain }, "{epochs}");
     }
     let config = ModelConfig { free_bits: 0.25, ..scheduled(KlSchedule::Warmup(1.0)) };
-    assert_eq!(config.divergence(7, 10), Divergence { free_bits: 0.25, ramp: 7, ..plain });
+    assert_eq!(config.kl_objective(7, 10), KlObjective { free_bits: 0.25, ramp: 7, ..plain });
 
     // The last has more cycles than steps.
     for (cycles, share, ramp, period) in
         [(1, 0.0, 0, 70), (1, 1.0, 70, 70), (2, 0.5, 18, 35), (5, 0.25, 4, 14), (1000, 1.0, 0, 1)]
     {
         let config = scheduled(KlSchedule::Cyclical { cycles, ramp: share });
-        let want = Divergence { ramp, period, ..plain };
-        assert_eq!(config.divergence(7, 10), want, "{cycles}, {share}");
+        let want = KlObjective { ramp, period, ..plain };
+        assert_eq!(config.kl_objective(7, 10), want, "{cycles}, {share}");
     }
 }
 
@@ -46,7 +46,7 @@ fn losses(config: ModelConfig) -> Losses {
 }
 
 fn losses_of(config: &ModelConfig, units: &[f64]) -> Losses {
-    let terms = [TermSpec::new("recon"), TermSpec::kl("kl", config.divergence(1, 1))];
+    let terms = [TermSpec::new("recon"), TermSpec::kl("kl", config.kl_objective(1, 1))];
     Losses::new(&terms, &[50.0, 0.0], units)
 }
 
@@ -93,7 +93,7 @@ fn a_variable_is_active_whose_mean_varies() {
 fn all_cycles_fit_in_the_training() {
     for (steps, epochs, cycles) in [(7, 10, 3), (6, 4, 5), (1, 10, 4), (469, 30, 7), (3, 1, 2)] {
         let config = scheduled(KlSchedule::Cyclical { cycles, ramp: 0.5 });
-        let period = u64::from(config.divergence(steps, epochs).period);
+        let period = u64::from(config.kl_objective(steps, epochs).period);
         let all = steps as u64 * u64::from(epochs);
         assert!(period * u64::from(cycles) >= all, "{cycles} of {period} steps in {all}");
         assert!((period - 1) * u64::from(cycles) < all, "{cycles} of {period} steps in {all}");
