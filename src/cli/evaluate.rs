@@ -128,7 +128,7 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
 const MOST_UNITS: usize = 64;
 
 /// What the loss is made of.
-fn kl_objective(model: &ModelConfig) -> String {
+fn objective(model: &ModelConfig) -> String {
     let weight = model.kl_weight;
     match model.kl_schedule {
         _ if !model.variational => " = recon".into(),

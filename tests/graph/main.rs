@@ -104,12 +104,9 @@ fn total(y: &Matrix) -> f64 {
 #[test]
 fn gradients_of_a_value_used_several_times_are_added() {
     let Some(gpu) = common::gpu() else { return };
-    let activations: [(Option<Activation>, fn(f64) -> f64); 3] = [
-        (None, oracle::identity),
-        (Some(Activation::Relu), oracle::relu),
-        (Some(Activation::Tanh), f64::tanh),
-    ];
-    for (activation, f) in activations {
+    let activations = [None, Some(Activation::Relu), Some(Activation::Tanh)];
+    let functions = [oracle::identity, oracle::relu, f64::tanh];
+    for (activation, f) in activations.into_iter().zip(functions) {
         for uses in 1..=3 {
             let names = &["a", "b", "c", "d"][..=uses];
             let what = format!("{activation:?}, used {uses} times");
