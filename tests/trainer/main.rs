@@ -10,10 +10,12 @@ mod presets;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+
 use vae_gpu::config::{ScheduleConfig, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Setting};
 use vae_gpu::ops::optimizer::Rule;
-use vae_gpu::train::Losses;
+use vae_gpu::train::{EpochReport, Losses};
 use vae_gpu::{
     Config, Dataset, Evaluator, Gpu, ImageShape, Images, Noise, Table, TrainOptions, Trainer, Vae,
 };
@@ -181,6 +183,40 @@ fn resume_and_compare(gpu: &Gpu, checkpoint: &Path, config: &Config) {
             assert_eq!((a.epoch, &a.train, &a.validation), (b.epoch, &b.train, &b.validation));
         }
     }
+}
+
+/// Checkpoints from before the losses were a list had the reconstruction loss behind the counters.
+#[test]
+fn an_older_checkpoint_goes_on_to_the_same_bits() {
+    let Some(gpu) = common::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint.safetensors");
+    let whole = trainer(&gpu, &config(2), TrainOptions::default());
+    let reports: Vec<_> = whole.epochs().map(Result::unwrap).collect();
+    let options = TrainOptions { max_steps: Some(5), ..Default::default() };
+    let part = trainer(&gpu, &config(2), options);
+    part.epochs().for_each(|report| drop(report.unwrap()));
+    part.save_checkpoint(&checkpoint).unwrap();
+
+    let bytes = std::fs::read(&checkpoint).unwrap();
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let mut words: Vec<u8> = tensors.tensor("state").unwrap().data().to_vec();
+    words.extend(&tensors.tensor("sums").unwrap().data()[..4]);
+    let state = TensorView::new(Dtype::U32, vec![5], &words).unwrap();
+    let others = tensors.tensors().into_iter().filter(|(name, _)| name != "sums");
+    let older = others.map(|(name, view)| match name.as_str() {
+        "state" => (name, state.clone()),
+        _ => (name, view),
+    });
+    std::fs::write(&checkpoint, serialize(older, metadata.metadata().clone()).unwrap()).unwrap();
+
+    let options = TrainOptions::default();
+    let rest = Trainer::resume(&gpu, &config(2), &data(), options, &checkpoint).unwrap();
+    let resumed: Vec<_> = rest.epochs().map(Result::unwrap).collect();
+    assert_eq!(weights(&gpu, &rest), weights(&gpu, &whole));
+    let losses = |report: &EpochReport| (report.train.clone(), report.validation.clone());
+    assert_eq!(resumed.iter().map(losses).collect::<Vec<_>>(), [0, 1].map(|i| losses(&reports[i])));
 }
 
 #[test]
