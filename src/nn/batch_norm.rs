@@ -1,6 +1,6 @@
 //! Batch normalization (Ioffe and Szegedy 2015).
 
-use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
 use crate::ops::activation::Activation;
 use crate::ops::batch_norm;
 use crate::ops::moments::Normalized;
@@ -13,7 +13,7 @@ struct BatchNorm {
     activation: Option<Activation>,
 }
 
-pub(super) fn build(_: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
+pub(super) fn build(_: &LayerSpec, input: Shape, _: Shape) -> Result<Box<dyn Layer>, String> {
     Ok(Box::new(BatchNorm { input, activation: None }))
 }
 

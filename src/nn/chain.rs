@@ -2,7 +2,7 @@
 
 use super::activation::Activated;
 use super::add::Add;
-use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Parameters, Setting, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, ParameterSpec, Parameters, Setting, Shape, ValueId};
 use crate::error::{Error, Load, Result};
 use crate::gpu::{Gpu, Recording};
 use crate::ops::activation::Activation;
@@ -35,15 +35,15 @@ pub struct Link {
 }
 
 impl Chain {
-    /// The layers that `specs` name for inputs of `input`. They are labelled by `name` and their
-    /// place, as in PyTorch's `Sequential`, activations included.
+    /// The layers that `specs` name for inputs of `input`, in a model of images of `image`. They are
+    /// labelled by `name` and their place, as in PyTorch's `Sequential`, activations included.
     ///
     /// # Errors
     ///
     /// [`Error::Layer`] naming the layer, what it is given, and what it wants.
-    pub fn new(name: &str, specs: &[LayerSpec], input: Shape, build: &Build) -> Result<Self> {
+    pub fn new(name: &str, specs: &[LayerSpec], input: Shape, image: Shape) -> Result<Self> {
         let mut chain = Self { links: Vec::new(), input, output: input };
-        chain.extend(name, specs, build)?;
+        chain.extend(name, specs, image)?;
         Ok(chain)
     }
 
@@ -72,11 +72,11 @@ impl Chain {
         Ok(())
     }
 
-    fn extend(&mut self, name: &str, specs: &[LayerSpec], build: &Build) -> Result<()> {
+    fn extend(&mut self, name: &str, specs: &[LayerSpec], image: Shape) -> Result<()> {
         let first = self.links.len();
         for (i, spec) in specs.iter().enumerate() {
             let (input, label) = (self.output, format!("{name}.{i}"));
-            let pushed = self.extend_by(first, label, spec, build);
+            let pushed = self.extend_by(first, label, spec, image);
             pushed.map_err(|message| at(name, specs, i, Some(input), &message))?;
         }
         Ok(())
@@ -88,7 +88,7 @@ impl Chain {
         first: usize,
         label: String,
         spec: &LayerSpec,
-        build: &Build,
+        image: Shape,
     ) -> std::result::Result<(), String> {
         super::check(spec)?;
         let (words, from) = (spec.to_string(), vec![self.links.len()]);
@@ -105,8 +105,8 @@ impl Chain {
             return Ok(());
         }
         let kind = super::kind(&spec.name).expect("it was checked");
-        let Some(make) = kind.build else { return self.residual(label, spec, build) };
-        let layer = make(spec, self.output, &Build { label: &label, ..*build })?;
+        let Some(make) = kind.build else { return self.residual(label, spec, image) };
+        let layer = make(spec, self.output, image)?;
         let output = layer.output();
         if !output.is_possible() {
             return Err(format!("makes {output} of that, which is nothing, or too much"));
@@ -120,7 +120,7 @@ impl Chain {
         &mut self,
         label: String,
         spec: &LayerSpec,
-        build: &Build,
+        image: Shape,
     ) -> std::result::Result<(), String> {
         let layers = match &spec.size {
             Some(Setting::Layers(layers)) => &layers[..],
@@ -135,7 +135,7 @@ impl Chain {
             return Err("wants at least one layer in it".into());
         }
         let (shape, before) = (self.output, self.links.len());
-        self.extend(&label, layers, build).map_err(|e| e.to_string())?;
+        self.extend(&label, layers, image).map_err(|e| e.to_string())?;
         if self.output != shape {
             return Err(format!(
                 "its layers make {} of that, and must keep the shape",

@@ -1,6 +1,6 @@
 //! Convolutions and transposed ones.
 
-use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
 use crate::gpu::padded;
 use crate::ops::Extent;
 use crate::ops::activation::Activation;
@@ -21,27 +21,27 @@ struct Conv {
 pub(super) fn conv2d(
     spec: &LayerSpec,
     input: Shape,
-    build: &Build,
+    image: Shape,
 ) -> Result<Box<dyn Layer>, String> {
-    conv(spec, input, build, false)
+    conv(spec, input, image, false)
 }
 
 pub(super) fn conv_transpose2d(
     spec: &LayerSpec,
     input: Shape,
-    build: &Build,
+    image: Shape,
 ) -> Result<Box<dyn Layer>, String> {
-    conv(spec, input, build, true)
+    conv(spec, input, image, true)
 }
 
 fn conv(
     spec: &LayerSpec,
     input: Shape,
-    build: &Build,
+    image: Shape,
     transposed: bool,
 ) -> Result<Box<dyn Layer>, String> {
     let (inputs, extent) = super::map(input)?;
-    let outputs = spec.size(Some(build.image.columns()))?;
+    let outputs = spec.size(Some(image.columns()))?;
     let kernel = spec.integer("kernel", 1, None)?;
     let stride = spec.integer("stride", 1, Some(1))?;
     let padding = spec.integer("padding", 0, Some(0))?;

@@ -1,6 +1,6 @@
 //! Maps as features.
 
-use super::{Build, Graph, Layer, LayerSpec, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, Shape, ValueId};
 use crate::ops::reshape;
 
 /// y = x in a row, in PyTorch's order (channel, row, column); features stay as they are.
@@ -8,7 +8,7 @@ struct Flatten {
     input: Shape,
 }
 
-pub(super) fn build(_: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
+pub(super) fn build(_: &LayerSpec, input: Shape, _: Shape) -> Result<Box<dyn Layer>, String> {
     Ok(Box::new(Flatten { input }))
 }
 

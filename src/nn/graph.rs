@@ -62,6 +62,8 @@ pub struct Graph<'a> {
     pub(super) updates: HashMap<usize, u32>,
     /// Parameters that were asked for since the last value.
     asked: Vec<usize>,
+    /// Masks drawn so far.
+    masks: u32,
 }
 
 /// Where a layer with an activation writes its result.
@@ -92,12 +94,19 @@ impl<'a> Graph<'a> {
     ) -> Self {
         let (values, steps, asked) = (Vec::new(), Vec::new(), Vec::new());
         let updates = HashMap::new();
-        Self { recording, parameters, statistics, training, values, steps, updates, asked }
+        let masks = 0;
+        Self { recording, parameters, statistics, training, values, steps, updates, asked, masks }
     }
 
     /// What layers draw from in training; nothing outside of it.
     pub fn training(&self) -> Option<Draws<'a>> {
         self.training
+    }
+
+    /// A number that keeps the next mask's draws apart from those of the masks before it in the step.
+    pub fn next_mask(&mut self) -> u32 {
+        self.masks += 1;
+        self.masks - 1
     }
 
     /// A value that is given: no gradient flows into it.

@@ -1,6 +1,6 @@
 //! Layer normalization (Ba et al. 2016).
 
-use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
 use crate::ops::activation::Activation;
 use crate::ops::moments::Normalized;
 use crate::ops::{Extent, layer_norm};
@@ -15,7 +15,7 @@ struct LayerNorm {
 /// Values in a row: a lane takes turns at them twice, and llvmpipe runs a loop 65,535 times at most.
 const LARGEST: usize = 1 << 19;
 
-pub(super) fn build(_: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
+pub(super) fn build(_: &LayerSpec, input: Shape, _: Shape) -> Result<Box<dyn Layer>, String> {
     if input.columns() > LARGEST {
         return Err(format!("wants at most {LARGEST} features or channels"));
     }

@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use super::{Build, Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
 use crate::ops::activation::Activation;
 use crate::ops::matmul::{self, Problem, WeightGradient};
 
@@ -19,9 +19,9 @@ pub struct Linear {
 pub(super) fn build(
     spec: &LayerSpec,
     input: Shape,
-    build: &Build,
+    image: Shape,
 ) -> Result<Box<dyn Layer>, String> {
-    let (inputs, outputs) = (super::features(input)?, spec.size(Some(build.image.values()))?);
+    let (inputs, outputs) = (super::features(input)?, spec.size(Some(image.values()))?);
     super::check_weight(&[inputs, outputs])?;
     Ok(Box::new(Linear { inputs, outputs, activation: None }))
 }

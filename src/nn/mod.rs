@@ -63,8 +63,6 @@ mod spec;
 mod updates;
 mod upsample;
 
-use std::cell::Cell;
-
 pub use backward::{Backward, Sweep, Train};
 pub use chain::{Chain, Link};
 pub use formula::Argument;
@@ -86,12 +84,12 @@ struct LayerKind {
     /// Whether something stands behind the name: a size, a probability, layers.
     sized: bool,
     options: &'static [&'static str],
-    /// Makes it of its specification for inputs of a shape, or says what it wants; nothing for a block
-    /// of layers, which the chain puts together.
+    /// Makes it of its specification, for inputs of a shape and for a model of images of a shape, or
+    /// says what it wants; nothing for a block of layers, which the chain puts together.
     build: Option<BuildLayer>,
 }
 
-type BuildLayer = fn(&LayerSpec, Shape, &Build) -> Result<Box<dyn Layer>, String>;
+type BuildLayer = fn(&LayerSpec, Shape, Shape) -> Result<Box<dyn Layer>, String>;
 
 const WINDOW: &[&str] = &["stride", "padding"];
 const CONVOLUTION: &[&str] = &["kernel", "stride", "padding"];
@@ -114,17 +112,6 @@ const LAYERS: &[LayerKind] = &[
     LayerKind { name: "dropout", sized: true, options: &[], build: Some(dropout::build) },
     LayerKind { name: "residual", sized: true, options: &[], build: None },
 ];
-
-/// What layers are built in.
-#[derive(Clone, Copy)]
-pub struct Build<'a> {
-    /// Shape of the model's images.
-    pub image: Shape,
-    /// Name of the layer that is being built.
-    pub label: &'a str,
-    /// Layers so far that draw random numbers.
-    pub draws: &'a Cell<u32>,
-}
 
 /// A differentiable step of a chain.
 pub trait Layer: Send + Sync {

@@ -1,9 +1,8 @@
 //! The modules of a model, by name, and the parameters of all of them.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Build, Chain, Layer, LayerSpec, Layout, ParameterSpec, Parameters, Shape};
+use super::{Chain, Layer, LayerSpec, Layout, ParameterSpec, Parameters, Shape};
 use crate::error::Result;
 use crate::gpu::Gpu;
 
@@ -26,8 +25,6 @@ use crate::gpu::Gpu;
 /// ```
 pub struct Modules {
     image: Shape,
-    /// Layers so far that draw random numbers.
-    draws: Cell<u32>,
     parameters: Vec<ParameterSpec>,
     statistics: Vec<ParameterSpec>,
 }
@@ -36,7 +33,7 @@ impl Modules {
     /// None yet; `image` is what a layer's size `"image"` stands for.
     pub fn new(image: Shape) -> Self {
         let (parameters, statistics) = (Vec::new(), Vec::new());
-        Self { image, draws: Cell::new(0), parameters, statistics }
+        Self { image, parameters, statistics }
     }
 
     /// Adds a chain called `name`, for inputs of `input`, of a list of layers in TOML, as
@@ -55,8 +52,7 @@ impl Modules {
     ///
     /// As [`Modules::chain`].
     pub fn chain_of(&mut self, name: &str, layers: &[LayerSpec], input: Shape) -> Result<Chain> {
-        let build = Build { image: self.image, label: "", draws: &self.draws };
-        let chain = Chain::new(name, layers, input, &build)?;
+        let chain = Chain::new(name, layers, input, self.image)?;
         self.add(&chain);
         Ok(chain)
     }

@@ -1,6 +1,6 @@
 //! Upsampling by channels that become pixels (Shi et al. 2016).
 
-use super::{Build, Graph, Layer, LayerSpec, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, Shape, ValueId};
 use crate::ops::{Extent, pixel_shuffle};
 
 /// Each factor² channels become one, in maps `factor` times as high and wide, as PyTorch's
@@ -11,7 +11,7 @@ struct PixelShuffle {
     factor: usize,
 }
 
-pub(super) fn build(spec: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
+pub(super) fn build(spec: &LayerSpec, input: Shape, _: Shape) -> Result<Box<dyn Layer>, String> {
     let (channels, input) = super::map(input)?;
     let factor = spec.size(None)?;
     let square = factor.saturating_mul(factor);

@@ -1,6 +1,6 @@
 //! Pooling by the maximum or the mean of each window.
 
-use super::{Build, Graph, Layer, LayerSpec, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, Shape, ValueId};
 use crate::gpu::padded;
 use crate::ops::pool::{self, Window};
 
@@ -11,11 +11,11 @@ struct Pool {
     is_max: bool,
 }
 
-pub(super) fn max(spec: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
+pub(super) fn max(spec: &LayerSpec, input: Shape, _: Shape) -> Result<Box<dyn Layer>, String> {
     build(spec, input, true)
 }
 
-pub(super) fn avg(spec: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
+pub(super) fn avg(spec: &LayerSpec, input: Shape, _: Shape) -> Result<Box<dyn Layer>, String> {
     build(spec, input, false)
 }
 

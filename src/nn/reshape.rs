@@ -1,6 +1,6 @@
 //! Features as maps.
 
-use super::{Build, Graph, Layer, LayerSpec, Setting, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, Setting, Shape, ValueId};
 use crate::ops::{Extent, reshape};
 
 /// y = x as maps, in PyTorch's order (channel, row, column).
@@ -9,7 +9,7 @@ struct Reshape {
     extent: Extent,
 }
 
-pub(super) fn build(spec: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
+pub(super) fn build(spec: &LayerSpec, input: Shape, _: Shape) -> Result<Box<dyn Layer>, String> {
     super::features(input)?;
     let sizes = match &spec.size {
         Some(Setting::Integers(sizes)) => sizes.iter().map(|size| usize::try_from(*size)).collect(),

@@ -1,6 +1,6 @@
 //! Nearest-neighbour upsampling.
 
-use super::{Build, Graph, Layer, LayerSpec, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, Shape, ValueId};
 use crate::ops::{Extent, upsample};
 
 /// Each place of a map becomes `factor` by `factor` of them, as PyTorch's `Upsample`.
@@ -14,7 +14,7 @@ struct Upsample {
 /// An invocation makes all copies of a pixel, and llvmpipe runs a loop 65,535 times at most.
 const LARGEST: usize = 128;
 
-pub(super) fn build(spec: &LayerSpec, input: Shape, _: &Build) -> Result<Box<dyn Layer>, String> {
+pub(super) fn build(spec: &LayerSpec, input: Shape, _: Shape) -> Result<Box<dyn Layer>, String> {
     let (channels, input) = super::map(input)?;
     let factor = spec.size(None)?;
     if factor > LARGEST {
