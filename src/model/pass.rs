@@ -36,7 +36,7 @@ pub const KL: &str = "kl";
 
 /// The negative evidence lower bound of a batch (Kingma and Welling 2013, equation 7), recorded.
 pub struct Elbo {
-    /// The value at which the way back begins; it knows its own gradient.
+    /// The value at which the backward pass begins; it knows its own gradient.
     pub loss: ValueId,
     /// Reconstruction loss in nats, in parts that add up to the batch's sum.
     pub recon: Tensor,
@@ -129,7 +129,7 @@ impl Network {
     }
 
     /// Records the losses of `batch` with z = mean + exp(logvar / 2) · epsilon, and adds to `running`
-    /// what the KL divergence is. The way back takes the batch mean of recon + β · KL, or of what
+    /// what the KL divergence is. The backward pass takes the batch mean of recon + β · KL, or of what
     /// `divergence` makes of it.
     pub fn elbo(
         &self,
@@ -150,7 +150,7 @@ impl Network {
         self.reconstruction(graph, output, target)
     }
 
-    /// Records z and the KL divergence in one kernel, and their way back in another: the plain bound's
+    /// Records z and the KL divergence in one kernel, and their backward pass in another: the plain bound's
     /// fast path.
     fn reparameterized(
         &self,

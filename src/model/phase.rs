@@ -66,8 +66,8 @@ pub struct TermSpec {
     pub name: String,
     /// Its weight in the loss.
     pub weight: f64,
-    /// Of a KL divergence that is known for each latent variable: what the objective makes of it, the
-    /// weight included.
+    /// What the objective makes of a KL divergence that is known for each latent variable, its weight
+    /// included; nothing for other terms.
     pub objective: Option<KlObjective>,
 }
 
@@ -95,8 +95,8 @@ impl Term {
         self
     }
 
-    /// A term whose kernel has computed the gradient of its batch mean already, which the way back of
-    /// `value` adds; `parts` add up to the batch's nats.
+    /// A term whose kernel has computed the gradient of its batch mean already, which the backward
+    /// pass of `value` adds; `parts` add up to the batch's nats.
     pub(super) fn summed(name: &str, value: ValueId, parts: Tensor) -> Self {
         Self { spec: TermSpec::new(name), source: Source::Summed(value, parts) }
     }

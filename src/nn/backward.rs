@@ -1,6 +1,6 @@
-//! A sweep back through a [`Graph`].
+//! The backward pass through a [`Graph`]: a sweep over its values, from the last to the first.
 //!
-//! Gradients are by the pre-activation: whoever computes the gradient by a value multiplies it by the
+//! The gradient by x is that of the loss with respect to x. Gradients are by the pre-activation: whoever computes the gradient by a value multiplies it by the
 //! slope of the activation that the value came out of. That is linear, so gradients of a value that is
 //! used several times are added.
 
@@ -40,11 +40,11 @@ impl Train<'_> {
 
 /// Where a sweep begins, and what it is for.
 pub struct Sweep<'a> {
-    /// Values, each with the gradient by it; without one where the value's own way back knows it.
+    /// Values, each with the gradient by it; without one where the value's own closure knows it.
     pub seeds: &'a [(ValueId, Option<Tensor>)],
     /// Which parameters have gradients.
     pub train: Train<'a>,
-    /// What becomes of them.
+    /// What becomes of their gradients.
     pub sink: Sink<'a>,
     /// Variables whose gradients are wanted as well.
     pub variables: &'a [ValueId],
@@ -53,21 +53,21 @@ pub struct Sweep<'a> {
 /// What is known so far of the gradient by a value.
 #[derive(Clone, Default)]
 struct Pending {
-    /// By its pre-activation.
+    /// The gradient by its pre-activation.
     by_pre: Option<Tensor>,
-    /// By the value itself, to be taken through its activation.
+    /// The gradient by the value itself, to be multiplied by the slope of its activation.
     by_value: Option<Tensor>,
 }
 
 /// A sweep while it is recorded.
 pub struct Backward<'b, 'a> {
     graph: &'b mut Graph<'a>,
-    /// By value.
+    /// What is known of the gradient by each value, in their order.
     pending: Vec<Pending>,
-    /// By value: whether a gradient that is wanted comes of its gradient.
+    /// Whether a gradient that is wanted depends on the gradient by each value, in their order.
     wanted: Vec<bool>,
     updates: Updates<'b>,
-    /// Whose way back is being recorded.
+    /// The label of the step whose gradients are being recorded.
     label: String,
 }
 
@@ -87,7 +87,7 @@ impl Graph<'_> {
         let steps = std::mem::take(&mut self.steps);
         let backward = Backward::new(&mut self, &steps, sweep);
         backward.graph.values.iter_mut().for_each(|value| value.tensor = None);
-        // What is behind a step needs its output's pre-activation no more.
+        // Steps that come before this one in the graph do not read its output's pre-activation.
         backward.run(steps.into_iter().rev(), sweep, |back, output| {
             back.graph.values[output.0].origin = None;
         })
@@ -164,7 +164,7 @@ impl<'b, 'a> Backward<'b, 'a> {
 
     /// What the forward pass drew from.
     pub fn draws(&self) -> Draws<'a> {
-        self.graph.training().expect("there is no way back outside of training")
+        self.graph.training().expect("there is no backward pass outside of training")
     }
 
     /// Whether the gradient by `x` is wanted.

@@ -8,7 +8,7 @@ use crate::ops::conv::{self, Geometry, WeightGradient};
 use crate::ops::matmul::Problem;
 
 /// y = f(x ∗ W + b) with W (outputs, inputs, kernel, kernel), b (outputs) and an activation f, or the
-/// way back through such a convolution, with W (inputs, outputs, kernel, kernel). Initialised as
+/// backward pass through such a convolution, with W (inputs, outputs, kernel, kernel). Initialised as
 /// PyTorch's `Conv2d` and `ConvTranspose2d`: both uniform within ±1/√(channels · kernel²), the channels
 /// those of the larger map.
 struct Conv {

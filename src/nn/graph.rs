@@ -1,7 +1,7 @@
-//! A model while it is recorded: its values, and for each of them how to go back.
+//! A model while it is recorded: its values, and for each of them its backward pass.
 //!
-//! Whatever computes a value records its dispatches at once and leaves a closure that records the way
-//! back. A sweep ([`Graph::backward`]) calls these closures from the last to the first. Afterwards
+//! Whatever computes a value records its dispatches at once and leaves a closure that records its
+//! backward pass. A sweep ([`Graph::backward`]) calls these closures from the last to the first. Afterwards
 //! there are only dispatches: nothing of the graph is left when the recording is replayed.
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub(super) struct Value {
 }
 
 /// Records, from the gradient by a step's output, the gradients by its inputs and its parameters.
-type WayBack = Box<dyn Fn(&mut Backward, &Tensor)>;
+type BackwardFn = Box<dyn Fn(&mut Backward, &Tensor)>;
 
 /// How one value came about.
 pub(super) struct Step {
@@ -37,7 +37,7 @@ pub(super) struct Step {
     /// Offsets in their arena of the parameters that it uses, and how often each had been updated.
     pub parameters: Vec<(usize, u32)>,
     /// Records what the gradient by `output` makes of the gradients by `inputs` and the parameters.
-    pub backward: WayBack,
+    pub backward: BackwardFn,
 }
 
 /// What the random draws of a training step depend on.
@@ -152,7 +152,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Lets go of a value that nothing will be computed from any more; what the way back needs of it
+    /// Lets go of a value that nothing will be computed from any more; what the backward pass needs of it
     /// is kept by those who need it.
     pub fn release(&mut self, x: ValueId) {
         self.values[x.0].tensor = None;
@@ -182,7 +182,7 @@ impl<'a> Graph<'a> {
         self.statistics.expect(label, names)
     }
 
-    /// Adds the value that was just recorded into `output`, and how to go back: `backward` is given the
+    /// Adds the value that was just recorded into `output`, and its backward pass: `backward` is given the
     /// gradient by the pre-activation.
     pub fn push_activated(
         &mut self,
@@ -197,7 +197,7 @@ impl<'a> Graph<'a> {
         self.push_step(label, inputs, (shape, self.rows(inputs[0]), y, origin), Box::new(backward))
     }
 
-    /// Adds `tensor`, `rows` of `shape`, which was just recorded from `inputs`, and how to go back.
+    /// Adds `tensor`, `rows` of `shape`, which was just recorded from `inputs`, and its backward pass.
     pub fn push(
         &mut self,
         label: &str,
@@ -213,7 +213,7 @@ impl<'a> Graph<'a> {
         label: &str,
         inputs: &[ValueId],
         (shape, rows, tensor, origin): (Shape, usize, Tensor, Option<(Activation, Tensor)>),
-        backward: WayBack,
+        backward: BackwardFn,
     ) -> ValueId {
         let parameters = std::mem::take(&mut self.asked);
         let depends =

@@ -1,7 +1,7 @@
 //! Layers with hand-written backward passes, the graph that they are recorded into, and parameters.
 //!
 //! [`Modules`] puts chains of layers together, from lists in TOML or layer by layer. A layer of one's own
-//! implements [`Layer`]; where a formula says all of it, the graph knows the way back:
+//! implements [`Layer`]; where a formula says all of it, the graph derives the backward pass:
 //!
 //! ```
 //! use vae_gpu::nn::{Argument, Chain, Graph, Layer, Linear, Modules, ParameterSpec, Shape, ValueId};
@@ -144,7 +144,7 @@ pub trait Layer: Send + Sync {
         0
     }
 
-    /// Records y = f(inputs) and, by [`Graph::push`], how to go back: from dy, the gradient by the
+    /// Records y = f(inputs) and, by [`Graph::push`], its backward pass: from dy, the gradient by the
     /// pre-activation of y, the gradients of the parameters and those by the inputs. Nothing runs until
     /// the recording is replayed. Returns y, or an input where there is nothing to do.
     fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId;

@@ -11,13 +11,13 @@ use crate::gpu::{Gpu, Tensor, padded};
 /// Name, shape and initial values of a parameter, or of what a layer keeps beside them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParameterSpec {
-    /// As in PyTorch's `state_dict`: `encoder.0.weight`.
+    /// The name, as in PyTorch's `state_dict`: `encoder.0.weight`.
     pub name: String,
-    /// As PyTorch's: (outputs, inputs) for a linear layer's weight.
+    /// The shape that PyTorch gives it: (outputs, inputs) for a linear layer's weight.
     pub shape: Vec<usize>,
-    /// What initial values are around.
+    /// The middle of the range of initial values.
     pub centre: f64,
-    /// How far from it they are at most; they are uniform in between.
+    /// How far they are from the middle at most; they are uniform in between.
     pub bound: f64,
 }
 

@@ -73,7 +73,7 @@ impl Shape {
         values.chunks(channels * places).flat_map(image).collect()
     }
 
-    /// The way back from [`Shape::channels_last`].
+    /// The inverse of [`Shape::channels_last`].
     pub(crate) fn channels_first(self, values: &[f32]) -> Vec<f32> {
         let Self::Map { channels, .. } = self else { return values.to_vec() };
         let image = |image: &[f32]| -> Vec<f32> {

@@ -10,11 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// layer's name with its size, then the options.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerSpec {
-    /// As `nn/mod.rs` lists them, or an activation.
+    /// The layer's or the activation's name: see `docs/configuration.md`.
     pub name: String,
     /// What stands behind the name, if anything does.
     pub size: Option<Setting>,
-    /// In the order in which they were written.
+    /// The options, in the order in which they were written.
     pub options: Vec<(String, Setting)>,
 }
 
@@ -28,7 +28,7 @@ pub enum Setting {
     Number(f64),
     /// `"image"`, for the image's own size.
     Text(String),
-    /// What no layer takes.
+    /// A truth value, which no layer takes; it is kept to be named in the error.
     Boolean(bool),
     /// Several sizes.
     Integers(Vec<i64>),
@@ -86,7 +86,7 @@ impl LayerSpec {
     }
 }
 
-/// Sizes that no adapter holds are not worth a thought.
+/// The largest size that an option can have; no adapter holds a layer of more.
 const LARGEST: usize = 1 << 24;
 
 fn whole(name: &str, setting: &Setting, least: usize, or: &str) -> Result<usize, String> {

@@ -22,9 +22,9 @@ pub enum Sink<'a> {
 /// An optimizer's step at the end of a sweep.
 #[derive(Clone, Copy)]
 pub struct Step<'a> {
-    /// What its dispatches are called.
+    /// The label of its dispatches.
     pub label: &'a str,
-    /// The rule, its state and all parameters.
+    /// The optimizer with its state, and all parameters.
     pub update: Update<'a>,
     /// The most that the norm of all gradients may be; they are scaled down to it.
     pub clip_norm: Option<f64>,
@@ -42,7 +42,7 @@ pub(super) struct Updates<'a> {
     trained: HashSet<usize>,
     /// The gradients of parameters that are used several times, by their offsets.
     slots: BTreeMap<usize, Slots>,
-    /// Where those lie.
+    /// The buffer in which they lie.
     shared: Tensor,
     products: Vec<WeightGradient>,
     sums: Vec<Sum>,

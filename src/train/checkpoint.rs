@@ -12,8 +12,8 @@ use crate::nn::Parameters;
 use crate::ops::State;
 
 impl Trainer {
-    /// As [`Trainer::new`], from where the checkpoint at `path` stands: what follows has the bits
-    /// of an uninterrupted run on the same adapter, whose kernels it takes.
+    /// A trainer that goes on from the checkpoint at `path`: what follows has the bits of an uninterrupted
+    /// run on the same adapter, whose kernels it takes.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl Trainer {
 }
 
 impl<M: Model> Trainer<M> {
-    /// As [`Trainer::with_model`], from where the checkpoint at `path` stands.
+    /// A trainer of `model` that goes on from the checkpoint at `path`, as [`Trainer::resume`].
     ///
     /// # Errors
     ///

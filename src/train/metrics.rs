@@ -58,7 +58,7 @@ impl Losses {
     }
 }
 
-/// As an object: the loss, each term by its name, and what is known of latent variables.
+/// Writes an object: the loss, each term by its name, and what is known of latent variables.
 impl Serialize for Losses {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -109,7 +109,7 @@ impl EpochReport {
     }
 }
 
-/// One flat object: `train_loss`, `train_recon`, …, `val_loss`, …, null without a test split.
+/// Writes one flat object: `train_loss`, `train_recon`, …, `val_loss`, …, null without a test split.
 impl Serialize for EpochReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

@@ -14,9 +14,9 @@ use crate::ops::State;
 pub enum StepKind {
     /// A step of training on a batch.
     Train,
-    /// The losses of a batch.
+    /// The losses of a batch, without updates.
     Evaluate,
-    /// As many new images as a batch has.
+    /// A batch of new images.
     Sample,
     /// A batch encoded and decoded, without noise.
     Reconstruct,

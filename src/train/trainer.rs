@@ -30,7 +30,7 @@ pub struct TrainOptions {
 /// and saved between epochs.
 pub struct Trainer<M = Vae> {
     pub(super) gpu: Gpu,
-    /// Of another model than a VAE only the part on training says anything.
+    /// The configuration; for a model that is no VAE only its part on training says anything.
     pub(super) config: Config,
     pub(super) options: TrainOptions,
     pub(super) model: M,
@@ -41,7 +41,7 @@ pub struct Trainer<M = Vae> {
     pub(super) shuffle: Plan,
     pub(super) batches: Batches,
     pub(super) evaluator: Option<Evaluator>,
-    /// Of the training data.
+    /// A checksum of the training data, by which a checkpoint knows them again.
     pub(super) checksum: u32,
     /// Steps in the next submission.
     pub(super) submission: Cell<usize>,
@@ -59,7 +59,8 @@ impl Trainer {
         Self::of_config(gpu, config, data, options, None)
     }
 
-    /// As [`Trainer::new`], with the kernels that `choices` name if they were chosen on this adapter.
+    /// The same as [`Trainer::new`], with the kernels that `choices` name if they were chosen on this
+    /// adapter.
     pub(super) fn of_config(
         gpu: &Gpu,
         config: &Config,
