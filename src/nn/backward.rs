@@ -1,8 +1,8 @@
 //! The backward pass through a [`Graph`]: a sweep over its values, from the last to the first.
 //!
-//! The gradient by x is that of the loss with respect to x. Gradients are by the pre-activation: whoever computes the gradient by a value multiplies it by the
-//! slope of the activation that the value came out of. That is linear, so gradients of a value that is
-//! used several times are added.
+//! The gradient by x is that of the loss with respect to x. Gradients are by the pre-activation: whoever
+//! computes the gradient by a value multiplies it by the slope of the activation that the value came out
+//! of. That is linear, so gradients of a value that is used several times are added.
 
 use std::collections::{HashMap, HashSet};
 
