@@ -8,7 +8,7 @@ use std::path::Path;
 
 use vae_gpu::config::TrainConfig;
 use vae_gpu::model::{Distribution, Model, Phase, Step, Term};
-use vae_gpu::nn::{Chain, Graph, Modules, Parameters, Shape, ValueId};
+use vae_gpu::nn::{Chain, Graph, Modules, Shape, ValueId, Weights};
 use vae_gpu::ops::density::CROSS_ENTROPY;
 use vae_gpu::ops::likelihood::Likelihood;
 use vae_gpu::ops::noise::standard_normals;
@@ -22,8 +22,7 @@ struct Adversarial {
     encoder: Chain,
     decoder: Chain,
     critic: Chain,
-    parameters: Parameters,
-    statistics: Parameters,
+    weights: Weights,
 }
 
 impl Adversarial {
@@ -35,8 +34,7 @@ impl Adversarial {
         let decoder = modules.chain("decoder", layers, Shape::Features(CODE))?;
         let layers = r#"[{ linear = 128 }, "leaky_relu", { linear = 1 }]"#;
         let critic = modules.chain("critic", layers, Shape::Features(CODE))?;
-        let [parameters, statistics] = modules.initialised(gpu, 1);
-        Ok(Self { encoder, decoder, critic, parameters, statistics })
+        Ok(Self { encoder, decoder, critic, weights: modules.weights(gpu, 1) })
     }
 
     /// What the critic's logits of codes cost if it should call them real (1) or made (0).
@@ -47,12 +45,8 @@ impl Adversarial {
 }
 
 impl Model for Adversarial {
-    fn parameters(&self) -> &Parameters {
-        &self.parameters
-    }
-
-    fn statistics(&self) -> &Parameters {
-        &self.statistics
+    fn weights(&self) -> &Weights {
+        &self.weights
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {
@@ -93,8 +87,9 @@ pub fn run(folder: &Path) -> Result<()> {
         let report = report?;
         println!("epoch {}: {:.2?}", report.epoch, report.train.terms);
     }
+    trainer.model().weights.save(&gpu, folder.join("adversarial.safetensors"))?;
     let (model, draws) = (trainer.model(), standard_normals(&gpu, [64, CODE], 7)?);
-    let logits = model.decoder.run(&gpu, [&model.parameters, &model.statistics], &draws)?;
+    let logits = model.decoder.run(&gpu, &model.weights, &draws)?;
     let means: Vec<f32> = logits.into_iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect();
     Images::from_values(shape, &means)?.save_grid(folder.join("made.png"), 8)
 }

@@ -12,10 +12,10 @@ use crate::config::{Config, ModelConfig, TrainConfig};
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu};
-use crate::nn::{Layout, Parameters};
+use crate::nn::{Layout, Parameters, Weights};
 
 /// What a file says of the model in it, as JSON under the metadata key `config`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// The network and its objective; nothing for a model of another kind than a VAE.
@@ -151,6 +151,10 @@ impl TensorFile {
         Ok(())
     }
 
+    fn load_weights(&self, gpu: &Gpu, weights: &Weights) -> Result<()> {
+        weights.both().into_iter().try_for_each(|into| self.load_parameters(gpu, "", into))
+    }
+
     /// Adds words that are no parameters.
     pub fn insert_words(&mut self, name: &str, words: &[u32]) {
         let bytes = bytemuck::cast_slice(words).to_vec();
@@ -201,8 +205,7 @@ impl Vae {
             other => other,
         })?;
         vae.set_choices(&Arc::new(file.header.choices.clone()));
-        file.load_parameters(gpu, "", vae.parameters())?;
-        file.load_parameters(gpu, "", vae.statistics())?;
+        file.load_weights(gpu, vae.network().weights())?;
         Ok(vae)
     }
 
@@ -221,12 +224,43 @@ impl Vae {
     ///
     /// As [`Vae::save`].
     pub fn save_trained(&self, path: impl AsRef<Path>, train: Option<&TrainConfig>) -> Result<()> {
-        let mut file = TensorFile::new(path, Header::of(self, train, self.choices()));
-        for values in [self.parameters(), self.statistics()] {
-            file.insert_parameters("", values.layout(), &values.read(self.gpu())?);
-        }
-        file.write()
+        let header = Header::of(self, train, self.choices());
+        save_weights(self.gpu(), self.network().weights(), path, header)
     }
+}
+
+impl Weights {
+    /// Writes the values of a model that is no [`Vae`] as a safetensors file in PyTorch's layout, whole or
+    /// not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it cannot be written, [`Error::Gpu`] when the adapter was lost.
+    pub fn save(&self, gpu: &Gpu, path: impl AsRef<Path>) -> Result<()> {
+        save_weights(gpu, self, path, Header::default())
+    }
+
+    /// Reads what [`Weights::save`] wrote for a model of the same modules.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] or [`Error::Run`] when there is no such file, or it is damaged or another model's.
+    pub fn load(&self, gpu: &Gpu, path: impl AsRef<Path>) -> Result<()> {
+        TensorFile::read(path)?.load_weights(gpu, self)
+    }
+}
+
+fn save_weights(
+    gpu: &Gpu,
+    weights: &Weights,
+    path: impl AsRef<Path>,
+    header: Header,
+) -> Result<()> {
+    let mut file = TensorFile::new(path, header);
+    for values in weights.both() {
+        file.insert_parameters("", values.layout(), &values.read(gpu)?);
+    }
+    file.write()
 }
 
 /// The model file of a run folder, or `path` itself where it is a file.

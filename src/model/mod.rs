@@ -8,23 +8,18 @@
 //!
 //! ```
 //! use vae_gpu::config::TrainConfig;
-//! use vae_gpu::nn::{Chain, Modules, Parameters, Shape};
+//! use vae_gpu::nn::{Chain, Modules, Shape, Weights};
 //! use vae_gpu::ops::density::SQUARED_ERROR;
 //! use vae_gpu::{Dataset, Gpu, Model, Phase, Result, Step, Term, TrainOptions, Trainer};
 //!
 //! struct Classifier {
 //!     chain: Chain,
-//!     parameters: Parameters,
-//!     statistics: Parameters,
+//!     weights: Weights,
 //! }
 //!
 //! impl Model for Classifier {
-//!     fn parameters(&self) -> &Parameters {
-//!         &self.parameters
-//!     }
-//!
-//!     fn statistics(&self) -> &Parameters {
-//!         &self.statistics
+//!     fn weights(&self) -> &Weights {
+//!         &self.weights
 //!     }
 //!
 //!     fn record(&self, step: &mut Step) -> Result<Phase> {
@@ -45,8 +40,7 @@
 //! let mut modules = Modules::new(image);
 //! let layers = r#"[{ linear = 64 }, "relu", { linear = 10 }, "sigmoid"]"#;
 //! let chain = modules.chain("classifier", layers, image.flat())?;
-//! let [parameters, statistics] = modules.initialised(&gpu, 1);
-//! let model = Classifier { chain, parameters, statistics };
+//! let model = Classifier { chain, weights: modules.weights(&gpu, 1) };
 //!
 //! let config = TrainConfig { epochs: 1, ..TrainConfig::default() };
 //! let trainer = Trainer::with_model(&gpu, model, &config, &data, TrainOptions::default())?;

@@ -4,7 +4,7 @@ use crate::config::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::Tensor;
-use crate::nn::{Chain, Layer, Linear, Link, Modules, ParameterSpec, Parameters, Shape};
+use crate::nn::{Chain, Layer, Linear, Link, Modules, ParameterSpec, Shape, Weights};
 use crate::ops::matmul::Problem;
 
 /// The encoder, the linear layer that gives the latent variables, and the decoder.
@@ -23,8 +23,7 @@ pub struct Network {
     pub head: Linear,
     /// Layers after them.
     pub decoder: Chain,
-    parameters: Parameters,
-    statistics: Parameters,
+    weights: Weights,
 }
 
 /// Terms of a dot product that every adapter adds up: llvmpipe runs an invocation's loops for 65,535
@@ -107,9 +106,8 @@ impl Network {
             );
             return Err(Error::layers("decoder", message));
         }
-        let [parameters, statistics] = modules.place();
-        let (config, shape) = (config.clone(), image);
-        Ok(Self { config, shape, input, encoder, head, decoder, parameters, statistics })
+        let (config, shape, weights) = (config.clone(), image, modules.place());
+        Ok(Self { config, shape, input, encoder, head, decoder, weights })
     }
 
     /// What it was built from.
@@ -122,20 +120,15 @@ impl Network {
         self.shape
     }
 
-    /// Its parameters.
-    pub fn parameters(&self) -> &Parameters {
-        &self.parameters
-    }
-
-    /// What its layers keep beside them: running statistics, which gradients do not change.
-    pub fn statistics(&self) -> &Parameters {
-        &self.statistics
+    /// Its parameters, and what its layers keep beside them.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
     }
 
     /// The logarithm of the likelihood's scale (1), where that is learnt.
     pub(super) fn log_scale(&self) -> Option<Tensor> {
         let learnt = self.config.likelihood.is_learnt();
-        learnt.then(|| self.parameters.expect(LIKELIHOOD, [LOG_SCALE])).map(|[scale]| scale)
+        learnt.then(|| self.weights.parameters.expect(LIKELIHOOD, [LOG_SCALE])).map(|[scale]| scale)
     }
 
     /// Its layers in order, each with its name.

@@ -4,7 +4,7 @@ use super::network::{HEAD, LIKELIHOOD, LOG_SCALE};
 use super::{Distribution, Model, Network, Phase, Running, Step, Term};
 use crate::error::Result;
 use crate::gpu::{Recording, Tensor};
-use crate::nn::{Draws, Graph, Layer, Parameters, Shape, ValueId};
+use crate::nn::{Draws, Graph, Layer, Shape, ValueId, Weights};
 use crate::ops::latent::{self, KlObjective};
 use crate::ops::matmul::Problem;
 use crate::ops::{Stream, gather, loss};
@@ -43,12 +43,8 @@ pub struct Elbo {
 }
 
 impl Model for Network {
-    fn parameters(&self) -> &Parameters {
-        self.parameters()
-    }
-
-    fn statistics(&self) -> &Parameters {
-        self.statistics()
+    fn weights(&self) -> &Weights {
+        self.weights()
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {
@@ -116,7 +112,7 @@ impl Network {
         recording: &'a mut Recording,
         training: Option<Draws<'a>>,
     ) -> Graph<'a> {
-        Graph::new(recording, self.parameters(), self.statistics(), training)
+        Graph::new(recording, self.weights(), training)
     }
 
     /// Records the encoder and the layer that gives the latent variables: of a variational model the

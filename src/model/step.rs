@@ -8,7 +8,7 @@ use crate::config::{ModelConfig, TrainConfig};
 use crate::data::ImageShape;
 use crate::error::Result;
 use crate::gpu::{Choices, Gpu, Recording, Tensor};
-use crate::nn::{Draws, Graph, Parameters, Shape, Sweep, ValueId};
+use crate::nn::{Draws, Graph, Shape, Sweep, ValueId, Weights};
 use crate::ops::matmul::Problem;
 use crate::ops::noise::{self, Draw};
 use crate::ops::report::Report;
@@ -16,11 +16,8 @@ use crate::ops::{Stream, report};
 
 /// Something that can be trained: parameters, and a step.
 pub trait Model {
-    /// The values that training moves.
-    fn parameters(&self) -> &Parameters;
-
-    /// What its layers keep beside them: running statistics, which gradients do not change.
-    fn statistics(&self) -> &Parameters;
+    /// Its parameters, which training moves, and what layers keep beside them.
+    fn weights(&self) -> &Weights;
 
     /// Records a step on a batch: what is computed, in order, with [`Step::update`] wherever parameters
     /// are to move in between. Returns the step's last phase, whose update comes at its end. Outside of
@@ -111,14 +108,15 @@ pub fn record(
         }
         Purpose::Evaluation(..) => None,
     };
-    let graph = Graph::new(recording, model.parameters(), model.statistics(), training);
+    let graph = Graph::new(recording, model.weights(), training);
     let mut step = Step { graph, columns, purpose, rows, terms: Vec::new(), drawn: 0 };
     let last = model.record(&mut step)?;
     let seeds = step.seeds(&last);
     let Step { graph, terms, .. } = step;
     if let Purpose::Training(training) = purpose {
-        let moments = training.moments(&last, model.parameters().layout());
-        let sink = training.sink(&moments, model.parameters());
+        let parameters = &model.weights().parameters;
+        let moments = training.moments(&last, parameters.layout());
+        let sink = training.sink(&moments, parameters);
         let train = last.trained();
         graph.backward_last(&Sweep { seeds: &seeds, train, sink, variables: &[] });
     }

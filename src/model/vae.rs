@@ -8,7 +8,7 @@ use crate::config::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::{Error, Load, Result};
 use crate::gpu::{Choices, Gpu, Recording};
-use crate::nn::Parameters;
+use crate::nn::{Parameters, Weights};
 use crate::ops::likelihood::SCALES;
 use crate::ops::matmul::{Problem, Product};
 use crate::ops::tune::{self, Tune, Tuned};
@@ -31,9 +31,7 @@ impl Vae {
     /// parameters do not fit the adapter.
     pub fn new(gpu: &Gpu, config: &ModelConfig, shape: ImageShape, seed: u64) -> Result<Self> {
         let vae = Self::uninitialised(gpu, config, shape)?;
-        for values in [vae.parameters(), vae.statistics()] {
-            values.initialise(gpu, seed);
-        }
+        vae.network.weights().initialise(gpu, seed);
         Ok(vae)
     }
 
@@ -51,7 +49,7 @@ impl Vae {
                 gpu.report().name
             )));
         }
-        for values in [network.parameters(), network.statistics()] {
+        for values in network.weights().both() {
             let bytes = values.layout().bytes();
             gpu.report().check_fits(Load::Parameters, bytes, bytes)?;
         }
@@ -108,12 +106,12 @@ impl Vae {
 
     /// Its parameters.
     pub fn parameters(&self) -> &Parameters {
-        self.network.parameters()
+        &self.network.weights().parameters
     }
 
     /// What its layers keep beside them: running statistics, which gradients do not change.
     pub fn statistics(&self) -> &Parameters {
-        self.network.statistics()
+        &self.network.weights().statistics
     }
 
     /// The likelihood's scale as learnt so far; nothing where it is not learnt.
@@ -129,12 +127,8 @@ impl Vae {
 }
 
 impl Model for Vae {
-    fn parameters(&self) -> &Parameters {
-        self.network.parameters()
-    }
-
-    fn statistics(&self) -> &Parameters {
-        self.network.statistics()
+    fn weights(&self) -> &Weights {
+        self.network.weights()
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {

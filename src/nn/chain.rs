@@ -2,7 +2,7 @@
 
 use super::activation::Activated;
 use super::add::Add;
-use super::{Graph, Layer, LayerSpec, ParameterSpec, Parameters, Setting, Shape, ValueId};
+use super::{Graph, Layer, LayerSpec, ParameterSpec, Setting, Shape, ValueId, Weights};
 use crate::error::{Error, Load, Result};
 use crate::gpu::{Gpu, Recording};
 use crate::ops::activation::Activation;
@@ -211,12 +211,7 @@ impl Chain {
     ///
     /// [`Error::Input`] when the values are no whole number of rows, [`Error::TooLarge`] when they do
     /// not fit the adapter, [`Error::Gpu`] if it fails.
-    pub fn run(
-        &self,
-        gpu: &Gpu,
-        [parameters, statistics]: [&Parameters; 2],
-        values: &[f32],
-    ) -> Result<Vec<f32>> {
+    pub fn run(&self, gpu: &Gpu, weights: &Weights, values: &[f32]) -> Result<Vec<f32>> {
         let (rows, each) = (values.len() / self.input.values(), self.input.values());
         if rows == 0 || rows * each != values.len() {
             let count = values.len();
@@ -225,7 +220,7 @@ impl Chain {
             )));
         }
         let mut recording = Recording::new(gpu.report());
-        let mut graph = Graph::new(&mut recording, parameters, statistics, None);
+        let mut graph = Graph::new(&mut recording, weights, None);
         let x = graph.allocate(self.input, rows);
         let input = graph.input(self.input, rows, x.clone());
         let output = self.apply(&mut graph, input);

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{Backward, Parameters, Shape};
+use super::{Backward, Parameters, Shape, Weights};
 use crate::gpu::{Recording, Tensor};
 use crate::ops::activation::{Activation, Origin};
 
@@ -53,8 +53,7 @@ pub struct Draws<'a> {
 pub struct Graph<'a> {
     /// What the dispatches are recorded into.
     pub recording: &'a mut Recording,
-    parameters: &'a Parameters,
-    statistics: &'a Parameters,
+    weights: &'a Weights,
     training: Option<Draws<'a>>,
     pub(super) values: Vec<Value>,
     pub(super) steps: Vec<Step>,
@@ -84,18 +83,17 @@ impl Output {
 }
 
 impl<'a> Graph<'a> {
-    /// A graph for training, whose layers draw from `training`, or for use without one. `statistics`
-    /// is what layers keep beside their parameters.
+    /// A graph over a model's `weights`: for training, whose layers draw from `training`, or for use
+    /// without one.
     pub fn new(
         recording: &'a mut Recording,
-        parameters: &'a Parameters,
-        statistics: &'a Parameters,
+        weights: &'a Weights,
         training: Option<Draws<'a>>,
     ) -> Self {
         let (values, steps, asked) = (Vec::new(), Vec::new(), Vec::new());
         let updates = HashMap::new();
         let masks = 0;
-        Self { recording, parameters, statistics, training, values, steps, updates, asked, masks }
+        Self { recording, weights, training, values, steps, updates, asked, masks }
     }
 
     /// What layers draw from in training; nothing outside of it.
@@ -172,14 +170,14 @@ impl<'a> Graph<'a> {
     /// The parameters called `names` of the layer `label`; panics if one is missing. They count as used
     /// by the value that is pushed next.
     pub fn parameters<const N: usize>(&mut self, label: &str, names: [&str; N]) -> [Tensor; N] {
-        let tensors = self.parameters.expect(label, names);
+        let tensors = self.weights.parameters.expect(label, names);
         self.asked.extend(tensors.iter().map(Tensor::offset));
         tensors
     }
 
     /// What the layer `label` keeps beside its parameters under `names`; panics if one is missing.
     pub fn statistics<const N: usize>(&self, label: &str, names: [&str; N]) -> [Tensor; N] {
-        self.statistics.expect(label, names)
+        self.weights.statistics.expect(label, names)
     }
 
     /// Adds the value that was just recorded into `output`, and its backward pass: `backward` is given the
@@ -257,6 +255,6 @@ impl<'a> Graph<'a> {
 
     /// Every parameter that there is.
     pub(crate) fn all_parameters(&self) -> &'a Parameters {
-        self.parameters
+        &self.weights.parameters
     }
 }

@@ -32,9 +32,9 @@
 //! chain.push("second", Scale(Shape::Features(2)));
 //! let mut modules = Modules::new(Shape::Features(3));
 //! modules.add(&chain);
-//! let [parameters, statistics] = modules.initialised(&gpu, 1);
-//! parameters.write(&gpu, &[&[1.0, 0.0, 0.0, 0.0, 1.0, 0.0][..], &[0.0, 0.5], &[2.0]]);
-//! let y = chain.run(&gpu, [&parameters, &statistics], &[1.0, 2.0, 3.0])?;
+//! let weights = modules.weights(&gpu, 1);
+//! weights.parameters.write(&gpu, &[&[1.0, 0.0, 0.0, 0.0, 1.0, 0.0][..], &[0.0, 0.5], &[2.0]]);
+//! let y = chain.run(&gpu, &weights, &[1.0, 2.0, 3.0])?;
 //! assert_eq!(y, [2.0, 5.0]);
 //! # Ok(())
 //! # }
@@ -69,7 +69,7 @@ pub use formula::Argument;
 pub use graph::{Draws, Graph, Output, ValueId};
 pub use linear::Linear;
 pub use modules::Modules;
-pub use parameters::{Layout, ParameterSpec, Parameters};
+pub use parameters::{Layout, ParameterSpec, Parameters, Weights};
 pub use shape::Shape;
 pub use spec::{LayerSpec, Setting};
 pub use updates::{Sink, Step};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Chain, Layer, LayerSpec, Layout, ParameterSpec, Parameters, Shape};
+use super::{Chain, Layer, LayerSpec, Layout, ParameterSpec, Parameters, Shape, Weights};
 use crate::error::Result;
 use crate::gpu::Gpu;
 
@@ -17,8 +17,8 @@ use crate::gpu::Gpu;
 /// let layers = r#"["flatten", { linear = 64 }, "relu", { linear = 2 }]"#;
 /// let encoder = modules.chain("encoder", layers, Shape::map(1, 28, 28))?;
 /// assert_eq!(encoder.output(), Shape::Features(2));
-/// let [parameters, _] = modules.place();
-/// let names: Vec<_> = parameters.layout().specs().map(|spec| spec.name.clone()).collect();
+/// let layout = modules.place().parameters.layout().clone();
+/// let names: Vec<_> = layout.specs().map(|spec| spec.name.clone()).collect();
 /// assert_eq!(names, ["encoder.1.weight", "encoder.1.bias", "encoder.3.weight", "encoder.3.bias"]);
 /// # Ok(())
 /// # }
@@ -74,16 +74,19 @@ impl Modules {
         self.parameters.push(spec);
     }
 
-    /// The parameters of all modules, and what layers keep beside them, not on any adapter yet.
-    pub fn place(&self) -> [Parameters; 2] {
-        [("parameters", &self.parameters), ("statistics", &self.statistics)]
-            .map(|(name, specs)| Parameters::zeros(name, &Arc::new(Layout::new(specs.clone()))))
+    /// The values of all modules, not on any adapter yet.
+    pub fn place(&self) -> Weights {
+        let zeros = |name, specs: &Vec<_>| {
+            Parameters::zeros(name, &Arc::new(Layout::new(specs.iter().cloned())))
+        };
+        let parameters = zeros("parameters", &self.parameters);
+        Weights { parameters, statistics: zeros("statistics", &self.statistics) }
     }
 
-    /// The same on `gpu`, initialised as PyTorch does from `seed`.
-    pub fn initialised(&self, gpu: &Gpu, seed: u64) -> [Parameters; 2] {
-        let both = self.place();
-        both.iter().for_each(|values| values.initialise(gpu, seed));
-        both
+    /// The values of all modules on `gpu`, initialised as PyTorch does from `seed`.
+    pub fn weights(&self, gpu: &Gpu, seed: u64) -> Weights {
+        let weights = self.place();
+        weights.initialise(gpu, seed);
+        weights
     }
 }

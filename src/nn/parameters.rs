@@ -188,11 +188,6 @@ impl Parameters {
         })
     }
 
-    /// Writes initial values as PyTorch draws them: a function of `seed` alone.
-    pub fn initialise(&self, gpu: &Gpu, seed: u64) {
-        self.write(gpu, &self.layout.initial(seed));
-    }
-
     /// Overwrites every parameter; `values` in the layout's order and of its sizes.
     pub fn write<V: AsRef<[f32]>>(&self, gpu: &Gpu, values: &[V]) {
         let mut all = vec![0.0; self.layout.elements];
@@ -216,5 +211,26 @@ impl Parameters {
             spec.order().map(|at| all[offset + at]).collect()
         };
         Ok(self.layout.entries.iter().map(part).collect())
+    }
+}
+
+/// All values of a model that stay from step to step. Clones share their memory on an adapter.
+#[derive(Clone)]
+pub struct Weights {
+    /// Those that training moves.
+    pub parameters: Parameters,
+    /// What layers keep beside them, as running statistics, which no gradient changes: PyTorch's buffers.
+    pub statistics: Parameters,
+}
+
+impl Weights {
+    /// Both.
+    pub fn both(&self) -> [&Parameters; 2] {
+        [&self.parameters, &self.statistics]
+    }
+
+    /// Writes initial values as PyTorch draws them: a function of `seed` alone.
+    pub fn initialise(&self, gpu: &Gpu, seed: u64) {
+        self.both().iter().for_each(|values| values.write(gpu, &values.layout.initial(seed)));
     }
 }

@@ -8,7 +8,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::model::{Header, Model, TensorFile, Totals};
-use crate::nn::Parameters;
+use crate::nn::{Parameters, Weights};
 use crate::ops::State;
 
 impl Trainer {
@@ -123,10 +123,9 @@ impl<M: Model> Trainer<M> {
 
     /// What a checkpoint keeps for every parameter, under these prefixes.
     fn saved_parts(&self) -> Vec<(String, Parameters)> {
-        let mut parts = vec![
-            ("parameter.".to_string(), self.model.parameters().clone()),
-            ("statistic.".to_string(), self.model.statistics().clone()),
-        ];
+        let Weights { parameters, statistics } = self.model.weights().clone();
+        let mut parts =
+            vec![("parameter.".to_string(), parameters), ("statistic.".to_string(), statistics)];
         let phases = self.training.phases();
         for moments in &phases {
             // The names that files had before there were phases.

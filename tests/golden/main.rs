@@ -13,7 +13,7 @@ use serde::Deserialize;
 use vae_gpu::config::{ModelConfig, TrainConfig};
 use vae_gpu::gpu::{Choices, Recording};
 use vae_gpu::model::{self, Batch, Columns, Phase, Purpose, Running, Step, Totals, Training};
-use vae_gpu::nn::{Parameters, Shape};
+use vae_gpu::nn::{Parameters, Shape, Weights};
 use vae_gpu::ops::State;
 use vae_gpu::ops::likelihood::Likelihood;
 use vae_gpu::ops::matmul::{PRODUCTS, Variant};
@@ -205,12 +205,8 @@ struct Given<'a> {
 }
 
 impl Model for Given<'_> {
-    fn parameters(&self) -> &Parameters {
-        self.vae.parameters()
-    }
-
-    fn statistics(&self) -> &Parameters {
-        self.vae.statistics()
+    fn weights(&self) -> &Weights {
+        self.vae.network().weights()
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {

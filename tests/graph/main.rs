@@ -12,6 +12,7 @@ use vae_gpu::Gpu;
 use vae_gpu::gpu::{Recording, Tensor};
 use vae_gpu::nn::{
     Draws, Graph, Layer, Layout, Linear, Parameters, Shape, Sink, Step, Sweep, Train, ValueId,
+    Weights,
 };
 use vae_gpu::ops::State;
 use vae_gpu::ops::activation::Activation;
@@ -37,6 +38,12 @@ fn parameters(gpu: &Gpu, names: &[&str]) -> Parameters {
     parameters
 }
 
+/// A model's weights of which nothing but `parameters` stays.
+fn weights(parameters: &Parameters) -> Weights {
+    let statistics = Parameters::zeros("none", &Arc::new(Layout::new([])));
+    Weights { parameters: parameters.clone(), statistics }
+}
+
 fn layer(activation: Option<Activation>) -> Linear {
     Linear { inputs: SIZE, outputs: SIZE, activation }
 }
@@ -52,13 +59,12 @@ fn gradients(
     parameters: &Parameters,
     model: impl Fn(&mut Graph, ValueId) -> Vec<(ValueId, f32)>,
 ) -> (Vec<Vec<f32>>, Vec<f32>) {
-    let (state, none) =
-        (State::tensor("state"), Parameters::zeros("none", &Arc::new(Layout::new([]))));
+    let (state, weights) = (State::tensor("state"), weights(parameters));
     let stored = Parameters::zeros("gradients", parameters.layout());
     let mut recording = Recording::new(gpu.report());
     let x = recording.matrix(&[ROWS, SIZE]);
     let training = Some(Draws { seed: 1, state: &state });
-    let mut graph = Graph::new(&mut recording, parameters, &none, training);
+    let mut graph = Graph::new(&mut recording, &weights, training);
     let input = graph.variable(Shape::Features(SIZE), ROWS, x.clone());
     let seeds: Vec<_> = model(&mut graph, input)
         .into_iter()
@@ -214,14 +220,13 @@ fn frozen_parameters_keep_their_bits_and_pass_gradients_on() {
     let Some(gpu) = common::gpu() else { return };
     let (all, layer) = (parameters(&gpu, &["a", "b"]), layer(Some(Activation::Tanh)));
     let before = all.read(&gpu).unwrap();
-    let (state, none) =
-        (State::tensor("state"), Parameters::zeros("none", &Arc::new(Layout::new([]))));
+    let (state, weights) = (State::tensor("state"), weights(&all));
     let moments = ["first", "second"].map(|name| Parameters::zeros(name, all.layout()));
     let (optimizer, gradients) = (Optimizer::default(), OnceLock::new());
     let mut recording = Recording::new(gpu.report());
     let [x, seed] = [(); 2].map(|()| recording.matrix(&[ROWS, SIZE]));
     let training = Some(Draws { seed: 1, state: &state });
-    let mut graph = Graph::new(&mut recording, &all, &none, training);
+    let mut graph = Graph::new(&mut recording, &weights, training);
     let input = graph.input(Shape::Features(SIZE), ROWS, x.clone());
     let h = layer.apply(&mut graph, "a", &[input]);
     let y = layer.apply(&mut graph, "b", &[h]);

@@ -4,7 +4,7 @@ use vae_gpu::config::TrainConfig;
 use vae_gpu::data::{Column, Dataset, Table};
 use vae_gpu::gpu::Gpu;
 use vae_gpu::model::{Model, Phase, Step, Term};
-use vae_gpu::nn::{Chain, Modules, Parameters, Shape, ValueId};
+use vae_gpu::nn::{Chain, Modules, Parameters, Shape, ValueId, Weights};
 use vae_gpu::ops::density::{PRODUCT, SQUARED_ERROR};
 use vae_gpu::ops::optimizer::{Optimizer, Rule};
 use vae_gpu::ops::schedule::Schedule;
@@ -43,8 +43,7 @@ fn data() -> Dataset {
 struct Two {
     a: Chain,
     b: Chain,
-    parameters: Parameters,
-    statistics: Parameters,
+    weights: Weights,
 }
 
 impl Two {
@@ -52,8 +51,7 @@ impl Two {
         let mut modules = Modules::new(Shape::Features(1));
         let a = modules.chain("a", "[{ linear = 4 }, \"tanh\"]", Shape::Features(INPUTS)).unwrap();
         let b = modules.chain("b", "[{ linear = 3 }]", Shape::Features(4)).unwrap();
-        let [parameters, statistics] = modules.initialised(gpu, 3);
-        Self { a, b, parameters, statistics }
+        Self { a, b, weights: modules.weights(gpu, 3) }
     }
 
     fn errors(&self, step: &mut Step, x: ValueId, labels: ValueId) -> ValueId {
@@ -69,12 +67,8 @@ fn descent(rate: f64) -> Optimizer {
 }
 
 impl Model for Two {
-    fn parameters(&self) -> &Parameters {
-        &self.parameters
-    }
-
-    fn statistics(&self) -> &Parameters {
-        &self.statistics
+    fn weights(&self) -> &Weights {
+        &self.weights
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {
@@ -116,8 +110,10 @@ fn each_phase_trains_its_own_by_its_own_optimizer() {
         Trainer::with_model(&gpu, Two::new(&gpu), &config, &data(), TrainOptions::default())
             .unwrap();
     let read = |parameters: &Parameters| parameters.read(&gpu).unwrap();
-    let before: Values =
-        read(&trainer.model().parameters).iter().map(|values| oracle::wide(values)).collect();
+    let before: Values = read(&trainer.model().weights.parameters)
+        .iter()
+        .map(|values| oracle::wide(values))
+        .collect();
     let report = trainer.epochs().next().unwrap().unwrap();
 
     // The first phase moves layer a by plain descent, the second, which sees that, layer b by Adam, whose
@@ -134,7 +130,7 @@ fn each_phase_trains_its_own_by_its_own_optimizer() {
         let step = |g: &f64| 1e-2 * g / (g.abs() + 1e-8);
         after[i].iter_mut().zip(&gradient[i]).for_each(|(v, g)| *v -= step(g));
     }
-    oracle::assert_close("after a step", &read(&trainer.model().parameters), &after);
+    oracle::assert_close("after a step", &read(&trainer.model().weights.parameters), &after);
 
     let near = |name: &str, want: f64| {
         let got = report.train.term(name).unwrap();
@@ -159,7 +155,7 @@ fn a_resumed_run_of_two_phases_has_the_bits_of_an_uninterrupted_one() {
     };
     let finish = |trainer: Trainer<Two>| {
         let reports: Vec<_> = trainer.epochs().map(|report| report.unwrap().train).collect();
-        (reports, trainer.model().parameters.read(&gpu).unwrap())
+        (reports, trainer.model().weights.parameters.read(&gpu).unwrap())
     };
     let whole = finish(trainer(None));
     // At the end of an epoch and within one.
@@ -185,12 +181,8 @@ fn a_resumed_run_of_two_phases_has_the_bits_of_an_uninterrupted_one() {
 struct Faulty<'a>(&'a Two, bool);
 
 impl Model for Faulty<'_> {
-    fn parameters(&self) -> &Parameters {
-        &self.0.parameters
-    }
-
-    fn statistics(&self) -> &Parameters {
-        &self.0.statistics
+    fn weights(&self) -> &Weights {
+        &self.0.weights
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {
