@@ -9,8 +9,9 @@ use std::path::Path;
 use vae_gpu::config::TrainConfig;
 use vae_gpu::model::{Distribution, Model, Phase, Step, Term};
 use vae_gpu::nn::{Chain, Graph, Modules, Shape, ValueId, Weights};
-use vae_gpu::ops::density::CROSS_ENTROPY;
+use vae_gpu::ops::density::BINARY_CROSS_ENTROPY;
 use vae_gpu::ops::likelihood::Likelihood;
+use vae_gpu::ops::matmul::Problem;
 use vae_gpu::ops::noise::standard_normals;
 use vae_gpu::ops::optimizer::Optimizer;
 use vae_gpu::{Dataset, Gpu, Images, Result, TrainOptions, Trainer};
@@ -40,13 +41,17 @@ impl Adversarial {
     /// What the critic's logits of codes cost if it should call them real (1) or made (0).
     fn judged(&self, graph: &mut Graph, code: ValueId, label: f64) -> ValueId {
         let logit = self.critic.apply(graph, code);
-        graph.sums("critic", &CROSS_ENTROPY, &[label], &[logit.into()])
+        graph.sums("critic", &BINARY_CROSS_ENTROPY, &[label], &[logit.into()])
     }
 }
 
 impl Model for Adversarial {
     fn weights(&self) -> &Weights {
         &self.weights
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        [&self.encoder, &self.decoder, &self.critic].iter().flat_map(|c| c.problems()).collect()
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {
@@ -64,7 +69,7 @@ impl Model for Adversarial {
         let made = step.graph.detach(code);
         let made = self.judged(&mut step.graph, made, 0.0);
         let critic = Phase::new("critic", [Term::new("real", real), Term::new("made", made)]);
-        step.update(critic.train(&["critic"]).optimizer(Optimizer::adam(5e-4)));
+        step.update(critic.train(&["critic"]).optimizer(Optimizer::adam(5e-4)))?;
 
         // Then the others, against the critic as it has become.
         let fooled = self.judged(&mut step.graph, code, 1.0);
@@ -84,11 +89,10 @@ pub fn run(folder: &Path) -> Result<()> {
     let config = TrainConfig { epochs: 2, ..TrainConfig::default() };
     let trainer = Trainer::with_model(&gpu, model, &config, &data, TrainOptions::default())?;
     for report in trainer.epochs() {
-        let report = report?;
-        println!("epoch {}: {:.2?}", report.epoch, report.train.terms);
+        println!("{:.2?}", report?.train.terms);
     }
-    trainer.model().weights.save(&gpu, folder.join("adversarial.safetensors"))?;
-    let (model, draws) = (trainer.model(), standard_normals(&gpu, [64, CODE], 7)?);
+    let (model, draws) = (trainer.into_model(), standard_normals(&gpu, [64, CODE], 7)?);
+    model.weights.save(&gpu, folder.join("adversarial.safetensors"))?;
     let logits = model.decoder.run(&gpu, &model.weights, &draws)?;
     let means: Vec<f32> = logits.into_iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect();
     Images::from_values(shape, &means)?.save_grid(folder.join("made.png"), 8)

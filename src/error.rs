@@ -97,6 +97,14 @@ pub enum Error {
     /// image has.
     #[error("{0}")]
     Input(String),
+    /// A phase of a model's step that cannot be: see [`crate::model::Step::update`].
+    #[error("phase {phase}: {message}")]
+    Phase {
+        /// Its name.
+        phase: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A batch that is larger than the dataset.
     #[error(
         "a batch of {batch_size}: the dataset {dataset} has only {images} training images; use a \

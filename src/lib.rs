@@ -75,10 +75,10 @@
 //!     eprint!("\rstep {} of {}", progress.step, progress.steps);
 //!     if Instant::now() > end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 //! })? {
-//!     if report.seen().loss > best || !report.complete {
+//!     if report.test_or_train().loss > best || !report.complete {
 //!         break;
 //!     }
-//!     best = report.seen().loss;
+//!     best = report.test_or_train().loss;
 //! }
 //! trainer.save_checkpoint("checkpoint.safetensors")?; // see Trainer::resume
 //! # Ok(())

@@ -39,7 +39,7 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
 pub fn print_row(report: &EpochReport, variational: bool) {
     // A plain autoencoder has neither.
     let or_dash = |value: Option<String>| value.unwrap_or("-".into());
-    let seen = report.seen();
+    let seen = report.test_or_train();
     let term = |name| seen.term(name).unwrap_or(f64::NAN);
     let kl = or_dash(variational.then(|| format!("{:.2}", term(KL))));
     let active = or_dash(variational.then(|| seen.active_units.to_string()));

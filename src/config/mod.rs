@@ -6,9 +6,12 @@ mod optimizer;
 mod parse;
 mod preset;
 
+pub use crate::ops::gather::Corruption;
+pub use crate::ops::likelihood::{Likelihood, Scale};
+pub use crate::ops::optimizer::Rule;
 pub use dataset::DataConfig;
 pub use objective::KlSchedule;
-pub use optimizer::ScheduleConfig;
+pub use optimizer::{ScheduleConfig, check_optimizer};
 pub use preset::Preset;
 
 use serde::{Deserialize, Serialize};
@@ -16,9 +19,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, shown};
 use crate::nn::{Chain, LayerSpec, Setting};
 use crate::ops::activation::Activation;
-use crate::ops::gather::Corruption;
-use crate::ops::likelihood::Likelihood;
-use crate::ops::optimizer::Rule;
 
 /// Everything needed to train a model again. In TOML, `[model]`, `[train]` and `[data]`; keys that
 /// are left out take the values of the preset `mlp`.
@@ -29,7 +29,7 @@ pub struct Config {
     pub model: ModelConfig,
     /// The loop.
     pub train: TrainConfig,
-    /// The dataset.
+    /// The dataset, for who reads it: [`DataConfig::read`]. A [`crate::Trainer`] is given it.
     pub data: DataConfig,
 }
 
@@ -43,7 +43,7 @@ pub struct ModelConfig {
     pub likelihood: Likelihood,
     /// Weight β of the KL divergence.
     pub kl_weight: f64,
-    /// How the KL divergence comes into its own.
+    /// How its weight changes during training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kl_schedule: Option<KlSchedule>,
     /// Nats of KL divergence for each latent variable that cost nothing (Kingma 2016).
@@ -80,8 +80,8 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// Step size of the optimizer.
     pub learning_rate: f64,
-    /// Of the initial weights, the shuffle, the noise and the held-out images; below 2⁶³, which is
-    /// what TOML can hold.
+    /// The seed of the initial weights, the shuffle, the noise and the held-out images; below 2⁶³, which
+    /// is what TOML can hold.
     pub seed: u64,
     /// Epochs, or parts of one, over which the learning rate grows, step by step, to what it would
     /// be without; it multiplies whatever `schedule` has.
@@ -90,7 +90,8 @@ pub struct TrainConfig {
     /// Share of the learning rate that the first step of the warm-up has.
     #[serde(skip_serializing_if = "is_start")]
     pub warmup_start: f64,
-    /// Most that the norm of all gradients may be; they are scaled down to it.
+    /// Most that the norm of all gradients of a phase may be; they are scaled down to it, those of a phase
+    /// with an optimizer of its own included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
     /// Update rule.

@@ -98,6 +98,16 @@ impl TrainConfig {
     }
 }
 
+/// Fails on an optimizer that cannot be, whoever made it.
+///
+/// # Errors
+///
+/// [`crate::Error::Config`] naming the key.
+pub fn check_optimizer(optimizer: &Optimizer) -> Result<()> {
+    check("learning_rate", optimizer.learning_rate.base, POSITIVE)?;
+    check_rule(optimizer.rule)
+}
+
 fn check_rule(rule: Rule) -> Result<()> {
     let of = |key: &str, value, range| check(&format!("optimizer.{key}"), value, range);
     match rule {

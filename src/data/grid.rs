@@ -30,8 +30,8 @@ impl Images {
     /// [`Error::Io`] when the file cannot be written, [`Error::Input`] when there is no image.
     pub fn save_grid(&self, path: impl AsRef<Path>, columns: usize) -> Result<()> {
         let path = path.as_ref();
-        if self.is_empty() {
-            return Err(Error::Input("a picture takes at least one image".into()));
+        if self.is_empty() || columns == 0 {
+            return Err(Error::Input("a picture takes at least one image, and one column".into()));
         }
         let (width, height) = (self.shape.width, self.shape.height);
         let side = |count: usize, size: usize| (count * (size + GAP) + GAP) as u32;

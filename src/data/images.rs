@@ -33,7 +33,10 @@ impl ImageShape {
         if sides && matches!(self.channels, 1 | 3) {
             return Ok(());
         }
-        Err(Error::Input(format!("images of {self}: no such shape can be")))
+        Err(Error::Input(format!(
+            "images of {self} (width x height x channels): no such shape can be; there must be 1 or 3 \
+             channels, and 1 to 65535 rows and columns"
+        )))
     }
 
     /// Values per image: channels × height × width.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
@@ -74,7 +74,8 @@ impl Shader {
     /// entry point, which are bugs of the caller.
     pub fn kernel(&self, entry: &str, constants: &[(&str, u32)]) -> Arc<Kernel> {
         let text = self.text(constants);
-        let mut modules = MODULES.lock().unwrap();
+        // A faulty text panics below, and leaves the others as they were.
+        let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
         let module = match modules.get(&text) {
             Some(module) => module.clone(),
             None => {

@@ -167,6 +167,11 @@ impl Gpu {
         self.0.allocated.load(Relaxed)
     }
 
+    /// Whether anything has been written to `tensor`'s buffer here, or computed in it.
+    pub fn holds(&self, tensor: &Tensor) -> bool {
+        self.0.memory.lock().unwrap().contains_key(&tensor.buffer().id())
+    }
+
     /// The memory of `buffer`, which is made, and filled as it begins, at its first use.
     pub(super) fn buffer(&self, buffer: &Buffer) -> wgpu::Buffer {
         let mut memory = self.0.memory.lock().unwrap();

@@ -140,10 +140,16 @@ impl Columns {
     }
 
     /// The first column of images, which is then taken.
-    pub(super) fn images(&self) -> Source<'_> {
-        let image = |column: &Stored| matches!(column.kind, Kind::Image(_));
-        let column = self.columns.iter().find(|column| image(column));
-        self.source(column.expect("a table for an image model has images"))
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] when there is none.
+    pub(super) fn images(&self) -> Result<Source<'_>> {
+        let is_image = |column: &&Stored| matches!(column.kind, Kind::Image(_));
+        let column = self.columns.iter().find(is_image);
+        let missing =
+            || Error::Input("a split has no column of images, which the model takes".into());
+        column.map(|column| self.source(column)).ok_or_else(missing)
     }
 
     fn source<'a>(&'a self, column: &'a Stored) -> Source<'a> {
@@ -211,7 +217,7 @@ pub fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<I
     let x = recording.matrix(&[images.len(), images.shape.pixels()]);
     let (none, state) = (recording.vector(1), State::tensor("state"));
     let corruption = Some((corruption, (0, Stream::CorruptEvaluate)));
-    let source = columns.images();
+    let source = columns.images()?;
     gather::batch(&mut recording, "shown", &state, &source, &x, false, corruption, None, &none);
     columns.check_fits(gpu.report())?;
     columns.upload(gpu, &Table::new().with(Table::IMAGE, images.clone())?)?;

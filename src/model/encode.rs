@@ -106,8 +106,8 @@ impl Vae {
 
     /// The terms of the bound for each image, with one draw of z or its mean, as `noise` says: images
     /// that the model finds unlikely have high ones. The negative bound is recon + kl; its mean over
-    /// many images is what [`crate::Evaluator`] gives at once. A model that restores its images is
-    /// given them as they are.
+    /// many images is what [`crate::Evaluator`] gives at once. A denoising model is given them
+    /// as they are.
     ///
     /// # Errors
     ///

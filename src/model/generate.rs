@@ -19,7 +19,8 @@ struct Decoder {
 }
 
 impl Vae {
-    /// `count` new images: the mean of the likelihood for draws from the prior, of seed 0.
+    /// `count` new images, the same at every call: the mean of the likelihood for draws from the prior of
+    /// seed 0.
     ///
     /// # Errors
     ///

@@ -48,7 +48,7 @@ impl Model for Network {
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {
-        let batch = self.gathered(step);
+        let batch = self.gathered(step)?;
         Ok(self.phase(step, batch))
     }
 
@@ -73,9 +73,9 @@ impl Network {
 
     /// Records the step's batch and its noise in one kernel; where z is not to be drawn, without
     /// epsilon, which stays zero.
-    fn gathered(&self, step: &mut Step) -> Batch {
+    fn gathered(&self, step: &mut Step) -> Result<Batch> {
         let (seed, stream, is_drawn) = step.noise();
-        let (source, state) = (step.columns().images(), &step.running().state);
+        let (source, state) = (step.columns().images()?, &step.running().state);
         let mut batch = self.batch(step.graph.recording, step.rows());
         if !is_drawn {
             batch.epsilon = Tensor::zeros("epsilon", batch.epsilon.shape());
@@ -91,7 +91,7 @@ impl Network {
             let maps = is_map(self.decoder.output());
             gather::batch(recording, "output", state, &source, target, maps, None, None, epsilon);
         }
-        batch
+        Ok(batch)
     }
 
     /// Records the losses of `batch`, which is free again when nothing needs it any more, and returns

@@ -6,7 +6,7 @@ use super::phase::Source;
 use super::{Columns, Phase, Running, Term, TermSpec, Training};
 use crate::config::{ModelConfig, TrainConfig};
 use crate::data::ImageShape;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Recording, Tensor};
 use crate::nn::{Draws, Graph, Shape, Sweep, ValueId, Weights};
 use crate::ops::matmul::Problem;
@@ -28,7 +28,8 @@ pub trait Model {
     /// Whatever keeps it from being recorded, as a column that the data lack.
     fn record(&self, step: &mut Step) -> Result<Phase>;
 
-    /// The matrix products of a step, each once, the first layer's first: what can be tuned.
+    /// The matrix products of a step, each once, the first layer's first ([`crate::nn::Chain::problems`]).
+    /// What is not among them is not tuned.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
     }
@@ -84,6 +85,8 @@ pub struct Step<'a> {
     rows: usize,
     /// The losses so far, each with what is to be summed, and the share of such a value in an image.
     terms: Vec<(TermSpec, Option<(Tensor, f64)>)>,
+    /// The names of the phases so far.
+    phases: Vec<String>,
     /// Matrices of noise drawn so far.
     drawn: u32,
 }
@@ -109,13 +112,14 @@ pub fn record(
         Purpose::Evaluation(..) => None,
     };
     let graph = Graph::new(recording, model.weights(), training);
-    let mut step = Step { graph, columns, purpose, rows, terms: Vec::new(), drawn: 0 };
+    let (terms, phases) = (Vec::new(), Vec::new());
+    let mut step = Step { graph, columns, purpose, rows, terms, phases, drawn: 0 };
     let last = model.record(&mut step)?;
-    let seeds = step.seeds(&last);
+    let seeds = step.seeds(&last)?;
     let Step { graph, terms, .. } = step;
     if let Purpose::Training(training) = purpose {
         let parameters = &model.weights().parameters;
-        let moments = training.moments(&last, parameters.layout());
+        let moments = training.moments(&last, parameters.layout())?;
         let sink = training.sink(&moments, parameters);
         let train = last.trained();
         graph.backward_last(&Sweep { seeds: &seeds, train, sink, variables: &[] });
@@ -127,7 +131,6 @@ pub fn record(
         let report = Report { values, share: *share, term: *term, rows };
         report::accumulate(recording, "step", &report, &running.state, &running.sums);
     }
-    assert!(!reported.is_empty(), "a step has a loss");
     Ok(terms.into_iter().map(|(spec, _)| spec).collect())
 }
 
@@ -225,26 +228,52 @@ impl<'a> Step<'a> {
 
     /// Moves parameters as `phase` says, before what is recorded next. What was computed with their
     /// old values can be used on, but no gradient goes back through it any more.
-    pub fn update(&mut self, phase: Phase) {
-        let seeds = self.seeds(&phase);
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Phase`] when the phase has a name that is taken, trains a module that is not there, or has
+    /// a term whose name is taken or which is not one value for each row.
+    pub fn update(&mut self, phase: Phase) -> Result<()> {
+        let seeds = self.seeds(&phase)?;
         if let Purpose::Training(training) = self.purpose {
             let parameters = self.graph.all_parameters();
-            let moments = training.moments(&phase, parameters.layout());
+            let moments = training.moments(&phase, parameters.layout())?;
             let sink = training.sink(&moments, parameters);
             let sweep = Sweep { seeds: &seeds, train: phase.trained(), sink, variables: &[] };
             self.graph.backward(&sweep);
         }
+        Ok(())
     }
 
     /// Takes the terms of `phase` down, and returns where its sweep begins, and with what gradients.
-    fn seeds(&mut self, phase: &Phase) -> Vec<(ValueId, Option<Tensor>)> {
+    fn seeds(&mut self, phase: &Phase) -> Result<Vec<(ValueId, Option<Tensor>)>> {
+        let fails = |message: String| Error::Phase { phase: phase.name.clone(), message };
+        if self.phases.contains(&phase.name) {
+            return Err(fails("two phases of a step have this name".into()));
+        }
+        self.phases.push(phase.name.clone());
+        let layout = self.graph.all_parameters().layout().clone();
+        if let Some(module) = phase.trained().missing(&layout) {
+            return Err(fails(format!("trains {module}, which is no module with parameters")));
+        }
         let mut seeds = Vec::new();
         for Term { spec, source } in &phase.terms {
+            let name = &spec.name;
+            if self.terms.iter().any(|(other, _)| other.name == *name) {
+                return Err(fails(format!("two terms of a step are called {name}")));
+            }
+            if self.terms.len() == Running::TERMS {
+                return Err(fails(format!("a step has at most {} terms", Running::TERMS)));
+            }
             let mut sum = None;
             match source {
                 Source::Rows(nats) => {
                     let (nats, rows) = (*nats, self.graph.rows(*nats));
-                    assert_eq!(self.graph.shape(nats), Shape::Features(1), "{}: nats", spec.name);
+                    let shape = self.graph.shape(nats);
+                    if shape != Shape::Features(1) {
+                        let message = "wants one value for each row (Graph::sums)";
+                        return Err(fails(format!("term {name}: {message}, and has {shape}")));
+                    }
                     if spec.weight != 0.0 {
                         let gradient = [(spec.weight / rows as f64) as f32, 0.0, 0.0, 0.0];
                         let gradient = Tensor::constant("loss gradient", &vec![gradient; rows]);
@@ -260,6 +289,11 @@ impl<'a> Step<'a> {
             }
             self.terms.push((spec.clone(), sum));
         }
-        seeds
+        if seeds.is_empty() {
+            return Err(fails(
+                "has no term with a weight, so that there is nothing to train".into(),
+            ));
+        }
+        Ok(seeds)
     }
 }

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::{Model, Phase, Running};
 use crate::config::TrainConfig;
+use crate::config::check_optimizer;
+use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::nn::{Layout, Parameters, Sink, Step};
 use crate::ops::optimizer::{Optimizer, Update};
@@ -76,11 +78,16 @@ impl Training {
     }
 
     /// The moments of `phase`, of a model with parameters of `layout`.
-    pub(super) fn moments(&self, phase: &Phase, layout: &Arc<Layout>) -> Arc<Moments> {
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Config`] when the phase's optimizer cannot be.
+    pub(super) fn moments(&self, phase: &Phase, layout: &Arc<Layout>) -> Result<Arc<Moments>> {
         let mut phases = self.phases.borrow_mut();
         if let Some(moments) = phases.iter().find(|moments| moments.phase == phase.name) {
-            return moments.clone();
+            return Ok(moments.clone());
         }
+        phase.optimizer.iter().try_for_each(check_optimizer)?;
         let moments = Arc::new(Moments {
             phase: phase.name.clone(),
             optimizer: phase.optimizer.unwrap_or(self.config.optimizer(self.steps_per_epoch)),
@@ -89,7 +96,7 @@ impl Training {
             gradients: OnceLock::new(),
         });
         phases.push(moments.clone());
-        moments
+        Ok(moments)
     }
 
     /// What becomes of a sweep's gradients. Parameters are updated where their gradients are computed,

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::graph::{Graph, Step, ValueId};
 use super::updates::{Sink, Updates};
-use super::{Draws, Parameters};
+use super::{Draws, Layout, Parameters};
 use crate::gpu::{Recording, Tensor};
 use crate::ops::activation::Origin;
 use crate::ops::matmul::WeightGradient;
@@ -25,17 +25,27 @@ pub enum Train<'a> {
 }
 
 impl Train<'_> {
+    /// A module that is named and has no parameters in `layout`.
+    pub(crate) fn missing(&self, layout: &Layout) -> Option<&str> {
+        let Self::Only(modules) = self else { return None };
+        let is_there = |module: &str| layout.specs().any(|spec| is_within(&spec.name, module));
+        modules.iter().map(String::as_str).find(|module| !is_there(module))
+    }
+
     /// Offsets in the arena of those that are trained.
     fn offsets(&self, parameters: &Parameters) -> HashSet<usize> {
         let trained = |name: &str| match self {
             Self::All => true,
-            Self::Only(modules) => modules.iter().any(|module| {
-                name.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with('.'))
-            }),
+            Self::Only(modules) => modules.iter().any(|module| is_within(name, module)),
         };
         let places = parameters.layout().places();
         places.filter(|(spec, _)| trained(&spec.name)).map(|(_, offset)| offset).collect()
     }
+}
+
+/// Whether a parameter called `name` belongs to `module`.
+fn is_within(name: &str, module: &str) -> bool {
+    name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Where a sweep begins, and what it is for.

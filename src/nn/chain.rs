@@ -3,9 +3,10 @@
 use super::activation::Activated;
 use super::add::Add;
 use super::{Graph, Layer, LayerSpec, ParameterSpec, Setting, Shape, ValueId, Weights};
-use crate::error::{Error, Load, Result};
-use crate::gpu::{Gpu, Recording};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
 use crate::ops::activation::Activation;
+use crate::ops::matmul::Problem;
 
 /// A sequence of layers. Residual blocks (He et al. 2015) lie in it as what they consist of: their
 /// layers, and a sum of the last one's output and the block's input.
@@ -53,8 +54,18 @@ impl Chain {
     }
 
     /// Appends a layer of the caller's own, called `label`, which takes the output of the one before.
-    pub fn push(&mut self, label: &str, layer: impl Layer + 'static) {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Layer`] when that is of another shape than the layer takes.
+    pub fn push(&mut self, label: &str, layer: impl Layer + 'static) -> Result<()> {
+        if let Some(input) = layer.input().filter(|input| *input != self.output) {
+            let (layer, about) = (label.to_string(), String::new());
+            let message = format!("takes {input}");
+            return Err(Error::Layer { layer, about, input: Some(self.output), message });
+        }
         self.link(label.into(), label.into(), Box::new(layer), vec![self.links.len()]);
+        Ok(())
     }
 
     /// Fails on layers that cannot be for any input.
@@ -72,7 +83,12 @@ impl Chain {
         Ok(())
     }
 
-    fn extend(&mut self, name: &str, specs: &[LayerSpec], image: Shape) -> Result<()> {
+    /// Appends the layers that `specs` name, as [`Chain::new`] begins with them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::new`].
+    pub fn extend(&mut self, name: &str, specs: &[LayerSpec], image: Shape) -> Result<()> {
         let first = self.links.len();
         for (i, spec) in specs.iter().enumerate() {
             let (input, label) = (self.output, format!("{name}.{i}"));
@@ -204,31 +220,18 @@ impl Chain {
         values[values.len() - 1]
     }
 
+    /// The matrix products of its layers in a training step, to be tuned.
+    pub fn problems(&self) -> Vec<Problem> {
+        self.links.iter().flat_map(|link| link.layer.problems()).collect()
+    }
+
     /// What the chain makes of `values`, as many rows of its input as there are, in evaluation: both in
     /// PyTorch's order, (rows, channels, height, width) for maps.
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] when the values are no whole number of rows, [`Error::TooLarge`] when they do
-    /// not fit the adapter, [`Error::Gpu`] if it fails.
+    /// As [`super::run`].
     pub fn run(&self, gpu: &Gpu, weights: &Weights, values: &[f32]) -> Result<Vec<f32>> {
-        let (rows, each) = (values.len() / self.input.values(), self.input.values());
-        if rows == 0 || rows * each != values.len() {
-            let count = values.len();
-            return Err(Error::Input(format!(
-                "{count} values are no whole number of rows of {each}"
-            )));
-        }
-        let mut recording = Recording::new(gpu.report());
-        let mut graph = Graph::new(&mut recording, weights, None);
-        let x = graph.allocate(self.input, rows);
-        let input = graph.input(self.input, rows, x.clone());
-        let output = self.apply(&mut graph, input);
-        let y = graph.tensor(output);
-        recording.check_fits(Load::Batch)?;
-        let plan = recording.compile(gpu);
-        x.write(gpu, &self.input.channels_last(values.to_vec()));
-        plan.run();
-        Ok(self.output.channels_first(&y.read::<f32>(gpu)?))
+        super::run(gpu, weights, &[(self.input, values)], |graph, x| self.apply(graph, x[0]))
     }
 }

@@ -31,6 +31,10 @@ impl Layer for Linear {
         Shape::Features(self.outputs)
     }
 
+    fn input(&self) -> Option<Shape> {
+        Some(Shape::Features(self.inputs))
+    }
+
     fn parameters(&self) -> Vec<ParameterSpec> {
         let bound = 1.0 / (self.inputs as f64).sqrt();
         vec![

@@ -15,6 +15,10 @@
 //!         self.0
 //!     }
 //!
+//!     fn input(&self) -> Option<Shape> {
+//!         Some(self.0)
+//!     }
+//!
 //!     fn parameters(&self) -> Vec<ParameterSpec> {
 //!         vec![ParameterSpec::constant("factor", &[1], 1.0)]
 //!     }
@@ -28,8 +32,8 @@
 //! # fn main() -> vae_gpu::Result<()> {
 //! # let Ok(gpu) = vae_gpu::Gpu::new() else { return Ok(()) };
 //! let mut chain = Chain::empty(Shape::Features(3));
-//! chain.push("first", Linear { inputs: 3, outputs: 2, activation: None });
-//! chain.push("second", Scale(Shape::Features(2)));
+//! chain.push("first", Linear { inputs: 3, outputs: 2, activation: None })?;
+//! chain.push("second", Scale(Shape::Features(2)))?;
 //! let mut modules = Modules::new(Shape::Features(3));
 //! modules.add(&chain);
 //! let weights = modules.weights(&gpu, 1);
@@ -58,6 +62,7 @@ mod pixel_shuffle;
 mod pool;
 mod repeat;
 mod reshape;
+mod run;
 mod shape;
 mod spec;
 mod updates;
@@ -70,6 +75,7 @@ pub use graph::{Draws, Graph, Output, ValueId};
 pub use linear::Linear;
 pub use modules::Modules;
 pub use parameters::{Layout, ParameterSpec, Parameters, Weights};
+pub use run::run;
 pub use shape::Shape;
 pub use spec::{LayerSpec, Setting};
 pub use updates::{Sink, Step};
@@ -117,6 +123,11 @@ const LAYERS: &[LayerKind] = &[
 pub trait Layer: Send + Sync {
     /// Shape of y for each image.
     fn output(&self) -> Shape;
+
+    /// Shape of what it must be given; nothing where it takes whatever it was built for.
+    fn input(&self) -> Option<Shape> {
+        None
+    }
 
     /// The parameters that it trains. Their names follow the layer's own: `weight` becomes
     /// `encoder.0.weight`.

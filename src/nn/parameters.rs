@@ -1,5 +1,6 @@
 //! Named tensors that share one buffer: parameters, their gradients, the optimizer's moments.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rand::RngExt;
@@ -103,7 +104,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Places `specs` one after the other, each aligned for binding.
+    /// Places `specs` one after the other, each aligned for binding. Panics if two have one name.
     pub fn new(specs: impl IntoIterator<Item = ParameterSpec>) -> Self {
         let mut elements = 0;
         let mut place = |spec: ParameterSpec| {
@@ -111,7 +112,11 @@ impl Layout {
             elements += spec.extent().next_multiple_of(Tensor::ALIGNMENT);
             (spec, offset)
         };
-        let entries = specs.into_iter().map(&mut place).collect();
+        let entries: Vec<_> = specs.into_iter().map(&mut place).collect();
+        let mut names = HashSet::new();
+        for (ParameterSpec { name, .. }, _) in &entries {
+            assert!(names.insert(name), "two parameters are called {name}");
+        }
         Self { entries, elements }
     }
 

@@ -159,8 +159,8 @@ pub const POISSON: Expression = Expression {
 
 /// The cross-entropy of a logit against the number `label`, 1 for what a discriminator should call real and
 /// 0 for what it should not: log(1 + exp(logit)) − logit · label (Goodfellow et al. 2014).
-pub const CROSS_ENTROPY: Expression = Expression {
-    name: "cross_entropy",
+pub const BINARY_CROSS_ENTROPY: Expression = Expression {
+    name: "binary_cross_entropy",
     constants: &[("LIKELIHOOD", 0)],
     operands: &["logit"],
     numbers: &["label"],
@@ -192,7 +192,7 @@ pub const WEIGHTED_SUM: Expression = Expression {
 pub const EXPRESSIONS: &[&Expression] = &[
     &BERNOULLI,
     &CONTINUOUS_BERNOULLI,
-    &CROSS_ENTROPY,
+    &BINARY_CROSS_ENTROPY,
     &GAUSSIAN,
     &GAUSSIAN_FIXED,
     &GAUSSIAN_LEARNT,

@@ -29,6 +29,40 @@ pub struct Expression {
     pub slopes: &'static [&'static str],
 }
 
+impl Expression {
+    /// An expression of `operands` without numbers, with its partial derivatives. It may call WGSL's
+    /// functions and those of `shaders/shared/math.wgsl`, as `expm1`, `softplus` and `sigmoid`.
+    ///
+    /// ```
+    /// use vae_gpu::ops::expression::Expression;
+    ///
+    /// /// x · sigmoid(gate)
+    /// const GATED: Expression = Expression::new(
+    ///     "gated",
+    ///     &["x", "gate"],
+    ///     "x * sigmoid(gate)",
+    ///     &["sigmoid(gate)", "x * sigmoid(gate) * sigmoid(-gate)"],
+    /// );
+    /// # assert_eq!(GATED.operands.len(), GATED.slopes.len());
+    /// ```
+    pub const fn new(
+        name: &'static str,
+        operands: &'static [&'static str],
+        value: &'static str,
+        slopes: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            imports: &["shared/math"],
+            constants: &[],
+            operands,
+            numbers: &[],
+            value,
+            slopes,
+        }
+    }
+}
+
 /// The identity, for sums of what is there.
 pub const IDENTITY: Expression = Expression {
     name: "identity",

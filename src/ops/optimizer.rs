@@ -29,6 +29,12 @@ impl Default for Optimizer {
 }
 
 impl Optimizer {
+    /// Plain stochastic gradient descent with a constant learning rate.
+    pub fn sgd(learning_rate: f64) -> Self {
+        let rule = Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+        Self { rule, learning_rate: Schedule::constant(learning_rate) }
+    }
+
     /// Adam (Kingma and Ba 2014) with PyTorch's defaults and a constant learning rate.
     pub fn adam(learning_rate: f64) -> Self {
         Self { learning_rate: Schedule::constant(learning_rate), ..Self::default() }

@@ -22,9 +22,9 @@ pub struct Progress {
 
 impl<M: Model> Trainer<M> {
     /// Trains to the end of the current epoch and evaluates on the test split, if there is one;
-    /// nothing once training is finished. Stops early, with a report of the images used so far,
-    /// at the step that the options name, or when `progress`, which is called every few steps,
-    /// breaks; then it does not evaluate.
+    /// nothing once training is finished. Stops early, with a report of the images used so far, at the
+    /// step that the options name, or when `progress`, which is called every few steps, breaks; in the
+    /// latter case it does not evaluate.
     ///
     /// # Errors
     ///

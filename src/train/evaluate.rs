@@ -40,7 +40,7 @@ impl Evaluator {
     ///
     /// [`Error::Input`] when there are no rows or `batch_size` is 0, [`Error::TooLarge`] when they do
     /// not fit the adapter, and what the model's recording fails with.
-    pub fn for_model(
+    pub(super) fn for_model(
         gpu: &Gpu,
         model: &dyn Model,
         table: &Table,

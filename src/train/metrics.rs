@@ -99,7 +99,7 @@ pub struct EpochReport {
 
 impl EpochReport {
     /// The losses on the test split, or else on the training split.
-    pub fn seen(&self) -> &Losses {
+    pub fn test_or_train(&self) -> &Losses {
         self.validation.as_ref().unwrap_or(&self.train)
     }
 
@@ -124,8 +124,8 @@ impl Serialize for EpochReport {
             }
         }
         if !self.train.unit_kl.is_empty() {
-            map.serialize_entry("unit_kl", &self.seen().unit_kl)?;
-            map.serialize_entry("active_units", &self.seen().active_units)?;
+            map.serialize_entry("unit_kl", &self.test_or_train().unit_kl)?;
+            map.serialize_entry("active_units", &self.test_or_train().active_units)?;
         }
         self.figures.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))?;
         map.serialize_entry("learning_rate", &self.learning_rate)?;

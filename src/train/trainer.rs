@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::batches::{Batches, recorded};
 use super::{EpochReport, Evaluator};
 use crate::config::{Config, TrainConfig};
-use crate::data::Dataset;
+use crate::data::{Dataset, Table};
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Recording};
 use crate::model::{Columns, Model, Noise, Purpose, Running, Totals, Training, Vae};
@@ -20,7 +20,7 @@ pub struct TrainOptions {
     pub max_steps: Option<u32>,
     /// Steps in a submission; without it, as many as take about a tenth of a second.
     pub steps_per_submission: Option<usize>,
-    /// How much to try for the fastest kernels. Equal seeds give equal bits only with equal kernels.
+    /// How much to try for the fastest kernels; nothing by default. Equal seeds give equal bits only with equal kernels.
     pub tune: Tune,
 }
 
@@ -107,7 +107,10 @@ impl<M: Model> Trainer<M> {
         options: TrainOptions,
         choices: Option<Choices>,
     ) -> Result<Self> {
-        let config = Config { train: config.clone(), ..Config::default() };
+        let mut config = Config { train: config.clone(), ..Config::default() };
+        if let Some((described, _)) = model.described() {
+            config.model = described.clone();
+        }
         config.check()?;
         check_batch(config.train.batch_size, data)?;
         Self::build(gpu, model, &config, data, options, choices)
@@ -121,6 +124,7 @@ impl<M: Model> Trainer<M> {
         options: TrainOptions,
         choices: Option<Choices>,
     ) -> Result<Self> {
+        check_weights(gpu, &model)?;
         let TrainConfig { batch_size, seed, .. } = config.train;
         let columns = Columns::of(&data.train);
         let steps_per_epoch = columns.rows().div_ceil(batch_size);
@@ -178,6 +182,22 @@ impl<M: Model> Trainer<M> {
     /// The model, as trained so far.
     pub fn model(&self) -> &M {
         &self.model
+    }
+
+    /// The model, as trained so far, without the trainer.
+    pub fn into_model(self) -> M {
+        self.model
+    }
+
+    /// Prepares to evaluate the model on all rows of `table`, by batches as in training.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] when there are no rows, [`Error::TooLarge`] when they do not fit the adapter, and
+    /// what [`Model::record`] fails with.
+    pub fn evaluator(&self, table: &Table, noise: Noise) -> Result<Evaluator> {
+        let batch_size = self.config.train.batch_size;
+        Evaluator::for_model(&self.gpu, &self.model, table, batch_size, noise, &self.choices)
     }
 
     /// Counters after the last epoch or part of one.
@@ -251,4 +271,15 @@ fn check_batch(batch_size: usize, data: &Dataset) -> Result<()> {
         return Ok(());
     }
     Err(Error::Batch { batch_size, dataset: data.name.clone(), images })
+}
+
+/// Fails unless the parameters of `model` were written on `gpu`: they would be zero.
+fn check_weights(gpu: &Gpu, model: &dyn Model) -> Result<()> {
+    let parameters = &model.weights().parameters;
+    if parameters.layout().bytes() == 0 || gpu.holds(parameters.arena()) {
+        return Ok(());
+    }
+    let message =
+        "the model's parameters were never written on this adapter; initialise or load them";
+    Err(Error::Input(message.into()))
 }

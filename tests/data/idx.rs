@@ -104,7 +104,10 @@ fn idx_with_broken_gzip_fails() {
 #[test]
 fn idx_of_images_that_are_too_long_fails() {
     let bytes = idx_of(0x803, &[1, 70_000, 1], 70_000);
-    open_fails(&[(TRAIN, bytes)], &[TRAIN, "holds images of 1x70000x1: no such shape can be"]);
+    open_fails(
+        &[(TRAIN, bytes)],
+        &[TRAIN, "holds images of 1x70000x1 (width x height x channels): no such shape can be"],
+    );
 }
 
 #[test]

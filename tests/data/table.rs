@@ -111,7 +111,10 @@ fn images_are_made_of_bytes_and_a_shape() {
     assert_eq!((images.shape, images.len()), (shape(1, 2, 3), 2));
     assert_eq!(images, Images::new(shape(1, 2, 3), pixels).unwrap());
     fails(Images::new([3, 2, 1], &[0; 11]), &["11 bytes", "images of 1x2x3", "take 6 each"]);
-    fails(Images::new([4, 2, 1], &[0; 8]), &["images of 1x2x4: no such shape can be"]);
+    fails(
+        Images::new([4, 2, 1], &[0; 8]),
+        &["images of 1x2x4 (width x height x channels): no such shape can be"],
+    );
     // Whatever is written into the fields must not bring the program down.
     assert_eq!(Images { shape: shape(0, 1, 1), pixels: vec![1] }.len(), 0);
 }

@@ -6,8 +6,7 @@ use vae_gpu::gpu::Gpu;
 use vae_gpu::model::{Model, Phase, Step, Term};
 use vae_gpu::nn::{Chain, Modules, Parameters, Shape, ValueId, Weights};
 use vae_gpu::ops::density::{PRODUCT, SQUARED_ERROR};
-use vae_gpu::ops::optimizer::{Optimizer, Rule};
-use vae_gpu::ops::schedule::Schedule;
+use vae_gpu::ops::optimizer::Optimizer;
 use vae_gpu::{Result, TrainOptions, Trainer};
 
 use super::common;
@@ -61,11 +60,6 @@ impl Two {
     }
 }
 
-fn descent(rate: f64) -> Optimizer {
-    let rule = Rule::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
-    Optimizer { rule, learning_rate: Schedule::constant(rate) }
-}
-
 impl Model for Two {
     fn weights(&self) -> &Weights {
         &self.weights
@@ -76,7 +70,7 @@ impl Model for Two {
         let (x, labels, counts) = (x?, labels?, counts?);
         let errors = self.errors(step, x, labels);
         let phase = Phase::new("first", [Term::new("plain", errors).weighted(0.5)]);
-        step.update(phase.train(&["a"]).optimizer(descent(0.3)));
+        step.update(phase.train(&["a"]).optimizer(Optimizer::sgd(0.3)))?;
         let errors = self.errors(step, x, labels);
         let weighted = step.graph.each("b", &PRODUCT, &[], &[errors.into(), counts.into()]);
         let terms = [Term::new("weighted", weighted), Term::new("told", errors).weighted(0.0)];
@@ -177,8 +171,28 @@ fn a_resumed_run_of_two_phases_has_the_bits_of_an_uninterrupted_one() {
     assert!(refused.err().unwrap().to_string().contains("belongs to another"));
 }
 
-/// A model that asks for a column that is not there, or updates what it goes back through.
-struct Faulty<'a>(&'a Two, bool);
+/// A model with a fault.
+struct Faulty<'a>(&'a Two, Fault);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    /// It asks for a column that is not there.
+    Column,
+    /// A sweep goes through what was updated since.
+    Stale,
+    /// Two phases have one name.
+    Phase,
+    /// It trains a module that is not there.
+    Module,
+    /// Two terms have one name.
+    Name,
+    /// A term has several values a row.
+    Shape,
+    /// There is nothing to train.
+    Weight,
+    /// The optimizer cannot be.
+    Optimizer,
+}
 
 impl Model for Faulty<'_> {
     fn weights(&self) -> &Weights {
@@ -186,32 +200,80 @@ impl Model for Faulty<'_> {
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {
+        let Self(two, fault) = *self;
         let (x, labels) = (step.column("x")?, step.column("label")?);
-        if self.1 {
+        if fault == Fault::Column {
             step.column("angle")?;
         }
-        let errors = self.0.errors(step, x, labels);
-        step.update(Phase::new("first", [Term::new("error", errors)]));
-        Ok(Phase::new("second", [Term::new("error", errors)]))
+        let mut errors = two.errors(step, x, labels);
+        let first = Phase::new("first", [Term::new("error", errors)]);
+        step.update(match fault {
+            Fault::Module => first.train(&["a", "c"]),
+            Fault::Optimizer => first.optimizer(Optimizer::adam(f64::NAN)),
+            _ => first,
+        })?;
+        if fault != Fault::Stale {
+            errors = two.errors(step, x, labels);
+        }
+        let name = if fault == Fault::Name { "error" } else { "again" };
+        let term = Term::new(name, if fault == Fault::Shape { x } else { errors });
+        let term = term.weighted(if fault == Fault::Weight { 0.0 } else { 1.0 });
+        Ok(Phase::new(if fault == Fault::Phase { "first" } else { "second" }, [term]))
     }
 }
 
-fn train(gpu: &Gpu, lacks_column: bool) -> Result<()> {
+fn train(gpu: &Gpu, fault: Fault) -> Result<()> {
     let (two, config) = (Two::new(gpu), TrainConfig { batch_size: 10, ..TrainConfig::default() });
-    let model = Faulty(&two, lacks_column);
+    let model = Faulty(&two, fault);
     Trainer::with_model(gpu, model, &config, &data(), TrainOptions::default()).map(drop)
 }
 
 #[test]
-fn a_column_that_is_not_there_is_named() {
+fn faults_of_a_model_are_named() {
     let Some(gpu) = common::gpu() else { return };
-    let message = train(&gpu, true).unwrap_err().to_string();
-    assert_eq!(message, "column angle: is not there, only x, label, count");
+    for (fault, message) in [
+        (Fault::Column, "column angle: "),
+        (Fault::Phase, "phase first: two phases of a step have this name"),
+        (Fault::Module, "phase first: trains c, which is no module"),
+        (Fault::Name, "phase second: two terms of a step are called error"),
+        (Fault::Shape, "phase second: term again: wants one value for each row"),
+        (Fault::Weight, "phase second: has no term with a weight"),
+        (Fault::Optimizer, "learning_rate = NaN: must be a positive number"),
+    ] {
+        let got = train(&gpu, fault).unwrap_err().to_string();
+        assert!(got.starts_with(message), "{got}");
+        assert_eq!(got.lines().count(), 1, "{got}");
+    }
+}
+
+#[test]
+fn a_model_of_another_adapter_is_refused() {
+    let (Some(gpu), Some(other)) = (common::gpu(), common::gpu()) else { return };
+    let config = TrainConfig { batch_size: 10, ..TrainConfig::default() };
+    let model = Two::new(&other);
+    let refused = Trainer::with_model(&gpu, model, &config, &data(), TrainOptions::default());
+    assert!(refused.err().unwrap().to_string().contains("were never written on this adapter"));
 }
 
 #[test]
 #[should_panic(expected = "was updated since it was applied")]
 fn no_gradient_goes_through_what_was_updated() {
     let Some(gpu) = common::gpu() else { panic!("no adapter: was updated since it was applied") };
-    let _ = train(&gpu, false);
+    let _ = train(&gpu, Fault::Stale);
+}
+
+#[test]
+fn saved_weights_are_read_back() {
+    let Some(gpu) = common::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("weights.safetensors");
+    let two = Two::new(&gpu);
+    let values = two.weights.parameters.read(&gpu).unwrap();
+    two.weights.save(&gpu, &file).unwrap();
+    two.weights.initialise(&gpu, 99);
+    assert_ne!(two.weights.parameters.read(&gpu).unwrap(), values);
+    two.weights.load(&gpu, &file).unwrap();
+    assert_eq!(two.weights.parameters.read(&gpu).unwrap(), values);
+    let message = vae_gpu::Vae::load(&gpu, &file).err().unwrap().to_string();
+    assert!(message.contains("a model of another kind than a VAE"), "{message}");
 }

@@ -41,7 +41,7 @@ pub fn definition(name: &str) -> (Vec<std::ops::Range<f32>>, Vec<f64>, Definitio
         "continuous_bernoulli" => {
             (vec![-6.0..6.0, unit], vec![], |o, _| loss(ContinuousBernoulli, 0.0, [o[0], o[1]]))
         }
-        "cross_entropy" => (vec![-6.0..6.0], vec![1.0], |o, n| {
+        "binary_cross_entropy" => (vec![-6.0..6.0], vec![1.0], |o, n| {
             let p = likelihoods::logistic(o[0]);
             -n[0] * p.ln() - (1.0 - n[0]) * (1.0 - p).ln()
         }),
@@ -183,7 +183,7 @@ fn far_values_are_finite() {
     let logits = vec![-1e4f32, -100.0, 0.0, 100.0, 1e4];
     for label in [0.0, 1.0] {
         let (values, slopes) =
-            one_by_one(gpu, density::CROSS_ENTROPY, &[label], std::slice::from_ref(&logits));
+            one_by_one(gpu, density::BINARY_CROSS_ENTROPY, &[label], std::slice::from_ref(&logits));
         let loss = |l: &f32| likelihoods::loss(Likelihood::Bernoulli, 0.0, (*l).into(), label);
         let want: Vec<_> = logits.iter().map(loss).collect();
         check::assert_each("cross-entropy", &values, &want, 1e-6, 1e-6);
