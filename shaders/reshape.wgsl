@@ -133,4 +133,12 @@ fn flatten(invocation: Invocation) {
     store_channel(p, b, 1u, turned[1]);
     store_channel(p, b, 2u, turned[2]);
     store_channel(p, b, 3u, turned[3]);
+    // Memory is used again: what lies behind the last feature must be zero. An image's last block does it.
+    let row = b.features / p.feature_row * p.feature_row;
+    let values = p.channels * p.pixels;
+    if b.features - row + (b.channels - 1u) * p.pixels + b.pixels == values {
+        for (var pad = values; pad < p.feature_row; pad++) {
+            features[row + pad] = 0.0;
+        }
+    }
 }

@@ -144,7 +144,8 @@ impl Recording {
     pub fn check_fits(&self, load: Load) -> Result<()> {
         let slices = self.dispatches.iter().flat_map(|dispatch| &dispatch.bindings);
         let largest = slices.map(|slice| 4 * slice.elements as u64).max().unwrap_or(0);
-        self.adapter.check_fits(load, self.workspace_bytes(), largest)
+        let buffers = self.buffers().into_iter().map(Buffer::bytes).max().unwrap_or(0);
+        self.adapter.check_fits(load, buffers, largest)
     }
 
     /// Makes everything that a replay needs: pipelines, memory and bind groups.

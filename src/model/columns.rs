@@ -143,13 +143,22 @@ impl Columns {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] when there is none.
-    pub(super) fn images(&self) -> Result<Source<'_>> {
-        let is_image = |column: &&Stored| matches!(column.kind, Kind::Image(_));
-        let column = self.columns.iter().find(is_image);
-        let missing =
-            || Error::Input("a split has no column of images, which the model takes".into());
-        column.map(|column| self.source(column)).ok_or_else(missing)
+    /// [`Error::Input`] when there is none, [`Error::Shape`] when they are not of `shape`.
+    pub(super) fn images(&self, shape: ImageShape) -> Result<Source<'_>> {
+        let image = |column: &Stored| match column.kind {
+            Kind::Image(given) => Some(given),
+            _ => None,
+        };
+        let mut columns = self.columns.iter();
+        let found = columns.find_map(|column| Some((column, image(column)?)));
+        match found {
+            Some((column, given)) if given == shape => Ok(self.source(column)),
+            Some((_, given)) => Err(Error::Shape { model: shape, given }),
+            None => {
+                let message = "a split has no column of images, which the model takes";
+                Err(Error::Input(message.into()))
+            }
+        }
     }
 
     fn source<'a>(&'a self, column: &'a Stored) -> Source<'a> {
@@ -217,7 +226,7 @@ pub fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<I
     let x = recording.matrix(&[images.len(), images.shape.pixels()]);
     let (none, state) = (recording.vector(1), State::tensor("state"));
     let corruption = Some((corruption, (0, Stream::CorruptEvaluate)));
-    let source = columns.images()?;
+    let source = columns.images(images.shape)?;
     gather::batch(&mut recording, "shown", &state, &source, &x, false, corruption, None, &none);
     columns.check_fits(gpu.report())?;
     columns.upload(gpu, &Table::new().with(Table::IMAGE, images.clone())?)?;

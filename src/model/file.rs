@@ -161,6 +161,11 @@ impl TensorFile {
         self.tensors.insert(name.to_string(), (Dtype::U32, vec![words.len()], bytes));
     }
 
+    /// Whether there is a tensor called `name`.
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// The `count` words called `name`.
     ///
     /// # Errors
@@ -192,7 +197,7 @@ impl Vae {
     pub fn load(gpu: &Gpu, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = TensorFile::read(model_path(path)?)?;
-        if file.tensors.contains_key("state") {
+        if file.contains("state") {
             let message = "is a checkpoint; give the model.safetensors beside it";
             return Err(Error::run(path, message));
         }

@@ -4,7 +4,7 @@ use super::network::{HEAD, LIKELIHOOD, LOG_SCALE};
 use super::{Distribution, Model, Network, Phase, Running, Step, Term};
 use crate::error::Result;
 use crate::gpu::{Recording, Tensor};
-use crate::nn::{Draws, Graph, Layer, Shape, ValueId, Weights};
+use crate::nn::{Draws, Graph, Layer, Output, Shape, ValueId, Weights};
 use crate::ops::latent::{self, KlObjective};
 use crate::ops::matmul::Problem;
 use crate::ops::{Stream, gather, loss};
@@ -75,7 +75,7 @@ impl Network {
     /// epsilon, which stays zero.
     fn gathered(&self, step: &mut Step) -> Result<Batch> {
         let (seed, stream, is_drawn) = step.noise();
-        let (source, state) = (step.columns().images()?, &step.running().state);
+        let (source, state) = (step.columns().images(self.shape())?, &step.running().state);
         let mut batch = self.batch(step.graph.recording, step.rows());
         if !is_drawn {
             batch.epsilon = Tensor::zeros("epsilon", batch.epsilon.shape());
@@ -142,7 +142,10 @@ impl Network {
             false => head,
         };
         let output = self.decoder.apply(graph, z);
-        graph.release(z);
+        // A decoder without layers hands z on.
+        if output != z {
+            graph.release(z);
+        }
         self.reconstruction(graph, output, target)
     }
 
@@ -163,10 +166,11 @@ impl Network {
         latent::forward(graph.recording, HEAD, state, &moments, epsilon, &z, &kl, units);
         graph.release(head);
         let (epsilon, state, objective) = (epsilon.clone(), state.clone(), *objective);
-        graph.push(HEAD, &[head], (shape, rows, z), move |back, dz| {
-            let (dhead, recording) = (back.allocate(head), back.recording());
+        graph.push(HEAD, &[head], &[], Output::plain(shape, rows, z), move |back, dz| {
+            let dhead = back.allocate(head);
+            let (recording, label) = back.recorder();
             latent::backward(
-                recording, HEAD, &state, &objective, &moments, &epsilon, &kl, dz, &dhead,
+                recording, label, &state, &objective, &moments, &epsilon, &kl, dz, &dhead,
             );
             back.add(head, dhead);
         })
@@ -191,22 +195,20 @@ impl Network {
             &doutput,
         );
         let (target, losses) = (target.clone(), recon.clone());
-        let value = (Shape::Features(recon.len()), 1, recon.clone());
-        let loss = graph.push(LIKELIHOOD, &[output], value, move |back, _| {
+        let value = Output::plain(Shape::Features(recon.len()), 1, recon.clone());
+        let parameters: Vec<_> = scale.iter().cloned().collect();
+        let loss = graph.push(LIKELIHOOD, &[output], &parameters, value, move |back, _| {
             if let Some(scale) = &scale {
                 let dscale = back.direct(scale);
+                let (recording, label) = back.recorder();
                 loss::backward_scale(
-                    back.recording(),
-                    LIKELIHOOD,
-                    likelihood,
-                    &target,
-                    &losses,
-                    scale,
-                    rows,
-                    &dscale,
+                    recording, label, likelihood, &target, &losses, scale, rows, &dscale,
                 );
             }
-            back.add(output, doutput.clone());
+            match activation {
+                Some(_) => back.add(output, doutput.clone()),
+                None => back.pass(output, doutput.clone()),
+            }
         });
         Elbo { loss, recon }
     }

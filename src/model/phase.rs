@@ -89,8 +89,11 @@ impl Term {
         Self { spec: TermSpec::new(name), source: Source::Rows(nats) }
     }
 
-    /// The same, `weight` times; with a weight of 0 it is only reported.
+    /// The same, `weight` times; with a weight of 0 it is only reported. Panics for a term of a model's own
+    /// kernels, which know its weight.
     pub fn weighted(mut self, weight: f64) -> Self {
+        let is_rows = matches!(self.source, Source::Rows(_));
+        assert!(is_rows, "{}: its kernel knows the weight", self.spec.name);
         self.spec.weight = weight;
         self
     }

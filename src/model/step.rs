@@ -259,6 +259,9 @@ impl<'a> Step<'a> {
         let mut seeds = Vec::new();
         for Term { spec, source } in &phase.terms {
             let name = &spec.name;
+            if name == "loss" {
+                return Err(fails("no term can be called loss, which is their sum".into()));
+            }
             if self.terms.iter().any(|(other, _)| other.name == *name) {
                 return Err(fails(format!("two terms of a step are called {name}")));
             }

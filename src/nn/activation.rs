@@ -1,6 +1,6 @@
 //! An activation where no layer before it could compute it.
 
-use super::{Graph, Layer, Shape, ValueId};
+use super::{Graph, Layer, Output, Shape, ValueId};
 use crate::ops::activate;
 use crate::ops::activation::Activation;
 
@@ -20,7 +20,7 @@ impl Layer for Activated {
         let out = graph.output(id, self.shape, Some(self.activation));
         activate::forward(graph.recording, label, &x, Some(self.activation), &out.y);
         // The pre-activation is x itself, so the gradient by the one is that by the other.
-        let out = out.of(x);
-        graph.push_activated(label, inputs, out, move |back, dy| back.pass(id, dy.clone()))
+        let out = Output { pre: x, ..out };
+        graph.push(label, inputs, &[], out, move |back, dy| back.pass(id, dy.clone()))
     }
 }

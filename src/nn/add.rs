@@ -31,7 +31,7 @@ impl Layer for Add {
         let out = graph.output(ids[0], self.shape, self.activation);
         let (recording, [pre, y]) = (&mut *graph.recording, [&out.pre, &out.y]);
         add::forward(recording, label, [&a, &b], self.activation, pre, y);
-        graph.push_activated(label, inputs, out, move |back, dy| {
+        graph.push(label, inputs, &[], out, move |back, dy| {
             for id in ids.into_iter().filter(|id| back.wants(*id)).collect::<Vec<_>>() {
                 back.pass(id, dy.clone());
             }

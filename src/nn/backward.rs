@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::graph::{Graph, Step, ValueId};
-use super::updates::{Sink, Updates};
+use super::updates::{Sink, Updates, Uses};
 use super::{Draws, Layout, Parameters};
 use crate::gpu::{Recording, Tensor};
 use crate::ops::activation::Origin;
@@ -106,10 +106,10 @@ impl Graph<'_> {
 
 /// How often the sweep meets each parameter, by its offset. Panics where the value of a parameter has
 /// changed since it was used: the gradients would be those of no function.
-fn uses(graph: &Graph, steps: &[Step], sweep: &Sweep, wanted: &[bool]) -> HashMap<usize, usize> {
+fn uses(graph: &Graph, steps: &[Step], sweep: &Sweep, wanted: &[bool]) -> HashMap<usize, Uses> {
     let mut reached = vec![false; wanted.len()];
     sweep.seeds.iter().for_each(|(seed, _)| reached[seed.0] = true);
-    let mut uses = HashMap::new();
+    let (mut uses, mut groups) = (HashMap::new(), Vec::new());
     for step in steps.iter().rev().filter(|step| wanted[step.output.0]) {
         if reached[step.output.0] {
             step.inputs.iter().for_each(|x| reached[x.0] = true);
@@ -117,8 +117,18 @@ fn uses(graph: &Graph, steps: &[Step], sweep: &Sweep, wanted: &[bool]) -> HashMa
                 let label = &step.label;
                 let same = graph.updates_of(*parameter) == *updates;
                 assert!(same, "{label}: was updated since it was applied; apply it again");
-                *uses.entry(*parameter).or_default() += 1;
+                uses.entry(*parameter).or_insert(Uses::default()).count += 1;
             }
+            groups.push(&step.parameters);
+        }
+    }
+    for group in groups {
+        // One kernel computes the gradients of a layer's parameters, into one buffer.
+        if group.iter().any(|(parameter, _)| uses[parameter].count > 1) {
+            let shared = |(parameter, _): &(usize, u32)| {
+                uses.entry(*parameter).or_default().is_shared = true;
+            };
+            group.iter().for_each(shared);
         }
     }
     uses
@@ -126,14 +136,17 @@ fn uses(graph: &Graph, steps: &[Step], sweep: &Sweep, wanted: &[bool]) -> HashMa
 
 impl<'b, 'a> Backward<'b, 'a> {
     fn new(graph: &'b mut Graph<'a>, steps: &[Step], sweep: &Sweep<'b>) -> Self {
-        let trained = sweep.train.offsets(graph.all_parameters());
+        let mut trained = sweep.train.offsets(graph.all_parameters());
         let mut wanted = vec![false; graph.values.len()];
         sweep.variables.iter().for_each(|variable| wanted[variable.0] = true);
         for step in steps {
+            assert!(!wanted[step.output.0], "{}: a variable that is computed", step.label);
             wanted[step.output.0] = step.parameters.iter().any(|(p, _)| trained.contains(p))
                 || step.inputs.iter().any(|x| wanted[x.0]);
         }
         let uses = uses(graph, steps, sweep, &wanted);
+        // Parameters that no seed depends on have no gradient, and stay.
+        trained.retain(|parameter| uses.contains_key(parameter));
         if let Sink::Step(_) = sweep.sink {
             trained.iter().for_each(|p| *graph.updates.entry(*p).or_default() += 1);
         }
@@ -167,9 +180,9 @@ impl<'b, 'a> Backward<'b, 'a> {
         gradients
     }
 
-    /// What dispatches are recorded into.
-    pub fn recording(&mut self) -> &mut Recording {
-        self.graph.recording
+    /// What dispatches are recorded into, and the label of the step that is passed.
+    pub fn recorder(&mut self) -> (&mut Recording, &str) {
+        (self.graph.recording, &self.label)
     }
 
     /// What the forward pass drew from.

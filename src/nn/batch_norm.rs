@@ -50,19 +50,18 @@ impl Layer for BatchNorm {
         let activation = self.activation;
         if !is_training {
             batch_norm::evaluate(recording, label, &x, own, kept, activation, outputs);
-            return graph.push_activated(label, inputs, out, |_, _| ());
+            return graph.push(label, inputs, &parameters.clone(), out, |_, _| ());
         }
         let moments = batch_norm::forward(recording, label, &x, own, kept, activation, outputs);
-        let name = label.to_string();
-        graph.push_activated(label, inputs, out, move |back, dy| {
+        graph.push(label, inputs, &parameters.clone(), out, move |back, dy| {
             // The sums behind the gradient by x are the gradients by the parameters: even where
             // nobody wants the former, or the latter.
             let (mut origin, dx) = (back.origin(id), back.allocate(id));
             origin.pre = back.apart(id, origin.pre, &x);
             let gradients = parameters.each_ref().map(|parameter| back.direct(parameter));
             let forward = Normalized { x: &x, weight: &parameters[0], moments: &moments };
-            let gradients = gradients.each_ref();
-            batch_norm::backward(back.recording(), &name, dy, forward, &origin, gradients, &dx);
+            let ((recording, label), gradients) = (back.recorder(), gradients.each_ref());
+            batch_norm::backward(recording, label, dy, forward, &origin, gradients, &dx);
             back.add(id, dx);
         })
     }

@@ -204,6 +204,7 @@ impl Chain {
     /// Records every layer, and returns the last one's output. What lies between them is released
     /// once it was used.
     pub fn apply(&self, graph: &mut Graph, x: ValueId) -> ValueId {
+        assert_eq!(graph.shape(x), self.input, "the input of a chain that takes {}", self.input);
         let mut values = vec![x];
         for link in &self.links {
             let inputs: Vec<_> = link.inputs.iter().map(|input| values[*input]).collect();

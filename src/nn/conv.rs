@@ -102,13 +102,14 @@ impl Layer for Conv {
         let (id, x) = (inputs[0], graph.tensor(inputs[0]));
         let [weight, bias] = graph.parameters(label, ["weight", "bias"]);
         let out = graph.output(id, self.output(), self.activation);
-        let (geometry, activation, name) = (self.geometry, self.activation, label.to_string());
+        let (geometry, activation) = (self.geometry, self.activation);
         let (recording, [pre, y]) = (&mut *graph.recording, [&out.pre, &out.y]);
         conv::forward(recording, label, &geometry, &x, &weight, &bias, activation, pre, y);
-        graph.push_activated(label, inputs, out, move |back, dy| {
+        graph.push(label, inputs, &[weight.clone(), bias.clone()], out, move |back, dy| {
             if back.wants(id) {
                 let (origin, dx) = (back.origin(id), back.allocate(id));
-                conv::backward_input(back.recording(), &name, &geometry, dy, &weight, &origin, &dx);
+                let (recording, label) = back.recorder();
+                conv::backward_input(recording, label, &geometry, dy, &weight, &origin, &dx);
                 back.add(id, dx);
             }
             let (dy, x, weight, bias) = (dy.clone(), x.clone(), weight.clone(), bias.clone());

@@ -1,6 +1,6 @@
 //! Dropout (Srivastava et al. 2014).
 
-use super::{Graph, Layer, LayerSpec, Setting, Shape, ValueId};
+use super::{Draws, Graph, Layer, LayerSpec, Setting, Shape, ValueId};
 use crate::ops::dropout::{self, Mask};
 
 /// In training each value is 0 with probability `p`, and otherwise divided by 1 − p; in evaluation
@@ -27,15 +27,17 @@ impl Layer for Dropout {
     }
 
     fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
-        let (id, rows) = (inputs[0], graph.rows(inputs[0]));
-        let Some(draws) = graph.training() else { return id };
-        let (x, y, name) = (graph.tensor(id), graph.allocate(self.input, rows), label.to_string());
-        let mask = Mask { probability: self.p, seed: draws.seed, layer: graph.next_mask() };
-        dropout::forward(graph.recording, label, &mask, draws.state, &x, &y);
-        graph.push(label, inputs, (self.input, rows, y), move |back, dy| {
-            let (origin, dx, state) = (back.origin(id), back.allocate(id), back.draws().state);
-            dropout::backward(back.recording(), &name, &mask, state, dy, &origin, &dx);
-            back.add(id, dx);
-        })
+        let Some(Draws { seed, state }) = graph.training() else { return inputs[0] };
+        let mask = Mask { probability: self.p, seed, layer: graph.next_mask() };
+        let (to, kept) = ((self.input, graph.rows(inputs[0])), state.clone());
+        graph.unary(
+            label,
+            inputs[0],
+            to,
+            |recording, x, y| dropout::forward(recording, label, &mask, state, x, y),
+            move |recording, label, dy, origin, dx| {
+                dropout::backward(recording, label, &mask, &kept, dy, origin, dx);
+            },
+        )
     }
 }

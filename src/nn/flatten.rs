@@ -25,17 +25,18 @@ impl Layer for Flatten {
     }
 
     fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
-        let (id, shape, rows) = (inputs[0], self.output(), graph.rows(inputs[0]));
+        let (x, to) = (inputs[0], (self.output(), graph.rows(inputs[0])));
         if self.is_nothing() {
-            return id;
+            return x;
         }
-        let (y, name) = (graph.allocate(shape, rows), label.to_string());
-        let x = graph.tensor(id);
-        reshape::flatten(graph.recording, label, &x, None, &y);
-        graph.push(label, inputs, (shape, rows, y), move |back, dy| {
-            let (origin, dx) = (back.origin(id), back.allocate(id));
-            reshape::unflatten(back.recording(), &name, dy, Some(&origin), &dx);
-            back.add(id, dx);
-        })
+        graph.unary(
+            label,
+            x,
+            to,
+            |recording, x, y| reshape::flatten(recording, label, x, None, y),
+            |recording, label, dy, origin, dx| {
+                reshape::unflatten(recording, label, dy, Some(origin), dx);
+            },
+        )
     }
 }

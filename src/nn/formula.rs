@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Graph, Shape, ValueId};
+use super::{Graph, Output, Shape, ValueId};
 use crate::gpu::Tensor;
 use crate::ops::activate;
 use crate::ops::expression::{self, Expression, Formula, Operand};
@@ -36,7 +36,8 @@ impl Argument {
 }
 
 impl Graph<'_> {
-    /// The value of `expression` for every element of the arguments, which are in its order.
+    /// The value of `expression` for every element of the arguments, which are in its order. Panics unless
+    /// one of them has columns, of which all have as many, and as many rows.
     pub fn each(
         &mut self,
         label: &str,
@@ -44,21 +45,15 @@ impl Graph<'_> {
         numbers: &[f64],
         arguments: &[Argument],
     ) -> ValueId {
-        let shape = arguments.iter().find_map(|argument| match argument {
-            Argument::All(id) => Some(self.shape(*id)),
-            Argument::Columns(_, columns) => Some(Shape::Features(columns.len())),
-            _ => None,
-        });
-        let shape = shape.expect("one argument has columns");
+        let (shape, rows) = self.extent(label, arguments);
         let formula = self.formula(expression, numbers, arguments);
-        let rows = self.rows_of(arguments);
         let y = self.allocate(shape, rows);
         expression::forward(self.recording, label, &formula, &y);
-        self.push_formula(label, formula, arguments, (shape, rows, y), Operand::all)
+        self.push_formula(label, formula, arguments, Output::plain(shape, rows, y), Operand::all)
     }
 
     /// The sums (rows, 1) of `expression` over all elements of each row of the arguments; where it is a
-    /// negative log-likelihood or a divergence, the nats of each row.
+    /// negative log-likelihood or a divergence, the nats of each row. Panics as [`Graph::each`].
     pub fn sums(
         &mut self,
         label: &str,
@@ -66,16 +61,27 @@ impl Graph<'_> {
         numbers: &[f64],
         arguments: &[Argument],
     ) -> ValueId {
-        let (shape, rows) = (Shape::Features(1), self.rows_of(arguments));
+        let (shape, (_, rows)) = (Shape::Features(1), self.extent(label, arguments));
         let formula = self.formula(expression, numbers, arguments);
         let sums = self.allocate(shape, rows);
         expression::sums(self.recording, label, &formula, &sums);
-        self.push_formula(label, formula, arguments, (shape, rows, sums), Operand::row)
+        self.push_formula(label, formula, arguments, Output::plain(shape, rows, sums), Operand::row)
     }
 
-    fn rows_of(&self, arguments: &[Argument]) -> usize {
-        let first = arguments.iter().find_map(Argument::value).expect("one argument is a value");
-        self.rows(first)
+    /// Shape and rows of the arguments that have columns.
+    fn extent(&self, label: &str, arguments: &[Argument]) -> (Shape, usize) {
+        let extent = arguments.iter().find_map(|argument| match argument {
+            Argument::All(id) => Some((self.shape(*id), self.rows(*id))),
+            Argument::Columns(id, columns) => {
+                let shape = match self.shape(*id) {
+                    Shape::Features(_) => Shape::Features(columns.len()),
+                    Shape::Map { extent, .. } => Shape::Map { channels: columns.len(), extent },
+                };
+                Some((shape, self.rows(*id)))
+            }
+            _ => None,
+        });
+        extent.unwrap_or_else(|| panic!("{label}: no argument of a formula has columns"))
     }
 
     fn formula(
@@ -85,27 +91,42 @@ impl Graph<'_> {
         arguments: &[Argument],
     ) -> Formula {
         let mut operands: Vec<Operand> = Vec::new();
-        for (i, argument) in arguments.iter().enumerate() {
+        for argument in arguments {
             let operand = match argument {
                 Argument::Parameter(parameter) => Operand::scalar(parameter),
-                Argument::All(id) => Operand::all(&self.apart(*id, &arguments[..i], &operands)),
+                Argument::All(id) => {
+                    let tensor = self.apart(*id, argument, arguments, &operands);
+                    Operand::all(&tensor)
+                }
                 Argument::Columns(id, columns) => {
-                    let tensor = self.apart(*id, &arguments[..i], &operands);
+                    let tensor = self.apart(*id, argument, arguments, &operands);
                     Operand::columns(&tensor, columns.clone())
                 }
-                Argument::Row(id) => Operand::row(&self.apart(*id, &arguments[..i], &operands)),
+                Argument::Row(id) => {
+                    let tensor = self.apart(*id, argument, arguments, &operands);
+                    Operand::row(&tensor)
+                }
             };
             operands.push(operand);
         }
         Formula { expression: *expression, numbers: numbers.to_vec(), operands }
     }
 
-    /// The tensor of `id`, or a copy of it where another of `arguments` has the same, as a detached value
-    /// has: a gradient by the one is none by the other.
-    fn apart(&mut self, id: ValueId, arguments: &[Argument], operands: &[Operand]) -> Tensor {
-        let tensor = self.tensor(id);
+    /// The tensor of `id`, or a copy of it where an argument before has the same and the gradients are to
+    /// be told apart: that by a detached value, or by the values of rows.
+    fn apart(
+        &mut self,
+        id: ValueId,
+        argument: &Argument,
+        arguments: &[Argument],
+        operands: &[Operand],
+    ) -> Tensor {
+        let (tensor, is_row) = (self.tensor(id), matches!(argument, Argument::Row(_)));
+        let is_other = |other: &Argument| {
+            other.value() != Some(id) || matches!(other, Argument::Row(_)) != is_row
+        };
         let mut before = arguments.iter().zip(operands);
-        if !before.any(|(a, o)| a.value() != Some(id) && o.tensor.is_same(&tensor)) {
+        if !before.any(|(other, operand)| operand.tensor.is_same(&tensor) && is_other(other)) {
             return tensor;
         }
         let copy = self.allocate(self.shape(id), self.rows(id));
@@ -118,12 +139,19 @@ impl Graph<'_> {
         label: &str,
         formula: Formula,
         arguments: &[Argument],
-        value: (Shape, usize, Tensor),
+        output: Output,
         gradient_of: fn(&Tensor) -> Operand,
     ) -> ValueId {
         let inputs: Vec<_> = arguments.iter().filter_map(Argument::value).collect();
-        let (name, arguments) = (label.to_string(), arguments.to_vec());
-        self.push(label, &inputs, value, move |back, gradient| {
+        let parameters: Vec<_> = arguments
+            .iter()
+            .filter_map(|argument| match argument {
+                Argument::Parameter(parameter) => Some(parameter.clone()),
+                _ => None,
+            })
+            .collect();
+        let arguments = arguments.to_vec();
+        self.push(label, &inputs, &parameters, output, move |back, gradient| {
             let gradient = gradient_of(gradient);
             let mut done: Vec<&Tensor> = Vec::new();
             for (argument, Operand { tensor, .. }) in arguments.iter().zip(&formula.operands) {
@@ -132,19 +160,18 @@ impl Graph<'_> {
                     continue;
                 }
                 done.push(tensor);
-                match argument.value() {
-                    Some(id) if back.wants(id) => {
-                        let dx = back.allocate(id);
-                        let recording = back.recording();
-                        expression::backward(recording, &name, &formula, &gradient, tensor, &dx);
-                        back.pass(id, dx);
-                    }
-                    Some(_) => {}
-                    None => {
-                        let dx = back.direct(tensor);
-                        let recording = back.recording();
-                        expression::backward(recording, &name, &formula, &gradient, tensor, &dx);
-                    }
+                let id = argument.value();
+                if id.is_some_and(|id| !back.wants(id)) {
+                    continue;
+                }
+                let dx = match id {
+                    Some(id) => back.allocate(id),
+                    None => back.direct(tensor),
+                };
+                let (recording, label) = back.recorder();
+                expression::backward(recording, label, &formula, &gradient, tensor, &dx);
+                if let Some(id) = id {
+                    back.pass(id, dx);
                 }
             }
         })

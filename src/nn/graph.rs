@@ -4,7 +4,7 @@
 //! backward pass. A sweep ([`Graph::backward`]) calls these closures from the last to the first. Afterwards
 //! there are only dispatches: nothing of the graph is left when the recording is replayed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Backward, Parameters, Shape, Weights};
 use crate::gpu::{Recording, Tensor};
@@ -59,26 +59,25 @@ pub struct Graph<'a> {
     pub(super) steps: Vec<Step>,
     /// How often each parameter has been updated so far, by its offset; 0 where it is missing.
     pub(super) updates: HashMap<usize, u32>,
-    /// Parameters that were asked for since the last value.
-    asked: Vec<usize>,
     /// Masks drawn so far.
     masks: u32,
 }
 
-/// Where a layer with an activation writes its result.
+/// Where a value is computed.
 pub struct Output {
-    /// The pre-activation.
+    /// The pre-activation; the same as `y` where there is no activation.
     pub pre: Tensor,
     /// The activation of `pre`.
     pub y: Tensor,
-    shape: Shape,
-    activation: Option<Activation>,
+    pub(super) shape: Shape,
+    pub(super) rows: usize,
+    pub(super) activation: Option<Activation>,
 }
 
 impl Output {
-    /// The same output of a pre-activation that exists already.
-    pub(super) fn of(self, pre: Tensor) -> Self {
-        Self { pre, ..self }
+    /// `rows` of `shape` in `y`, which comes out of no activation.
+    pub fn plain(shape: Shape, rows: usize, y: Tensor) -> Self {
+        Self { pre: y.clone(), y, shape, rows, activation: None }
     }
 }
 
@@ -90,10 +89,10 @@ impl<'a> Graph<'a> {
         weights: &'a Weights,
         training: Option<Draws<'a>>,
     ) -> Self {
-        let (values, steps, asked) = (Vec::new(), Vec::new(), Vec::new());
+        let (values, steps) = (Vec::new(), Vec::new());
         let updates = HashMap::new();
         let masks = 0;
-        Self { recording, weights, training, values, steps, updates, asked, masks }
+        Self { recording, weights, training, values, steps, updates, masks }
     }
 
     /// What layers draw from in training; nothing outside of it.
@@ -138,15 +137,14 @@ impl<'a> Graph<'a> {
         self.values[x.0].tensor.clone().expect("a value that was released is used")
     }
 
-    /// The pre-activation, and the activation that the value came out of; the value itself where there
-    /// is none. A loss takes these, to lose no digits. Panics where the pre-activation is not kept.
+    /// What a loss takes, to lose no digits: the pre-activation of x, and the activation that x came out
+    /// of; x itself where there is none, or where its pre-activation is not kept.
     pub(crate) fn pre(&self, x: ValueId) -> (Tensor, Option<Activation>) {
         match &self.values[x.0].origin {
-            None => (self.tensor(x), None),
-            Some((activation, pre)) => {
-                assert!(!activation.has_slope_of_output(), "the pre-activation is not kept");
+            Some((activation, pre)) if !activation.has_slope_of_output() => {
                 (pre.clone(), Some(*activation))
             }
+            _ => (self.tensor(x), None),
         }
     }
 
@@ -163,16 +161,14 @@ impl<'a> Graph<'a> {
 
     /// Memory for what comes out of `activation`, as many rows as `x` has.
     pub fn output(&self, x: ValueId, shape: Shape, activation: Option<Activation>) -> Output {
-        let [pre, y] = [(); 2].map(|()| self.allocate(shape, self.rows(x)));
-        Output { pre, y, shape, activation }
+        let rows = self.rows(x);
+        let [pre, y] = [(); 2].map(|()| self.allocate(shape, rows));
+        Output { pre, y, shape, rows, activation }
     }
 
-    /// The parameters called `names` of the layer `label`; panics if one is missing. They count as used
-    /// by the value that is pushed next.
-    pub fn parameters<const N: usize>(&mut self, label: &str, names: [&str; N]) -> [Tensor; N] {
-        let tensors = self.weights.parameters.expect(label, names);
-        self.asked.extend(tensors.iter().map(Tensor::offset));
-        tensors
+    /// The parameters called `names` of the layer `label`; panics if one is missing.
+    pub fn parameters<const N: usize>(&self, label: &str, names: [&str; N]) -> [Tensor; N] {
+        self.weights.parameters.expect(label, names)
     }
 
     /// What the layer `label` keeps beside its parameters under `names`; panics if one is missing.
@@ -180,51 +176,52 @@ impl<'a> Graph<'a> {
         self.weights.statistics.expect(label, names)
     }
 
-    /// Adds the value that was just recorded into `output`, and its backward pass: `backward` is given the
-    /// gradient by the pre-activation.
-    pub fn push_activated(
-        &mut self,
-        label: &str,
-        inputs: &[ValueId],
-        Output { pre, y, shape, activation }: Output,
-        backward: impl Fn(&mut Backward, &Tensor) + 'static,
-    ) -> ValueId {
-        let origin = activation.map(|activation| {
-            (activation, if activation.has_slope_of_output() { y.clone() } else { pre })
-        });
-        self.push_step(label, inputs, (shape, self.rows(inputs[0]), y, origin), Box::new(backward))
-    }
-
-    /// Adds `tensor`, `rows` of `shape`, which was just recorded from `inputs`, and its backward pass.
+    /// Adds the value that was just recorded into `output` from `inputs` and `parameters`, and its
+    /// backward pass: `backward` is given the gradient by the pre-activation.
     pub fn push(
         &mut self,
         label: &str,
         inputs: &[ValueId],
-        (shape, rows, tensor): (Shape, usize, Tensor),
+        parameters: &[Tensor],
+        Output { pre, y, shape, rows, activation }: Output,
         backward: impl Fn(&mut Backward, &Tensor) + 'static,
     ) -> ValueId {
-        self.push_step(label, inputs, (shape, rows, tensor, None), Box::new(backward))
-    }
-
-    fn push_step(
-        &mut self,
-        label: &str,
-        inputs: &[ValueId],
-        (shape, rows, tensor, origin): (Shape, usize, Tensor, Option<(Activation, Tensor)>),
-        backward: BackwardFn,
-    ) -> ValueId {
-        let parameters = std::mem::take(&mut self.asked);
         let depends =
             !parameters.is_empty() || inputs.iter().any(|x| self.values[x.0].needs_gradient);
         let needs_gradient = self.training.is_some() && depends;
-        let origin = origin.filter(|_| needs_gradient);
-        let output = self.new_value(shape, rows, tensor, origin, needs_gradient);
+        let origin = activation.filter(|_| needs_gradient).map(|activation| {
+            (activation, if activation.has_slope_of_output() { y.clone() } else { pre })
+        });
+        let output = self.new_value(shape, rows, y, origin, needs_gradient);
         if needs_gradient {
             let (label, inputs) = (label.into(), inputs.to_vec());
-            let parameters = parameters.into_iter().map(|p| (p, self.updates_of(p))).collect();
+            let offsets: BTreeSet<_> = parameters.iter().map(Tensor::offset).collect();
+            let parameters = offsets.into_iter().map(|p| (p, self.updates_of(p))).collect();
+            let backward = Box::new(backward);
             self.steps.push(Step { label, output, inputs, parameters, backward });
         }
         output
+    }
+
+    /// Records y, `rows` of `shape` as x has, from x alone. `forward` is given the recording, x and y;
+    /// `backward` the recording, the step's label, the gradient by y, the activation that x came out of
+    /// and where the gradient by the pre-activation of x is to be written.
+    pub fn unary(
+        &mut self,
+        label: &str,
+        x: ValueId,
+        (shape, rows): (Shape, usize),
+        forward: impl FnOnce(&mut Recording, &Tensor, &Tensor),
+        backward: impl Fn(&mut Recording, &str, &Tensor, &Origin, &Tensor) + 'static,
+    ) -> ValueId {
+        let (from, y) = (self.tensor(x), self.allocate(shape, rows));
+        forward(self.recording, &from, &y);
+        self.push(label, &[x], &[], Output::plain(shape, rows, y), move |back, dy| {
+            let (origin, dx) = (back.origin(x), back.allocate(x));
+            let (recording, label) = back.recorder();
+            backward(recording, label, dy, &origin, &dx);
+            back.add(x, dx);
+        })
     }
 
     fn new_value(

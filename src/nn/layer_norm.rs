@@ -58,20 +58,20 @@ impl Layer for LayerNorm {
         let (id, x) = (inputs[0], graph.tensor(inputs[0]));
         let parameters = graph.parameters(label, PARAMETERS);
         let out = graph.output(id, self.input, self.activation);
-        let (extent, activation, name) = (self.extent(), self.activation, label.to_string());
+        let (extent, activation) = (self.extent(), self.activation);
         let (recording, outputs) = (&mut *graph.recording, [&out.pre, &out.y]);
         let both = parameters.each_ref();
         let moments = layer_norm::forward(recording, label, extent, &x, both, activation, outputs);
-        graph.push_activated(label, inputs, out, move |back, dy| {
+        graph.push(label, inputs, &parameters.clone(), out, move |back, dy| {
             let forward = Normalized { x: &x, weight: &parameters[0], moments: &moments };
             let gradients = parameters.each_ref().map(|parameter| back.direct(parameter));
-            let (recording, gradients) = (back.recording(), gradients.each_ref());
-            layer_norm::backward_weight(recording, &name, extent, dy, forward, gradients);
+            let ((recording, label), gradients) = (back.recorder(), gradients.each_ref());
+            layer_norm::backward_weight(recording, label, extent, dy, forward, gradients);
             if back.wants(id) {
                 let (mut origin, dx) = (back.origin(id), back.allocate(id));
                 origin.pre = back.apart(id, origin.pre, &x);
-                let recording = back.recording();
-                layer_norm::backward_input(recording, &name, extent, dy, forward, &origin, &dx);
+                let (recording, label) = back.recorder();
+                layer_norm::backward_input(recording, label, extent, dy, forward, &origin, &dx);
                 back.add(id, dx);
             }
         })

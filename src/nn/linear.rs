@@ -61,12 +61,12 @@ impl Layer for Linear {
         let out = graph.output(id, self.output(), self.activation);
         let recording = &mut *graph.recording;
         matmul::forward(recording, label, &x, &weight, &bias, self.activation, &out.pre, &out.y);
-        let name = label.to_string();
-        graph.push_activated(label, inputs, out, move |back, dy| {
+        graph.push(label, inputs, &[weight.clone(), bias.clone()], out, move |back, dy| {
             let (dy, x, weight, bias) = (dy.clone(), x.clone(), weight.clone(), bias.clone());
             if back.wants(id) {
                 let (origin, dx) = (back.origin(id), back.allocate(id));
-                matmul::backward_input(back.recording(), &name, &dy, &weight, &origin, &dx);
+                let (recording, label) = back.recorder();
+                matmul::backward_input(recording, label, &dy, &weight, &origin, &dx);
                 back.add(id, dx);
             }
             back.product(WeightGradient { dy, x, weight, bias });

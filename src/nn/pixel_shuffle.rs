@@ -28,14 +28,16 @@ impl Layer for PixelShuffle {
     }
 
     fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
-        let (id, x) = (inputs[0], graph.tensor(inputs[0]));
-        let (shape, rows, name) = (self.output(), graph.rows(id), label.to_string());
-        let (factor, input, y) = (self.factor, self.input, graph.allocate(shape, rows));
-        pixel_shuffle::forward(graph.recording, label, factor, &x, input, &y);
-        graph.push(label, inputs, (shape, rows, y), move |back, dy| {
-            let (origin, dx) = (back.origin(id), back.allocate(id));
-            pixel_shuffle::backward(back.recording(), &name, factor, dy, &origin, input, &dx);
-            back.add(id, dx);
-        })
+        let (factor, input) = (self.factor, self.input);
+        let to = (self.output(), graph.rows(inputs[0]));
+        graph.unary(
+            label,
+            inputs[0],
+            to,
+            |recording, x, y| pixel_shuffle::forward(recording, label, factor, x, input, y),
+            move |recording, label, dy, origin, dx| {
+                pixel_shuffle::backward(recording, label, factor, dy, origin, input, dx);
+            },
+        )
     }
 }

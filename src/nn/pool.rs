@@ -41,23 +41,29 @@ impl Layer for Pool {
     }
 
     fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
-        let (id, x) = (inputs[0], graph.tensor(inputs[0]));
-        let (shape, rows, window) = (self.output(), graph.rows(id), self.window);
-        let (y, name) = (graph.allocate(shape, rows), label.to_string());
+        let (x, window, to) = (inputs[0], self.window, (self.output(), graph.rows(inputs[0])));
         if !self.is_max {
-            pool::avg_forward(graph.recording, label, &window, &x, &y);
-            return graph.push(label, inputs, (shape, rows, y), move |back, dy| {
-                let (origin, dx) = (back.origin(id), back.allocate(id));
-                pool::avg_backward(back.recording(), &name, &window, dy, &origin, &dx);
-                back.add(id, dx);
-            });
+            return graph.unary(
+                label,
+                x,
+                to,
+                |recording, x, y| pool::avg_forward(recording, label, &window, x, y),
+                move |recording, label, dy, origin, dx| {
+                    pool::avg_backward(recording, label, &window, dy, origin, dx);
+                },
+            );
         }
-        let indices = graph.recording.vector(y.rows() * padded(self.channels) / 4);
-        pool::max_forward(graph.recording, label, &window, &x, &y, &indices);
-        graph.push(label, inputs, (shape, rows, y), move |back, dy| {
-            let (origin, dx) = (back.origin(id), back.allocate(id));
-            pool::max_backward(back.recording(), &name, &window, dy, &indices, &origin, &dx);
-            back.add(id, dx);
-        })
+        let quads = padded(self.channels) / 4;
+        let indices = graph.recording.vector(to.1 * to.0.rows() * quads);
+        let kept = indices.clone();
+        graph.unary(
+            label,
+            x,
+            to,
+            |recording, x, y| pool::max_forward(recording, label, &window, x, y, &indices),
+            move |recording, label, dy, origin, dx| {
+                pool::max_backward(recording, label, &window, dy, &kept, origin, dx);
+            },
+        )
     }
 }

@@ -34,13 +34,15 @@ impl Layer for Reshape {
     }
 
     fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
-        let (id, shape, rows) = (inputs[0], self.output(), graph.rows(inputs[0]));
-        let (x, y, name) = (graph.tensor(id), graph.allocate(shape, rows), label.to_string());
-        reshape::unflatten(graph.recording, label, &x, None, &y);
-        graph.push(label, inputs, (shape, rows, y), move |back, dy| {
-            let (origin, dx) = (back.origin(id), back.allocate(id));
-            reshape::flatten(back.recording(), &name, dy, Some(&origin), &dx);
-            back.add(id, dx);
-        })
+        let to = (self.output(), graph.rows(inputs[0]));
+        graph.unary(
+            label,
+            inputs[0],
+            to,
+            |recording, x, y| reshape::unflatten(recording, label, x, None, y),
+            |recording, label, dy, origin, dx| {
+                reshape::flatten(recording, label, dy, Some(origin), dx);
+            },
+        )
     }
 }

@@ -50,6 +50,15 @@ pub(super) struct Updates<'a> {
     is_stored: bool,
 }
 
+/// How a sweep uses a parameter.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Uses {
+    /// How often.
+    pub count: usize,
+    /// Whether it, or another parameter of a layer that uses it, is used several times.
+    pub is_shared: bool,
+}
+
 /// A row for each use of a parameter.
 struct Slots {
     first: usize,
@@ -70,20 +79,20 @@ impl Slots {
 }
 
 impl<'a> Updates<'a> {
-    /// None yet; `uses` is how often each parameter is used at most.
+    /// None yet; `uses` tells how each parameter is used.
     pub fn new(
         sink: Sink<'a>,
         parameters: &'a Parameters,
         trained: HashSet<usize>,
-        uses: &HashMap<usize, usize>,
+        uses: &HashMap<usize, Uses>,
     ) -> Self {
         let (mut slots, mut end) = (BTreeMap::new(), 0);
         for (parameter, offset) in parameters.tensors() {
-            let uses = uses.get(&offset).copied().unwrap_or(0);
-            if uses > 1 && trained.contains(&offset) {
+            let Uses { count, is_shared } = uses.get(&offset).copied().unwrap_or_default();
+            if is_shared && trained.contains(&offset) {
                 let stride = parameter.extent().next_multiple_of(Tensor::ALIGNMENT);
                 slots.insert(offset, Slots { first: end, stride, used: 0, parameter });
-                end += uses * stride;
+                end += count * stride;
             }
         }
         Self {
@@ -188,7 +197,7 @@ impl<'a> Updates<'a> {
         for WeightGradient { dy, x, weight, bias } in shared {
             let [weight, bias] = [weight, bias].map(|parameter| {
                 let slots = self.slots.get_mut(&parameter.offset());
-                slots.expect("a layer shares both its parameters").next(&self.shared)
+                slots.expect("all parameters of a layer have slots").next(&self.shared)
             });
             placed.push(WeightGradient { dy, x, weight, bias });
         }

@@ -30,14 +30,16 @@ impl Layer for Upsample {
     }
 
     fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
-        let (id, x) = (inputs[0], graph.tensor(inputs[0]));
-        let (shape, rows, name) = (self.output(), graph.rows(id), label.to_string());
-        let (factor, input, y) = (self.factor, self.input, graph.allocate(shape, rows));
-        upsample::forward(graph.recording, label, factor, &x, input, &y);
-        graph.push(label, inputs, (shape, rows, y), move |back, dy| {
-            let (origin, dx) = (back.origin(id), back.allocate(id));
-            upsample::backward(back.recording(), &name, factor, dy, &origin, input, &dx);
-            back.add(id, dx);
-        })
+        let (factor, input) = (self.factor, self.input);
+        let to = (self.output(), graph.rows(inputs[0]));
+        graph.unary(
+            label,
+            inputs[0],
+            to,
+            |recording, x, y| upsample::forward(recording, label, factor, x, input, y),
+            move |recording, label, dy, origin, dx| {
+                upsample::backward(recording, label, factor, dy, origin, input, dx);
+            },
+        )
     }
 }

@@ -86,10 +86,10 @@ impl<M: Model> Trainer<M> {
     /// The counters, and the terms' sums.
     fn saved_sums(&self, file: &TensorFile) -> Result<(State, Vec<u32>)> {
         let terms = self.batches.terms().len();
-        let (state, sums) = match file.words("sums", terms) {
-            Ok(sums) => (file.words("state", State::WORDS)?, sums),
+        let (state, sums) = match file.contains("sums") {
+            true => (file.words("state", State::WORDS)?, file.words("sums", terms)?),
             // Before there were terms, the reconstruction loss stood behind the counters.
-            Err(_) => {
+            false => {
                 let mut state = file.words("state", State::WORDS + 1)?;
                 let mut sums = vec![0; terms];
                 sums[0] = state.remove(State::WORDS);

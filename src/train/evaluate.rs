@@ -49,7 +49,7 @@ impl Evaluator {
         choices: &Arc<Choices>,
     ) -> Result<Self> {
         if table.is_empty() || batch_size == 0 {
-            return Err(Error::Input("an evaluation takes at least one image at a time".into()));
+            return Err(Error::Input("an evaluation takes at least one row at a time".into()));
         }
         let (columns, running) = (Columns::of(table), Running::new(model.units()));
         let purpose = Purpose::Evaluation(noise, &running);

@@ -118,8 +118,8 @@ impl Serialize for EpochReport {
         map.serialize_entry("seconds", &self.seconds)?;
         for (split, losses) in [("train_", Some(&self.train)), ("val_", self.validation.as_ref())] {
             map.serialize_entry(&format!("{split}loss"), &losses.map(|losses| losses.loss))?;
-            for (i, (name, _)) in self.train.terms.iter().enumerate() {
-                let value = losses.map(|losses| losses.terms[i].1);
+            for (name, _) in &self.train.terms {
+                let value = losses.and_then(|losses| losses.term(name));
                 map.serialize_entry(&format!("{split}{name}"), &value)?;
             }
         }

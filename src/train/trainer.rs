@@ -155,7 +155,12 @@ impl<M: Model> Trainer<M> {
             .test
             .as_ref()
             .map(|test| Evaluator::for_model(gpu, &model, test, batch_size, noise, &choices));
-        let evaluator = evaluator.transpose()?;
+        let evaluator = evaluator.transpose().map_err(|error| match error {
+            Error::Column { column, message } => {
+                Error::Column { column, message: format!("{message} (in the test split)") }
+            }
+            other => other,
+        })?;
         gpu.check()?;
         let state = State { images: columns.rows() as u32, ..State::default() };
         let totals = Totals {

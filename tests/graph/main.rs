@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod layers;
 mod oracle;
 mod phases;
 
@@ -11,8 +12,8 @@ use std::sync::{Arc, OnceLock};
 use vae_gpu::Gpu;
 use vae_gpu::gpu::{Recording, Tensor};
 use vae_gpu::nn::{
-    Draws, Graph, Layer, Layout, Linear, Parameters, Shape, Sink, Step, Sweep, Train, ValueId,
-    Weights,
+    Argument, Draws, Graph, Layer, Layout, Linear, ParameterSpec, Parameters, Shape, Sink, Step,
+    Sweep, Train, ValueId, Weights,
 };
 use vae_gpu::ops::State;
 use vae_gpu::ops::activation::Activation;
@@ -27,9 +28,15 @@ const SIZE: usize = 5;
 /// Linear layers called `names`, all with the same values.
 fn parameters(gpu: &Gpu, names: &[&str]) -> Parameters {
     let layer = layer(None);
-    let specs = names
-        .iter()
-        .flat_map(|name| layer.parameters().into_iter().map(move |spec| spec.within(name)));
+    parameters_of(
+        gpu,
+        names
+            .iter()
+            .flat_map(|name| layer.parameters().into_iter().map(move |spec| spec.within(name))),
+    )
+}
+
+fn parameters_of(gpu: &Gpu, specs: impl IntoIterator<Item = ParameterSpec>) -> Parameters {
     let parameters = Parameters::zeros("parameters", &Arc::new(Layout::new(specs)));
     let value = |i: usize| ((i * 7919 + 13) % 101) as f32 / 101.0 - 0.45;
     let values: Vec<Vec<f32>> =
@@ -92,7 +99,22 @@ fn check(
     model: impl Fn(&mut Graph, ValueId) -> Vec<(ValueId, f32)>,
     loss: impl Fn(&Matrix, &Values) -> f64,
 ) {
-    let parameters = parameters(gpu, names);
+    let layer = layer(None);
+    let layers = names
+        .iter()
+        .flat_map(|name| layer.parameters().into_iter().map(move |spec| spec.within(name)));
+    check_specs(gpu, what, layers, model, loss);
+}
+
+/// The same for parameters of `specs`.
+fn check_specs(
+    gpu: &Gpu,
+    what: &str,
+    specs: impl IntoIterator<Item = ParameterSpec>,
+    model: impl Fn(&mut Graph, ValueId) -> Vec<(ValueId, f32)>,
+    loss: impl Fn(&Matrix, &Values) -> f64,
+) {
+    let parameters = parameters_of(gpu, specs);
     let values: Values =
         parameters.read(gpu).unwrap().iter().map(|values| oracle::wide(values)).collect();
     let (gradient, dx) = gradients(gpu, &parameters, model);
@@ -116,7 +138,7 @@ fn gradients_of_a_value_used_several_times_are_added() {
         for uses in 1..=3 {
             let names = &["a", "b", "c", "d"][..=uses];
             let what = format!("{activation:?}, used {uses} times");
-            let model = |graph: &mut Graph, x| {
+            let model = |graph: &mut Graph, x: ValueId| {
                 let h = layer(activation).apply(graph, "a", &[x]);
                 let last = names[1..].iter().map(|name| layer(None).apply(graph, name, &[h]));
                 last.map(|y| (y, 1.0)).collect()
@@ -164,7 +186,7 @@ fn batches_of_different_rows_meet() {
     let on_noise = Tensor::matrix("noise", &[COPIES * ROWS, SIZE]);
     on_noise.write(&gpu, &noise);
     let (many, one) = (0.7 / (COPIES * ROWS) as f32, 0.2 / ROWS as f32);
-    let model = |graph: &mut Graph, x| {
+    let model = |graph: &mut Graph, x: ValueId| {
         let h = tanh.apply(graph, "a", &[x]);
         let copies = graph.repeat("h", h, COPIES);
         let noise = graph.input(Shape::Features(SIZE), COPIES * ROWS, on_noise.clone());
@@ -197,7 +219,7 @@ fn batches_of_different_rows_meet() {
 fn detached_values_are_data() {
     let Some(gpu) = common::gpu() else { return };
     let tanh = layer(Some(Activation::Tanh));
-    let model = |graph: &mut Graph, x| {
+    let model = |graph: &mut Graph, x: ValueId| {
         let h = tanh.apply(graph, "a", &[x]);
         let fixed = graph.detach(h);
         vec![(graph.sums("h", &PRODUCT, &[], &[h.into(), fixed.into()]), 1.0)]
@@ -255,4 +277,85 @@ fn frozen_parameters_keep_their_bits_and_pass_gradients_on() {
     let after = all.read(&gpu).unwrap();
     assert_ne!(before[..2], after[..2], "the gradient passes through the frozen layer");
     assert_eq!(before[2..], after[2..], "the frozen layer keeps its bits");
+}
+
+/// A parameter that formulas take, several of them and one that a layer has as well.
+#[test]
+fn parameters_of_formulas_get_every_gradient() {
+    let Some(gpu) = common::gpu() else { return };
+    let tanh = layer(Some(Activation::Tanh));
+    let model = |graph: &mut Graph, x: ValueId| {
+        let [bias] = graph.parameters("a", ["scale"]);
+        let scale = Argument::Parameter(bias);
+        let once = graph.each("once", &PRODUCT, &[], &[x.into(), scale.clone()]);
+        let h = tanh.apply(graph, "b", &[once]);
+        let twice = graph.each("twice", &PRODUCT, &[], &[h.into(), scale]);
+        vec![(once, 0.25), (twice, 1.0)]
+    };
+    let scale = ParameterSpec::constant("a.scale", &[1], 0.0);
+    let specs = layer(None).parameters().into_iter().map(|spec| spec.within("b"));
+    check_specs(&gpu, "formulas", specs.chain([scale]), model, |x, values| {
+        let scale = values[2][0];
+        let scaled = |x: &Matrix| -> Matrix {
+            x.iter().map(|row| row.iter().map(|x| scale * x).collect()).collect()
+        };
+        let once = scaled(x);
+        0.25 * total(&once) + total(&scaled(&oracle::linear(&once, values, 0, f64::tanh)))
+    });
+    // A linear layer of one output, whose bias alone is used elsewhere.
+    let narrow = Linear { inputs: SIZE, outputs: 1, activation: None };
+    let model = |graph: &mut Graph, x: ValueId| {
+        let y = narrow.apply(graph, "a", &[x]);
+        let [bias] = graph.parameters("a", ["bias"]);
+        vec![(graph.each("y", &PRODUCT, &[], &[y.into(), Argument::Parameter(bias)]), 1.0)]
+    };
+    let specs = narrow.parameters().into_iter().map(|spec| spec.within("a"));
+    check_specs(&gpu, "bias alone", specs, model, |x, values| {
+        values[1][0] * total(&oracle::linear(x, values, 0, oracle::identity))
+    });
+}
+
+/// Values of rows go for all of an example's, whatever the order of the arguments; columns of maps are
+/// maps; one value is taken in two ways.
+#[test]
+fn arguments_may_be_rows_channels_and_both() {
+    let Some(gpu) = common::gpu() else { return };
+    let wide = Linear { inputs: SIZE, outputs: 8, activation: None };
+    let names = wide.parameters().into_iter().map(|spec| spec.within("a"));
+    let model = |graph: &mut Graph, x: ValueId| {
+        let h = wide.apply(graph, "a", &[x]);
+        let map = reshape(graph, h, Shape::map(2, 2, 2));
+        let halves = [0..1, 1..2].map(|channel| Argument::Columns(map, channel));
+        let product = graph.each("product", &PRODUCT, &[], &halves);
+        let many = graph.repeat("many", product, 3);
+        let norm =
+            graph.sums("norm", &SQUARED_ERROR, &[], &[x.into(), Argument::Columns(h, 0..SIZE)]);
+        let rows = graph.repeat("rows", norm, 3);
+        let first = graph.sums("first", &PRODUCT, &[], &[Argument::Row(rows), many.into()]);
+        let own = graph.each("own", &PRODUCT, &[], &[norm.into(), Argument::Row(norm)]);
+        vec![(first, 0.5), (own, 0.01)]
+    };
+    check_specs(&gpu, "rows and channels", names, model, |x, values| {
+        let h = oracle::linear(x, values, 0, oracle::identity);
+        let row = |(x, h): (&Vec<f64>, &Vec<f64>)| {
+            let norm: f64 = x.iter().zip(h).map(|(x, h)| (x - h).powi(2)).sum();
+            let product: f64 = (0..4).map(|i| h[i] * h[i + 4]).sum();
+            0.5 * 3.0 * norm * product + 0.01 * norm * norm
+        };
+        x.iter().zip(&h).map(row).sum()
+    });
+}
+
+/// h (rows, 8) as maps of two channels.
+fn reshape(graph: &mut Graph, h: ValueId, map: Shape) -> ValueId {
+    let rows = graph.rows(h);
+    graph.unary(
+        "map",
+        h,
+        (map, rows),
+        |recording, x, y| vae_gpu::ops::reshape::unflatten(recording, "map", x, None, y),
+        |recording, label, dy, origin, dx| {
+            vae_gpu::ops::reshape::flatten(recording, label, dy, Some(origin), dx);
+        },
+    )
 }

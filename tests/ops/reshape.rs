@@ -145,6 +145,18 @@ pub fn unflatten() {
     assert_all(Unflatten);
 }
 
+#[test]
+fn the_padding_of_features_is_written() {
+    let Some(gpu) = check::gpu() else { return };
+    for [batch, pixels, channels] in [[1, 1, 1], [3, 49, 1], [2, 7, 5], [3, 63, 21]] {
+        let values = check::random(1, batch * pixels * channels, -1.0..1.0);
+        let map = check::input(gpu, &[batch * pixels, channels], &values);
+        check::assert_pads(gpu, [batch, channels * pixels], |recording, features| {
+            reshape::flatten(recording, "test", &map, None, features);
+        });
+    }
+}
+
 /// The count, not the bindings or the grid, ends the work; and grids wrap into y.
 #[test]
 fn surplus_invocations_do_nothing() {

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod learning;
+mod models;
 mod numbers;
 mod objective;
 mod presets;

@@ -100,6 +100,7 @@ pub fn forward(
     let tensors = [("left", x), ("right", weight), ("bias", bias), ("pre", pre), ("result", y)];
     let sizes = [x.rows(), weight.columns(), weight.rows()];
     assert_eq!([x.columns(), y.columns()], [sizes[1], sizes[2]], "{label}: inputs and outputs");
+    assert!(x.rows() <= y.rows(), "{label}: rows");
     let call = Call::new(recording, Product::Forward, sizes, [x, weight, y]);
     call.record(recording, label, "matmul.forward", &[activation::constant(activation)], &tensors);
 }
