@@ -104,8 +104,8 @@ impl AdapterReport {
         self.kind == "software"
     }
 
-    /// A discrete GPU with WebGPU's default limits and no optional features: for recordings that are
-    /// to run in any browser, or where no adapter is at hand.
+    /// A discrete GPU with WebGPU's default limits and no optional features: for recordings that
+    /// are to run in any browser, or where no adapter is at hand.
     pub fn webgpu() -> Self {
         let limits = wgpu::Limits::default();
         Self {

@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock, Weak};
 pub(super) const QUAD: usize = 4;
 
 /// A storage buffer of 32-bit elements: its name, its size and its first contents. It holds no
-/// memory itself; a [`super::Gpu`] gives it memory when it is first used there, and takes the memory
-/// back once no clone of the buffer is left.
+/// memory itself; a [`super::Gpu`] gives it memory when it is first used there, and takes the
+/// memory back once no clone of the buffer is left.
 #[derive(Clone, Debug)]
 pub struct Buffer(Arc<Inner>);
 
@@ -77,8 +77,8 @@ impl Buffer {
         &self.0.name
     }
 
-    /// Its length in elements of 4 bytes. Panics for the workspace of a recording that is still being
-    /// recorded.
+    /// Its length in elements of 4 bytes. Panics for the workspace of a recording that is still
+    /// being recorded.
     pub fn elements(&self) -> usize {
         *self.0.elements.get().expect("a recording must be compiled before its tensors are used")
     }

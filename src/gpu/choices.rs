@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::AdapterReport;
 
-/// Variants of kernels, chosen on one adapter, by the problems that they solve. Both are strings that
-/// the ops write and parse. A problem that is not in it takes its op's default variant.
+/// Variants of kernels, chosen on one adapter, by the problems that they solve. Both are strings
+/// that the ops write and parse. A problem that is not in it takes its op's default variant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choices {
     adapter: String,

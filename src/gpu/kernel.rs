@@ -9,8 +9,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use super::text::{self, Settings};
 
-/// One WGSL text: a file of `shaders/` and its imports, which `gpu/text.rs` resolves. Constants that
-/// the host sets, all of type `u32`, are used but not declared in it.
+/// One WGSL text: a file of `shaders/` and its imports, which `gpu/text.rs` resolves. Constants
+/// that the host sets, all of type `u32`, are used but not declared in it.
 #[derive(Clone, Debug)]
 pub struct Shader {
     /// The op's name, such as `matmul`; a kernel's name is `{op}.{entry point}`.
@@ -57,8 +57,8 @@ impl Shader {
         self.complete(constants, false)
     }
 
-    /// The complete WGSL text for browsers: like [`Shader::text`], with directives that they require
-    /// and naga does not know.
+    /// The complete WGSL text for browsers: like [`Shader::text`], with directives that they
+    /// require and naga does not know.
     pub fn browser_text(&self, constants: &[(&str, u32)]) -> String {
         self.complete(constants, true)
     }
@@ -71,8 +71,8 @@ impl Shader {
         }
     }
 
-    /// The entry point `entry` with `constants` set. Panics on faulty WGSL and where there is no such
-    /// entry point, which are bugs of the caller.
+    /// The entry point `entry` with `constants` set. Panics on faulty WGSL and where there is no
+    /// such entry point, which are bugs of the caller.
     pub fn kernel(&self, entry: &str, constants: &[(&str, u32)]) -> Arc<Kernel> {
         let text = self.text(constants);
         let mut modules = MODULES.lock().unwrap();

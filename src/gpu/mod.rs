@@ -1,8 +1,8 @@
 //! Adapters, buffers, kernels and recorded plans. Nothing here depends on machine learning.
 //!
-//! Every program uses [`Gpu`] and [`AdapterOptions`]. The rest is the lower level, for those who write
-//! kernels of their own: a [`Kernel`] from WGSL, a [`Recording`] of its dispatches, the [`Plan`] that
-//! runs them. Mistakes of such code panic while it records.
+//! Every program uses [`Gpu`] and [`AdapterOptions`]. The rest is the lower level, for those who
+//! write kernels of their own: a [`Kernel`] from WGSL, a [`Recording`] of its dispatches, the
+//! [`Plan`] that runs them. Mistakes of such code panic while it records.
 
 mod adapter;
 mod buffer;
@@ -93,7 +93,8 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`Error::NoAdapter`] or [`Error::NoSuchAdapter`] when none fits, [`Error::Gpu`] when it cannot be opened.
+    /// [`Error::NoAdapter`] or [`Error::NoSuchAdapter`] when none fits, [`Error::Gpu`] when it
+    /// cannot be opened.
     pub fn with_options(options: &AdapterOptions) -> Result<Self> {
         let (adapter, report) = adapter::find(options)?.swap_remove(0);
         let descriptor = wgpu::DeviceDescriptor {

@@ -6,9 +6,9 @@ use naga::{Handle, Module, Scalar, Type, TypeInner};
 use serde::Serialize;
 use serde_json::Value;
 
-/// The bytes of a variable of type `ty` with the members of `params`. Panics unless they are those that
-/// the shader declares, in any order, and each is a number that its type can hold. Arrays may be
-/// shorter than the shader's; zeros follow. Messages begin with `path`.
+/// The bytes of a variable of type `ty` with the members of `params`. Panics unless they are those
+/// that the shader declares, in any order, and each is a number that its type can hold. Arrays may
+/// be shorter than the shader's; zeros follow. Messages begin with `path`.
 pub(super) fn bytes(
     module: &Module,
     ty: Handle<Type>,

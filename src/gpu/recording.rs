@@ -194,12 +194,12 @@ impl Recording {
         self.record_flat(kernel, label, params, tensors, groups);
     }
 
-    /// Appends a dispatch of `grid` workgroups; none if `grid` has a zero. `params` fills the shader's
-    /// uniform `params` by the names of its members; each other variable is bound to the tensor of its
-    /// name.
+    /// Appends a dispatch of `grid` workgroups; none if `grid` has a zero. `params` fills the
+    /// shader's uniform `params` by the names of its members; each other variable is bound to the
+    /// tensor of its name.
     ///
-    /// Panics on a tensor or a member that is missing or one too many, on a number that is not of its
-    /// member's type and on memory that is both read and written: bugs of the caller, found at
+    /// Panics on a tensor or a member that is missing or one too many, on a number that is not of
+    /// its member's type and on memory that is both read and written: bugs of the caller, found at
     /// recording.
     pub fn record<P: Serialize>(
         &mut self,

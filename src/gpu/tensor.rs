@@ -82,7 +82,8 @@ impl Tensor {
         self.part(offset, shape, columns(shape))
     }
 
-    /// The elements from `offset` on, seen as `shape` with rows padded to multiples of four elements.
+    /// The elements from `offset` on, seen as `shape` with rows padded to multiples of four
+    /// elements.
     pub fn view_matrix(&self, offset: usize, shape: &[usize]) -> Self {
         self.part(offset, shape, padded(columns(shape)))
     }
@@ -95,7 +96,8 @@ impl Tensor {
         view
     }
 
-    /// The smallest part of a buffer in which all of `tensors` lie. Panics unless they share a buffer.
+    /// The smallest part of a buffer in which all of `tensors` lie. Panics unless they share a
+    /// buffer.
     pub fn span<'a>(tensors: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut tensors = tensors.into_iter();
         let first = tensors.next().expect("a tensor");

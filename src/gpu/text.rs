@@ -32,9 +32,9 @@ struct Text<'a> {
     body: String,
 }
 
-/// The constants' declarations, the files that `source` imports, and `source` itself, each file after
-/// a comment with its path. Panics on unknown directives and on files that do not exist, which are
-/// bugs of the caller.
+/// The constants' declarations, the files that `source` imports, and `source` itself, each file
+/// after a comment with its path. Panics on unknown directives and on files that do not exist,
+/// which are bugs of the caller.
 pub(super) fn complete(name: &str, source: &str, settings: &Settings) -> String {
     let (imported, directives, body) = Default::default();
     let mut text = Text { settings, imported, directives, body };

@@ -46,8 +46,8 @@ impl Timer {
         })
     }
 
-    /// Submits one compute pass, into which `record` encodes, waits, and returns the seconds from its
-    /// begin to its end on the adapter.
+    /// Submits one compute pass, into which `record` encodes, waits, and returns the seconds from
+    /// its begin to its end on the adapter.
     ///
     /// # Errors
     ///

@@ -7,8 +7,8 @@ use super::tensor::Tensor;
 
 /// One buffer for all intermediate results of a plan, so that a kernel may bind several of them, or
 /// all, at once. A part is free to be given out again once the last [`Tensor`] of it is dropped:
-/// dispatches run in the order in which they are recorded, and later ones can only name tensors that
-/// are still held.
+/// dispatches run in the order in which they are recorded, and later ones can only name tensors
+/// that are still held.
 #[derive(Debug)]
 pub(super) struct Workspace {
     pub buffer: Buffer,
@@ -41,7 +41,8 @@ impl Workspace {
         Arc::new(Self { buffer, state: Mutex::default() })
     }
 
-    /// Gives out `elements`, rounded up to [`Tensor::ALIGNMENT`]; panics once the buffer has its size.
+    /// Gives out `elements`, rounded up to [`Tensor::ALIGNMENT`]; panics once the buffer has its
+    /// size.
     pub fn region(self: &Arc<Self>, elements: usize) -> Arc<Region> {
         assert!(!self.buffer.has_size(), "a recording that was compiled takes no more tensors");
         let elements = elements.next_multiple_of(Tensor::ALIGNMENT);
@@ -63,7 +64,8 @@ impl Workspace {
         self.state.lock().unwrap().dispatches += 1;
     }
 
-    /// Parts that were freed while the recording went on, with the number of dispatches before each.
+    /// Parts that were freed while the recording went on, with the number of dispatches before
+    /// each.
     pub fn freed(&self) -> Vec<(usize, usize, usize)> {
         self.state.lock().unwrap().freed.clone()
     }
