@@ -2,8 +2,8 @@
 //!
 //! Lines that begin with `#`, indented or not, are directives, behind which anything is a comment:
 //!
-//! - `#import shared/index` includes `shaders/shared/index.wgsl`. Each file is included once, before
-//!   the files that import it. The host replaces `VARIANT` in a path.
+//! - `#import shared/index` includes `shaders/shared/index.wgsl`. Each file is included once,
+//!   before the files that import it. The host replaces `VARIANT` in a path.
 //! - `#if NAME` … `#endif` leaves out the lines between, imports too, unless the host sets the
 //!   constant `NAME` to a number other than zero; `#if !NAME` leaves them out if it does. `BROWSER`
 //!   counts as set in texts for browsers.

@@ -10,14 +10,14 @@ const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// The image files of a split, in order.
 pub(super) struct Split {
-    /// Where they were looked for.
+    /// The folder that was searched.
     folder: PathBuf,
     pub files: Vec<PathBuf>,
 }
 
 impl Split {
-    /// The class of each file, which is the first folder on the way to it from the split's; `None`
-    /// if a file lies in no such folder, or in one whose name is no text.
+    /// The class of each file, which is the first folder on the path to it from the split's folder;
+    /// `None` if a file lies in no such folder, or in one whose name is not Unicode.
     pub fn classes(&self) -> Option<Vec<&str>> {
         self.files.iter().map(|file| class(&self.folder, file)).collect()
     }
@@ -74,7 +74,7 @@ fn find_images(folder: &Path) -> Result<Vec<PathBuf>> {
                 let path = error.path().unwrap_or(folder).to_owned();
                 let dangling =
                     error.io_error().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-                // Editors leave dangling links behind as locks; they are no images.
+                // Some editors use dangling links as locks, which are no images.
                 if dangling && (is_hidden(&path) || !is_image(&path)) {
                     continue;
                 }
