@@ -20,7 +20,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use crate::error::{Error, Result, shown};
 
-/// How to read a folder of images.
+/// Options for reading a folder of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Size (width, height) to which every image is resized; if `None`, all must be of one size.

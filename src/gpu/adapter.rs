@@ -52,12 +52,12 @@ const KINDS: [(wgpu::DeviceType, &str); 5] = [
     (wgpu::DeviceType::Cpu, "software"),
 ];
 
-/// Which adapter to open; the default is the best there is.
+/// The choice of an adapter; the default is the best one.
 #[derive(Clone, Debug, Default)]
 pub struct AdapterOptions {
     /// Part of the adapter's name in any case, or its index as [`adapters`] lists them.
     pub adapter: Option<String>,
-    /// Only adapters of this backend.
+    /// Backend to which the choice is limited.
     pub backend: Option<Backend>,
 }
 

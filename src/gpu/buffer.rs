@@ -77,18 +77,18 @@ impl Buffer {
         &self.0.name
     }
 
-    /// Its length in elements of 4 bytes. Panics for the workspace of a recording that is still
-    /// being recorded.
+    /// The buffer's length in elements of 4 bytes. Panics for the workspace of a recording that is
+    /// still being recorded.
     pub fn elements(&self) -> usize {
         *self.0.elements.get().expect("a recording must be compiled before its tensors are used")
     }
 
-    /// Its length in bytes.
+    /// The buffer's length in bytes.
     pub fn bytes(&self) -> u64 {
         4 * self.elements() as u64
     }
 
-    /// Its first contents; if `None`, it begins with zeros.
+    /// The buffer's first contents; if `None`, it begins with zeros.
     pub fn contents(&self) -> Option<&[u32]> {
         self.0.contents.as_deref()
     }
