@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    /// What is written is what is read, and defaults are not written.
+    /// Updates are read back as they were written, and defaults are not written.
     #[test]
     fn toml_keeps_every_rule_and_schedule() {
         let written = Config::default().to_toml();

@@ -17,7 +17,7 @@ pub(super) const SIDE: usize = 28;
 type Point = [f32; 3];
 
 /// Draws `count` images of 28×28, white ink (255) on black, the ten digits equally often and
-/// mixed, the same ones for the same `seed`; and what digit each of them is.
+/// mixed, the same ones for the same `seed`; and the digit that each shows.
 pub(super) fn draw(count: usize, seed: u64) -> (Vec<u8>, Vec<u32>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut pixels = vec![0; count * SIDE * SIDE];

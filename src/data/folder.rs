@@ -28,7 +28,7 @@ struct Header {
 }
 
 /// Reads the images under `folder`, in the order of their paths. With a `train/` folder in it, only
-/// that and `test/` are read. Where all images of a split lie in folders of it, these are its
+/// that and `test/` are read. If all images of a split lie in folders of it, these are its
 /// classes.
 ///
 /// Images are turned upright as their EXIF data says and stretched to `options.size` (not cropped),

@@ -33,13 +33,13 @@ pub struct ReadOptions {
 /// The splits that a reader found.
 type Splits = (Table, Option<Table>);
 
-/// A training split and, where there is one, a test split.
+/// A training split and, if there is one, a test split.
 ///
 /// ```
 /// use vae_gpu::{Column, Dataset, Table};
 ///
 /// # fn main() -> vae_gpu::Result<()> {
-/// // What the program has in memory, from wherever it comes: (rows, channels, height, width).
+/// // Pixels from any source, (rows, channels, height, width).
 /// let pixels: Vec<u8> = (0..10 * 3 * 8 * 8).map(|i| i as u8).collect();
 /// let labels = [0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
 ///

@@ -1,4 +1,4 @@
-//! Entry points of shaders and what they bind, read from the WGSL itself. No adapter is needed.
+//! Entry points of shaders and their bindings, read from the WGSL itself. No adapter is needed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

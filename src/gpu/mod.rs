@@ -145,12 +145,12 @@ impl Gpu {
         &self.0.report
     }
 
-    /// The wgpu device, for what this crate does not offer.
+    /// The wgpu device, for features of wgpu that this crate does not offer.
     pub fn device(&self) -> &wgpu::Device {
         &self.0.device
     }
 
-    /// The wgpu queue, for what this crate does not offer.
+    /// The wgpu queue, for features of wgpu that this crate does not offer.
     pub fn queue(&self) -> &wgpu::Queue {
         &self.0.queue
     }

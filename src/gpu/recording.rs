@@ -242,8 +242,8 @@ impl Recording {
                 let clash = match (slice.writable, other.writable) {
                     (true, true) => a.overlaps(b),
                     (false, false) => false,
-                    // wgpu tracks whole buffers: kernels declare as writable what may share one
-                    // with their results.
+                    // wgpu tracks whole buffers: kernels declare as writable inputs that may share
+                    // one with their results.
                     _ => a.shares_buffer(b),
                 };
                 assert!(!clash, "{label}: memory that is written is bound twice");

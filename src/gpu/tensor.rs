@@ -26,7 +26,7 @@ enum Memory {
 }
 
 /// Elements from one row of a matrix of `columns` to the next: rows begin where four elements can
-/// be read at once, and what lies between them is zero.
+/// be read at once, and the padding between them is zero.
 pub fn padded(columns: usize) -> usize {
     columns.next_multiple_of(QUAD)
 }

@@ -76,8 +76,8 @@ pub fn evaluate(
     call.record(recording, label, (&SHADER, "evaluate"), activation, &tensors);
 }
 
-/// dx from dy, the gradient with respect to `pre` of [`forward`], multiplied by f' of `origin`,
-/// whose output x is. Fills dweight and dbias (columns).
+/// dx from dy, the gradient with respect to `pre` of [`forward`], multiplied by the derivative of
+/// `origin`'s activation, whose output x is. Fills dweight and dbias (columns).
 pub fn backward(
     recording: &mut Recording,
     label: &str,

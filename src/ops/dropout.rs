@@ -65,8 +65,8 @@ pub fn forward(
     recording.record_elements(kernel, label, &mask.params(count), &tensors, count);
 }
 
-/// dx (rows, columns) from dy under the mask of [`forward`], multiplied by f' of `origin`, whose
-/// output x is.
+/// dx (rows, columns) from dy under the mask of [`forward`], multiplied by the derivative of
+/// `origin`'s activation, whose output x is.
 pub fn backward(
     recording: &mut Recording,
     label: &str,

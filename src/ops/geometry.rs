@@ -38,8 +38,7 @@ impl Geometry {
 
     /// The geometry of a transposed convolution of a map of size `small`. `None` if its output
     /// would be empty, or if a convolution of the output would not give the size `small`, for
-    /// instance because
-    /// `output_padding` is the stride or more.
+    /// instance because `output_padding` is the stride or more.
     pub fn transposed(
         small: Extent,
         kernel: usize,

@@ -50,8 +50,8 @@ pub fn forward(
     moments
 }
 
-/// dx from dy, the gradient with respect to `pre` of [`forward`], multiplied by f' of `origin`,
-/// whose output x is.
+/// dx from dy, the gradient with respect to `pre` of [`forward`], multiplied by the derivative of
+/// `origin`'s activation, whose output x is.
 pub fn backward_input(
     recording: &mut Recording,
     label: &str,

@@ -86,8 +86,7 @@ pub fn forward(
 }
 
 /// dlog_scale (1), the gradient of the loss's mean over the `batch` with respect to log_scale, from
-/// the
-/// `losses` that [`forward`] returned for `target`. Panics unless the scale is learnt.
+/// the `losses` that [`forward`] returned for `target`. Panics unless the scale is learnt.
 #[expect(clippy::too_many_arguments, reason = "what forward had, and the gradient")]
 pub fn backward_scale(
     recording: &mut Recording,

@@ -33,8 +33,8 @@ pub struct Draw {
 }
 
 /// Fills `epsilon`, a vector or a matrix, with standard normals: a pure function of `draw`, the
-/// step in
-/// `state` and the element's index, padding not counted (Threefry-4x32-20, then Box and Muller).
+/// step in `state` and the element's index, padding not counted (Threefry-4x32-20, then Box and
+/// Muller).
 pub fn normal(
     recording: &mut Recording,
     label: &str,

@@ -39,7 +39,8 @@ pub fn forward(
     recording.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
 }
 
-/// dx, of `extent`, from dy, multiplied by f' of `origin`, whose output x is.
+/// dx, of `extent`, from dy, multiplied by the derivative of `origin`'s activation, whose output x
+/// is.
 pub fn backward(
     recording: &mut Recording,
     label: &str,

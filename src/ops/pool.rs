@@ -93,8 +93,8 @@ pub fn max_forward(
     recording.record_elements(kernel, label, &params, &tensors, count);
 }
 
-/// dx from dy and the `indices` of [`max_forward`], multiplied by f' of `origin`, whose output x
-/// is.
+/// dx from dy and the `indices` of [`max_forward`], multiplied by the derivative of `origin`'s
+/// activation, whose output x is.
 pub fn max_backward(
     recording: &mut Recording,
     label: &str,
@@ -128,7 +128,7 @@ pub fn avg_forward(
     recording.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
 }
 
-/// dx from dy, multiplied by f' of `origin`, whose output x is.
+/// dx from dy, multiplied by the derivative of `origin`'s activation, whose output x is.
 pub fn avg_backward(
     recording: &mut Recording,
     label: &str,

@@ -18,8 +18,8 @@ struct Params {
     feature_row: usize,
 }
 
-/// features = map. In a backward pass, both are gradients, and the features are multiplied by f' of
-/// `origin`, the features' activation.
+/// features = map. In a backward pass, both are gradients, and the result is multiplied by the
+/// derivative of `origin`'s activation.
 pub fn flatten(
     recording: &mut Recording,
     label: &str,
@@ -30,8 +30,8 @@ pub fn flatten(
     record(recording, label, ("flatten", "features_pre"), [map, features], origin, features);
 }
 
-/// map = features. In a backward pass, both are gradients, and the map is multiplied by f' of
-/// `origin`, the map's activation.
+/// map = features. In a backward pass, both are gradients, and the result is multiplied by the
+/// derivative of `origin`'s activation.
 pub fn unflatten(
     recording: &mut Recording,
     label: &str,

@@ -17,8 +17,7 @@ const TASKS: usize = 32;
 const CONSTANT: (&str, u32) = ("TASKS", TASKS as u32);
 
 /// A result and its parts, which lie in the recording's workspace. Each row of the parts holds,
-/// from
-/// `offset` on, as many elements as the result has, its padding included.
+/// from `offset` on, as many elements as the result has, its padding included.
 pub struct Sum {
     /// The parts (parts, elements), one a row.
     pub parts: Tensor,

@@ -30,7 +30,7 @@ fn class<'a>(folder: &Path, file: &'a Path) -> Option<&'a str> {
     parts.next().and(first)
 }
 
-/// The image files to train on and, where there is a test split, those to test on.
+/// The image files of the training split and, if there is one, of the test split.
 pub(super) fn find_splits(folder: &Path) -> Result<(Split, Option<Split>)> {
     let (train, test) = (folder.join("train"), folder.join("test"));
     match (train.is_dir(), test.is_dir()) {

@@ -103,8 +103,8 @@ pub fn forward(
     call.record(recording, label, "matmul.forward", &[activation::constant(activation)], &tensors);
 }
 
-/// dx (batch, inputs) = (dy · weight) · f'(pre), elementwise in f', with `origin`'s activation f
-/// and pre-activation, whose output x is. dy is the gradient with respect to `pre` of [`forward`].
+/// dx (batch, inputs) = dy · weight, multiplied by the derivative of `origin`'s activation, whose
+/// output x is. dy is the gradient with respect to `pre` of [`forward`].
 pub fn backward_input(
     recording: &mut Recording,
     label: &str,
