@@ -6,8 +6,8 @@
 //     in memory;
 //   - a loader for each side (left_*.wgsl, right_*.wgsl; scatter.wgsl has one itself), which loads
 //     4×4 blocks. LEFT_BY_DEPTH and RIGHT_BY_DEPTH are 1 if neighbours in depth are neighbours in
-//     memory. left_start and right_start are called before the loop over the depth, since the
-//     compilers of software adapters do not hoist them;
+//     memory. left_start and right_start can be called before the loop over the depth, out of
+//     which the compilers of software adapters would not hoist them;
 //   - an epilogue (finish_*.wgsl), whose `finish` takes the results four columns at a time and
 //     adds, activates or updates before it stores, and whose `finish_sums` takes the left side's
 //     sums;
