@@ -154,7 +154,8 @@ impl Operands {
         }
     }
 
-    /// Fills the tensors with random values, and the bias, too, if `bias` is set; it begins as zeros.
+    /// Fills the tensors with random values, and the bias, too, if `bias` is set; it begins as
+    /// zeros.
     fn fill(&self, gpu: &Gpu, bias: bool) {
         for (seed, tensor) in [(1, &self.x), (2, &self.weight), (4, &self.y)] {
             tensor.write(gpu, &random(seed, tensor.len()));
