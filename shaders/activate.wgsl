@@ -1,5 +1,5 @@
-// An activation where nothing could compute it along with its argument. Matrices (rows, columns),
-// padded.
+// An activation as a dispatch of its own, where no other dispatch computes it with its result.
+// Matrices are (rows, columns), padded.
 #import shared/activation
 #import shared/index
 #import shared/padding

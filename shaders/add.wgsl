@@ -1,4 +1,4 @@
-// The sum at the end of a residual block. Matrices (rows, columns), padded.
+// The sum at the end of a residual block. Matrices are (rows, columns), padded.
 #import shared/activation
 #import shared/index
 #import shared/padding
@@ -26,7 +26,7 @@ fn forward(invocation: Invocation) {
     }
 }
 
-// dx = da + dy · f'(pre), f and pre those of x
+// dx = da + dy · f'(pre), where x = f(pre) is the block's input
 @compute @workgroup_size(64)
 fn backward(invocation: Invocation) {
     let i = element(invocation);

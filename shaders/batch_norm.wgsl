@@ -1,6 +1,7 @@
-// Batch normalization (Ioffe and Szegedy 2015) of x (rows, columns), padded: every column by its own
-// mean and variance. A unit is `across` quads of columns; where its rows are several chunks, a dispatch
-// before brings their moments or sums, which every workgroup then merges for itself.
+// Batch normalization (Ioffe and Szegedy 2015) of x (rows, columns), padded: every column by its
+// own mean and variance. A unit is `across` quads of columns. If its rows are cut into several
+// chunks, a dispatch before computes each chunk's moments or sums, which every workgroup then
+// merges for itself.
 #import shared/activation
 #import shared/index
 #import shared/moments
@@ -10,8 +11,8 @@
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>; // read only
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;  // (columns)
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (columns)
-// (2 + 2 chunks, columns), padded: mean and 1 / deviation, then what each chunk has: its mean and
-// squares, or its sums.
+// (2 + 2 chunks, columns), padded: mean and 1 / deviation, then two rows for each chunk: its mean
+// and the sum of squared distances from it, or its sums of the backward pass.
 @group(0) @binding(4) var<storage, read_write> moments: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> pre: array<vec4<f32>>; // before the activation: of y, or of x
 // forward
@@ -26,9 +27,9 @@
 @group(0) @binding(13) var<storage, read_write> dweight: array<f32>; // (columns)
 @group(0) @binding(14) var<storage, read_write> dbias: array<f32>;   // (columns)
 
-const SHARE = 0.1; // of the batch in the running statistics
+const SHARE = 0.1; // PyTorch's momentum: the batch's weight in the running statistics
 
-// The place of a lane with its column in the matrix.
+// The part of a lane, with its column counted in the matrix and not in the unit.
 fn place_in_matrix(p: Params, number: u32, lane: u32) -> Place {
     var at = place(p, number, lane);
     let column = at.unit * p.across + at.column;
@@ -38,7 +39,7 @@ fn place_in_matrix(p: Params, number: u32, lane: u32) -> Place {
     return at;
 }
 
-// Whether it writes for its columns.
+// Whether the lane is the one that writes the results of its columns.
 fn leads(p: Params, at: Place, lane: u32) -> bool {
     return at.inside && lane < p.across;
 }
@@ -80,7 +81,8 @@ fn statistics(invocation: Invocation) {
     }
 }
 
-// What training leaves for evaluation. The variance of a single row is none: it is left as it is.
+// Updates the running statistics, with which evaluation normalizes. A single row has no unbiased
+// variance, and leaves the running one.
 fn run_on(p: Params, at: Place, all: Moments) {
     for (var i = 0u; i < min(4u, p.columns - 4u * at.column); i++) {
         let column = 4u * at.column + i;
@@ -99,7 +101,7 @@ fn normalize(p: Params, at: Place, mean: vec4<f32>, rstd: vec4<f32>) {
     for (var row = at.first; row < at.end; row += at.down) {
         let i = row * p.quads + at.column;
         let value = (x[i] - mean) * scale + shift;
-        // Zero whatever the parameters' padding holds.
+        // Zero in the padding, whatever the parameters' padding holds.
         pre[i] = select(vec4(0.0), value, inside);
         y[i] = select(vec4(0.0), activate_four(value), inside);
     }

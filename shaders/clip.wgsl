@@ -1,4 +1,4 @@
-// Clipping by the norm of all gradients, as torch.nn.utils.clip_grad_norm_ does it.
+// Clipping gradients by their global norm, as torch.nn.utils.clip_grad_norm_ does.
 #import shared/reduce
 
 struct Params { count: u32, groups: u32, max_norm: f32 } // count in quads
@@ -10,8 +10,8 @@ struct Params { count: u32, groups: u32, max_norm: f32 } // count in quads
 
 const LARGEST = 0x1.fffffep127f;
 
-// Each workgroup's sum of squares, and that of the gradients times 2^-80, for where the first
-// overflows. Nothing is done against underflow: a norm below 1e-18 clips as zero does.
+// Each workgroup's sum of squares, and the sum of squares of the gradients times 2^-80, which is
+// used if the first overflows. Underflow is not handled: a norm below 1e-18 counts as zero.
 @compute @workgroup_size(LANES)
 fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let p = params;

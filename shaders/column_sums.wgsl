@@ -1,4 +1,4 @@
-// The column sums of a matrix in parts: each workgroup adds up four columns of as many rows.
+// The column sums of a matrix in parts: each workgroup adds up four columns of `rows` rows.
 #import shared/index
 
 struct Params {

@@ -1,5 +1,5 @@
-// A batch of a dataset's columns that are no images: the examples at order[state.row …] of packed values, as
-// rows of a padded matrix. One invocation an element, padding included.
+// A batch of a dataset's column of numbers or classes: the examples at order[state.row …], stored
+// without padding, as rows of a padded matrix. One invocation an element, padding included.
 #import shared/index
 #import shared/state
 

@@ -1,5 +1,6 @@
 // Dropout (Srivastava et al. 2014): which elements are dropped is a pure function of seed, stream,
-// step, layer and place, so that the backward pass draws it again. Matrices (rows, columns), padded.
+// step, layer and place, so that the backward pass can draw it again. Matrices are (rows, columns),
+// padded.
 #import shared/activation
 #import shared/index
 #import shared/rng
@@ -23,7 +24,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> pre: array<vec4<f32>>; // read only
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
 
-// What the elements of quad number i are multiplied by: 1 / (1 - p), or zero.
+// Factors of the elements of quad number i: 1 / (1 - p), or zero if dropped.
 fn factors(p: Params, i: u32) -> vec4<f32> {
     let key = vec4(p.seed_low, p.seed_high, 0u, p.stream);
     let words = threefry(vec4(i, state.step, p.layer, 0u), key);

@@ -1,24 +1,24 @@
-// Elementwise arithmetic and sums of it. It is completed by the text that ops::expression writes, with
-// the operands' bindings and the function `term` of a row and a column: an expression's value, or what
-// goes into a gradient.
+// Elementwise arithmetic and sums of it. The text that ops::expression generates completes it with
+// the operands' bindings and the function `term` of a row and a column, which is an expression's
+// value, or a gradient's element.
 #import shared/index
 #import shared/reduce
 
-// Where an operand's values lie. Those of several columns have a row for each of the result's, those of one
-// column a value for `span` of them.
+// The position of an operand's values. An operand with columns has a row for each row of the
+// values; one with a value a row has one for `span` successive rows.
 struct Place {
     row: u32,   // elements from row to row
-    first: u32, // column
+    first: u32, // first column
     @size(8) span: u32,
 }
 
 struct Params {
     rows: u32,
-    columns: u32,   // of the operands
+    columns: u32,   // of the values
     width: u32,     // columns of the result
     stride: u32,    // elements from row to row of the result
-    sums: u32,      // rows of the result where it is of sums
-    span: u32,      // rows that go into a sum; the last may have fewer
+    sums: u32,      // number of sums, which are the rows of the result; 0 for `each`
+    span: u32,      // rows in a sum; the last may have fewer
     numbers: vec4<f32>,
     places: array<Place, 8>,
 }
@@ -26,12 +26,12 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 
-// The element of an operand that has columns.
+// The index of an element of an operand with columns.
 fn at(place: Place, row: u32, column: u32) -> u32 {
     return row * place.row + place.first + column;
 }
 
-// The element of one that has a value for several rows.
+// The index of an element of an operand with a value a row, or for `span` rows.
 fn at_row(place: Place, row: u32) -> u32 {
     return row / place.span * place.row;
 }
@@ -53,8 +53,9 @@ fn each(invocation: Invocation) {
     result[i] = value;
 }
 
-// result (sums, 1), padded, = the sums of term over all columns of `span` rows: one workgroup a sum. All
-// of one return before the barriers or none, which browsers want proved.
+// result (sums, 1), padded, = the sums of term over all columns of `span` rows: one workgroup a
+// sum. All invocations of a workgroup return before the barriers or none does, which browsers must
+// be able to prove: they cannot if `group` is a member of Invocation beside `lane`.
 @compute @workgroup_size(LANES)
 fn sums(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -62,7 +63,7 @@ fn sums(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let p = params;
-    let number = group.x + group.y * groups.x; // as group_number has it
+    let number = group.x + group.y * groups.x; // group_number of shared/index.wgsl
     if number >= p.sums {
         return;
     }

@@ -1,6 +1,6 @@
-// The input of a step: the batch's pixels from the packed dataset as floats in [0, 1], corrupted where
-// the model is to denoise them, and standard normal noise: pure functions of seed, stream, step and
-// index.
+// The input of a step: the batch's pixels from the packed dataset as floats in [0, 1], corrupted
+// for denoising models, and standard normal noise. Both kinds of noise are pure functions of seed,
+// stream, step and index.
 #import shared/index
 #import shared/rng
 #import shared/state
@@ -15,9 +15,9 @@ struct Params {
     seed_low: u32,
     seed_high: u32,
     stream: u32,
-    corruption: u32, // stream of what corrupts the pixels
-    spread: f32,     // standard deviation of what is added to a pixel
-    masked: f32,     // share of pixels that are set to 0
+    corruption: u32, // stream of the corruption's draws
+    spread: f32,     // standard deviation of the noise that is added to a value
+    masked: f32,     // probability of a value to be set to 0
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -36,7 +36,7 @@ fn four_bytes(at: u32, words: u32) -> vec4<u32> {
     return (vec4(word) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u);
 }
 
-// The bytes of quad number `i` of x, and which of them are no padding.
+// The bytes of quad number `i` of x; sets `within` to those that are not padding.
 fn bytes_of(p: Params, row: u32, i: u32, within: ptr<function, vec4<bool>>) -> vec4<u32> {
     let columns = p.channels * p.places;
     if MAPS == 0u {
@@ -60,7 +60,7 @@ fn bytes_of(p: Params, row: u32, i: u32, within: ptr<function, vec4<bool>>) -> v
 @compute @workgroup_size(64)
 fn batch(invocation: Invocation) {
     let i = element(invocation);
-    // Before any branch, where software adapters read a uniform once for all lanes.
+    // Read before any branch: there, software adapters read a uniform once for all lanes.
     let p = params;
     let row = state.row;
     let step = state.step;
@@ -70,7 +70,7 @@ fn batch(invocation: Invocation) {
         var pixels = vec4<f32>(bytes_of(p, row, i, &within)) / 255.0;
         if CORRUPTION == 1u {
             let draw = threefry(vec4(i, step, 0u, 0u), vec4(p.seed_low, p.seed_high, 0u, p.corruption));
-            // An image with noise remains one.
+            // Clamped to the range of pixels.
             pixels = clamp(pixels + p.spread * normals(draw), vec4(0.0), vec4(1.0));
         }
         if CORRUPTION == 2u {

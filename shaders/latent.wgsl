@@ -11,11 +11,11 @@ struct Params {
     latent: u32,
     head_row: u32,      // elements from row to row
     z_row: u32,
-    weight: f32,        // of the KL divergence once the ramp is climbed
-    capacity: f32,      // nats that it is held at then; no such thing below 0
+    weight: f32,        // of the KL divergence after the ramp
+    capacity: f32,      // target of the KL divergence in nats after the ramp; none if negative
     free_bits: f32,     // nats for each unit that cost nothing
-    ramp: u32,          // steps from 0 to all of weight or capacity
-    period: u32,        // steps after which the ramp begins anew; never at 0
+    ramp: u32,          // steps from 0 to the full weight or capacity
+    period: u32,        // steps after which the ramp begins again; 0 for never
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,8 +28,9 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> dz: array<f32>;      // (rows, latent), padded; read only
 @group(0) @binding(8) var<storage, read_write> dhead: array<f32>;   // (rows, 2 latent), padded
 
-// One workgroup for each unit, its lanes along the batch. All of a workgroup return before the barriers
-// or none, which browsers want proved: by members of an Invocation, one of which differs, it is not.
+// One workgroup for each unit (latent variable), its lanes along the batch. All invocations of a
+// workgroup return before the barriers or none does, which browsers must be able to prove: they
+// cannot if `group` is a member of Invocation beside `lane`.
 @compute @workgroup_size(LANES)
 fn forward(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -37,7 +38,7 @@ fn forward(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let p = params;
-    let unit = group.x + group.y * groups.x; // as group_number has it
+    let unit = group.x + group.y * groups.x; // group_number of shared/index.wgsl
     if unit >= p.latent {
         return;
     }
@@ -46,7 +47,7 @@ fn forward(
         let mean = head[row * p.head_row + unit];
         let logvar = head[row * p.head_row + p.latent + unit];
         z[row * p.z_row + unit] = mean + exp(0.5 * logvar) * epsilon[row * p.latent + unit];
-        // Memory is used again: what lies behind the last unit must be zero.
+        // Workspace memory is reused, so that the padding behind the last unit must be zeroed.
         for (var pad = p.latent; unit + 1u == p.latent && pad < p.z_row; pad++) {
             z[row * p.z_row + pad] = 0.0;
         }
@@ -64,15 +65,15 @@ fn forward(
     }
 }
 
-// How far up the ramp the step is, from 0 to 1 (Bowman 2016; Fu 2019 with a period).
+// The ramp's factor at a step, from 0 to 1 (Bowman 2016; Fu 2019 with a period).
 fn climbed(p: Params, step: u32) -> f32 {
     let at = select(step, step % max(p.period, 1u), p.period > 0u);
     return select(1.0, f32(at) / f32(p.ramp), at < p.ramp);
 }
 
-// dhead from dz, and from the batch mean of what the objective makes of the KL divergence:
-//   weight · KL; weight · |KL - capacity| (Burgess 2018); with free bits, units below them cost
-//   nothing (Kingma 2016, section C.8).
+// dhead from dz, plus the gradient of the objective's term for the KL divergence, averaged over the
+// batch: weight · KL, or weight · |KL - capacity| (Burgess 2018). With free bits, units below them
+// cost nothing (Kingma 2016, section C.8).
 @compute @workgroup_size(LANES)
 fn backward(invocation: Invocation) {
     let p = params;

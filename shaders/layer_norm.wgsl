@@ -1,7 +1,7 @@
-// Layer normalization (Ba et al. 2016) of x (batch · rows, columns), padded: every image, `rows` rows,
-// by its own mean and variance; each of its values has a weight and a bias. A unit is an image; where
-// its rows are several chunks, a dispatch before brings their moments or sums, which every workgroup
-// then merges for itself.
+// Layer normalization (Ba et al. 2016) of x (batch · rows, columns), padded: every image, `rows`
+// rows, by its own mean and variance; each of its values has a weight and a bias. A unit is an
+// image. If its rows are cut into several chunks, a dispatch before computes each chunk's moments
+// or sums, which every workgroup then merges for itself.
 #import shared/activation
 #import shared/index
 #import shared/moments
@@ -11,8 +11,8 @@
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>; // read only
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;  // (rows, columns), padded
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (rows, columns), padded
-// (batch, 1 + chunks): mean and 1 / deviation, then what each chunk has: its count, mean and squares,
-// or its sums.
+// (batch, 1 + chunks): mean and 1 / deviation, then a quad for each chunk: its count, mean and sum
+// of squared distances from it, or its sums of the backward pass.
 @group(0) @binding(4) var<storage, read_write> moments: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> pre: array<vec4<f32>>; // before the activation: of y, or of x
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
@@ -26,7 +26,7 @@ fn image(p: Params, at: Place) -> u32 {
     return at.unit * p.rows * p.quads;
 }
 
-// Where the moments of an image are; behind them are those of its chunks.
+// The index of an image's moments, behind which are those of its chunks.
 fn moments_at(p: Params, image: u32) -> u32 {
     return image * (1u + p.chunks);
 }
@@ -53,14 +53,14 @@ fn moments_of_chunks(p: Params, at: Place, lane: u32) -> Moments {
     var all = Moments(vec4(0.0), vec4(0.0), vec4(0.0));
     for (var chunk = lane; chunk < p.chunks; chunk += INVOCATIONS) {
         let one = moments[moments_at(p, at.unit) + 1u + chunk];
-        // In one of the four places.
+        // In the first of the four columns that are merged side by side.
         let here = Moments(vec4(one.x, 0.0, 0.0, 0.0), vec4(one.y), vec4(one.z, 0.0, 0.0, 0.0));
         all = merge(all, here);
     }
     return all;
 }
 
-// The moments of all that the workgroup's lanes hold, each in every place.
+// The moments of all values of the workgroup's lanes, repeated in all four components.
 fn merge_all(lane: u32, own: Moments) -> Moments {
     let four = merge_down(lane, 1u, own);
     let two = merge(
@@ -112,7 +112,7 @@ fn forward(invocation: Invocation) {
     }
 }
 
-// Of dy · weight, what the normalized values get.
+// The sums for dy · weight, the gradient with respect to the normalized values.
 fn sums_of_rows(p: Params, at: Place) -> Sums {
     let mean = moments[moments_at(p, at.unit)].x;
     var all = Sums(vec4(0.0), vec4(0.0));
@@ -183,8 +183,8 @@ fn backward_input(invocation: Invocation) {
     }
 }
 
-// Sums over the batch. A workgroup takes `across` quads of the parameters; its lanes take turns at the
-// images, INVOCATIONS / across at a time.
+// dweight and dbias, which are sums over the batch. A workgroup computes `across` quads of the
+// parameters; its lanes loop over the images, INVOCATIONS / across at a time.
 @compute @workgroup_size(INVOCATIONS)
 fn backward_weight(invocation: Invocation) {
     let lane = invocation.lane;

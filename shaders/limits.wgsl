@@ -1,5 +1,5 @@
-// What an adapter can do at most: arithmetic, copies, and dispatches that do next to nothing.
-// QUADS vec4s are what an invocation of copy moves.
+// Measures an adapter's limits: arithmetic, copies, and dispatches that do almost nothing. An
+// invocation of copy moves QUADS vec4s.
 #import shared/index
 
 struct Params { count: u32, rounds: u32 }
@@ -12,8 +12,8 @@ struct Params { count: u32, rounds: u32 }
 @group(0) @binding(5) var<storage, read_write> copied: array<vec4<f32>>; // (count)
 @group(0) @binding(6) var<storage, read_write> counter: array<u32>;     // (64)
 
-// Twelve accumulators v = m v + c that wait for no other, eight times a round, from start times 1
-// to 12; the result is their sum. m and c come from memory, so that nothing folds.
+// Twelve independent accumulators v = m v + c, eight times a round, from start times 1 to 12; the
+// result is their sum. m and c come from memory, so that the compiler cannot fold them.
 @compute @workgroup_size(64)
 fn arithmetic(invocation: Invocation) {
     let i = element(invocation);
@@ -50,7 +50,7 @@ fn copy(invocation: Invocation) {
     }
 }
 
-// Adds one to every word: as little as a dispatch can do and be seen.
+// Adds one to every word: little work, whose result the host can verify.
 @compute @workgroup_size(64)
 fn touch(@builtin(local_invocation_index) lane: u32) {
     if lane < params.count {

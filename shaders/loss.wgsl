@@ -13,16 +13,16 @@ struct Params {
     quads: u32,     // of each matrix
     columns: u32,
     row_quads: u32,
-    stride: u32,    // quads from one of an invocation to its next
+    stride: u32,    // quads from one of an invocation's to its next
     turn: u32,      // stride % row_quads
-    sums: u32,      // of losses
-    batch: f32,     // images
+    sums: u32,      // number of partial sums
+    batch: f32,     // number of images
     pixels: f32,    // values of an image
     scale: f32,     // of the noise: sigma of a gaussian, b of a laplace
     rate: f32,      // scale^-power
-    constant: f32,  // of the loss: log of what normalises the density
-    power: f32,
-    learnt: u32,    // whether log_scale counts: scale, rate and constant are then those of 1
+    constant: f32,  // of the loss: log of the density's normalising constant
+    power: f32,     // of the distance: 2 for a gaussian, 1 for a laplace
+    learnt: u32,    // whether the scale is exp(log_scale); scale, rate and constant are then of 1
     seed_low: u32,
     seed_high: u32,
     stream: u32,
@@ -40,9 +40,9 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> drawn: array<vec4<f32>>;
 @group(0) @binding(10) var<storage, read> state: State;
 
-const LARGEST_LOG = 13.815511; // of 1e6
+const LARGEST_LOG = 13.815511; // log(1e6)
 
-// The learnt logarithm, within what fixed scales may be: see ops::likelihood::SCALES.
+// The learnt logarithm, clamped to the range of fixed scales: see ops::likelihood::SCALES.
 fn bounded_scale() -> f32 {
     return clamp(log_scale[0], -LARGEST_LOG, LARGEST_LOG);
 }
@@ -55,7 +55,7 @@ fn current_scale(p: Params) -> Scale {
     return Scale(exp(s), exp(-p.power * s), p.constant + s);
 }
 
-// Every workgroup leaves one sum.
+// The loss and dy. Every workgroup stores one partial sum.
 @compute @workgroup_size(LANES)
 fn forward(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -87,8 +87,8 @@ fn forward(
     }
 }
 
-// A pixel's loss is distance · exp(-power · s) / power + s + constant by s = log_scale, so that its
-// derivative by s is 1 - power · (loss - s - constant): the sum of the losses has it all. One
+// A pixel's loss is distance · exp(-power · s) / power + s + constant with s = log_scale, so that
+// its derivative by s is 1 - power · (loss - s - constant), and the sum of the losses suffices. One
 // workgroup.
 @compute @workgroup_size(LANES)
 fn backward_scale(@builtin(local_invocation_index) lane: u32) {
@@ -101,7 +101,8 @@ fn backward_scale(@builtin(local_invocation_index) lane: u32) {
     if lane == 0u {
         let constant = p.constant + bounded_scale();
         let gradient = p.pixels * (1.0 + p.power * constant) - p.power * sum;
-        // At either end nothing moves it further: perfect pixels would let it fall for ever.
+        // Zero at either end of the range if a step would lead out: a perfect reconstruction would
+        // lower the scale without end.
         let ends = (log_scale[0] <= -LARGEST_LOG && gradient > 0.0)
             || (log_scale[0] >= LARGEST_LOG && gradient < 0.0);
         dlog_scale[0] = select(gradient, 0.0, ends);

@@ -7,7 +7,7 @@ struct Params { optimizer: Optimizer, count: u32 } // count in quads
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> state: State;
-@group(0) @binding(2) var<storage, read> factor: array<f32>; // the gradient's
+@group(0) @binding(2) var<storage, read> factor: array<f32>; // (1), factor of the gradient
 @group(0) @binding(3) var<storage, read> gradient: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> parameter: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> first_moment: array<vec4<f32>>;

@@ -1,5 +1,5 @@
-// Channels become pixels (Shi et al. 2016): each FACTOR by FACTOR of them a square of one channel. Maps
-// (batch · height · width, channels), padded.
+// Pixel shuffle (Shi et al. 2016): every FACTOR · FACTOR channels of a pixel become a square of
+// pixels of one channel. Maps are (batch · height · width, channels), padded.
 #import shared/activation
 #import shared/index
 #import shared/map
@@ -39,7 +39,8 @@ fn forward(invocation: Invocation) {
     y[i] = select(vec4(0.0), value, unpadded(place.w, p.channels));
 }
 
-// One invocation for a quad of x; taken back through the activation that x came out of.
+// One invocation for a quad of x; dx is multiplied by the derivative of the activation whose output
+// x is.
 @compute @workgroup_size(64)
 fn backward(invocation: Invocation) {
     let i = element(invocation);

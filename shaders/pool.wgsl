@@ -1,5 +1,5 @@
 // Pooling of maps (batch · height · width, channels) by square windows, as PyTorch's max_pool2d and
-// avg_pool2d without ceil_mode. KERNEL, STRIDE and PADDING are theirs.
+// avg_pool2d without ceil_mode. The host sets KERNEL, STRIDE and PADDING.
 #import shared/activation
 #import shared/index
 #import shared/map
@@ -16,13 +16,13 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<vec4<f32>>;   // read only
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> indices: array<u32>;   // place in the window, a byte a channel
+@group(0) @binding(3) var<storage, read_write> indices: array<u32>;   // position in the window, a byte a channel
 @group(0) @binding(4) var<storage, read_write> dy: array<vec4<f32>>;  // read only
 @group(0) @binding(5) var<storage, read_write> pre: array<vec4<f32>>; // read only
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
 
 const BYTES = vec4(0u, 8u, 16u, 24u);
-// Along either side, how many windows at most have a pixel in common.
+// Largest number of windows along either side that have a pixel in common.
 const WINDOWS = i32((KERNEL + STRIDE - 1u) / STRIDE);
 
 // Row and column where the window of the result at `place` begins; negative in the padding.
@@ -30,7 +30,7 @@ fn window_corner(place: vec4<u32>) -> vec2<i32> {
     return vec2<i32>(place.yz * STRIDE) - vec2(i32(PADDING));
 }
 
-// The pixel nearest to `at` that exists, and where it lies in x.
+// The pixel of the map nearest to some position, and its index in x.
 struct Pixel { at: vec2<i32>, i: u32 }
 
 fn nearest(p: Params, place: vec4<u32>, at: vec2<i32>) -> Pixel {
@@ -39,13 +39,14 @@ fn nearest(p: Params, place: vec4<u32>, at: vec2<i32>) -> Pixel {
     return Pixel(near, (row * p.width + u32(near.y)) * p.quads + place.w);
 }
 
-// By its bits: compilers take value != value for false.
+// Tests the bits, since compilers may take value != value for false.
 fn is_nan(value: vec4<f32>) -> vec4<bool> {
     return (bitcast<vec4<u32>>(value) & vec4(0x7FFFFFFFu)) > vec4(0x7F800000u);
 }
 
-// The first maximum of each window, row by row, and its place there; NaN counts as the largest, the
-// last one for its place. Past an edge the nearest pixel is seen again, which changes nothing.
+// The maximum of each window, and its position there, which is the first in row order; NaN counts
+// as the largest, and of several the last one's position is kept. Past an edge the nearest pixel is
+// read again, which does not change the maximum.
 @compute @workgroup_size(64)
 fn max_forward(invocation: Invocation) {
     let i = element(invocation);
@@ -100,7 +101,7 @@ struct Window {
     offset: u32, // the pixel's place in it
 }
 
-// Of the windows around the pixel at `place`, the one that is `back` before the last.
+// One of the windows that contain the pixel at `place`: the one `back` windows before the last.
 fn window(p: Params, place: vec4<u32>, back: vec2<i32>) -> Window {
     let pixel = place.yz + vec2(PADDING);
     let wanted = vec2<i32>(pixel / STRIDE) - back;
@@ -113,8 +114,8 @@ fn window(p: Params, place: vec4<u32>, back: vec2<i32>) -> Window {
     );
 }
 
-// dx, the sum of dy over the windows whose maximum a pixel is, taken back through the activation that x
-// came out of.
+// dx = the sum of dy over the windows whose maximum the pixel is, multiplied by the derivative of
+// the activation whose output x is.
 @compute @workgroup_size(64)
 fn max_backward(invocation: Invocation) {
     let i = element(invocation);
@@ -134,7 +135,8 @@ fn max_backward(invocation: Invocation) {
     dx[i] = sum * slope_four(pre[i]);
 }
 
-// As max_backward, a share of dy from every window.
+// dx = an equal share of dy from every window that contains the pixel, multiplied by the derivative
+// of the activation whose output x is.
 @compute @workgroup_size(64)
 fn avg_backward(invocation: Invocation) {
     let i = element(invocation);

@@ -1,9 +1,9 @@
-// Examples several times over, one after the other, and the sums of their gradients. Matrices (rows,
-// columns), padded; an example is `span` rows.
+// Each example several times in succession, and the sums of the copies' gradients. Matrices are
+// (rows, columns), padded; an example is `span` rows.
 #import shared/index
 
 struct Params {
-    count: u32, // quads of what is written
+    count: u32, // quads of the result
     quads: u32, // of an example
     times: u32,
 }

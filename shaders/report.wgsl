@@ -1,13 +1,13 @@
-// Adds a term of a step's losses to its mean over the epoch, and, with the last of them, ends the step.
-// The KL divergence adds up where it is computed: see latent.wgsl.
+// Adds a term of a step's losses to its mean over the epoch, and, with the last term, ends the
+// step. latent.wgsl itself accumulates the KL divergence.
 #import shared/reduce
 #import shared/state
 
 struct Params {
-    rows: u32,      // images of the step that ends with this term; 0 where another term follows
+    rows: u32,      // images of the step if this is its last term; otherwise 0
     count: u32,     // of values
-    term: u32,      // place in sums
-    share: f32,     // of a value in an image: one of k samples counts for 1 / k
+    term: u32,      // index in sums
+    share: f32,     // factor of the sum: 1 / k if each image has k samples
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

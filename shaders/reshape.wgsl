@@ -1,5 +1,6 @@
-// Between maps (batch · pixels, channels) and features (batch, channels · pixels), whose order is
-// PyTorch's: channel, then pixel. A block is four pixels of four channels; an invocation turns one.
+// Conversion between maps (batch · pixels, channels) and features (batch, channels · pixels), which
+// are in PyTorch's order: channel, then pixel. Each invocation transposes a block, four pixels of
+// four channels.
 #import shared/activation
 #import shared/index
 #import shared/padding
@@ -14,16 +15,16 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> map: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> features: array<f32>;
-// Read only, and only where there is an activation: what the map, or the features, came out of.
+// Pre-activations of the map or the features, read only, and only if there is an activation.
 @group(0) @binding(3) var<storage, read_write> map_pre: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> features_pre: array<f32>;
 
 struct Block {
-    map: u32,      // its first pixel's quad
-    map_row: u32,  // from pixel to pixel
-    features: u32, // its first channel's first element
-    pixels: u32,   // that exist, four at most
-    channels: u32, // likewise
+    map: u32,      // index of its first pixel's quad
+    map_row: u32,  // quads from pixel to pixel
+    features: u32, // index of its first channel's first element
+    pixels: u32,   // number of pixels that exist, four at most
+    channels: u32, // number of channels that exist, four at most
 }
 
 fn block(p: Params, i: u32) -> Block {
@@ -42,7 +43,7 @@ fn block(p: Params, i: u32) -> Block {
     );
 }
 
-// Its pixels; past the last one that one again.
+// The block's pixels; past the last pixel that one is read again.
 fn load_map(b: Block) -> mat4x4<f32> {
     let last = b.pixels - 1u;
     return mat4x4(
@@ -53,12 +54,13 @@ fn load_map(b: Block) -> mat4x4<f32> {
     );
 }
 
-// Where four pixels of a channel lie among the features; past the last of either that one again.
+// Indices of four pixels of a channel in the features; past the last pixel or channel those of the
+// last.
 fn channel(p: Params, b: Block, c: u32) -> vec4<u32> {
     return b.features + min(c, b.channels - 1u) * p.pixels + min(FOUR, vec4(b.pixels - 1u));
 }
 
-// Four pixels of a channel, zero past the last channel: what is behind it in a map is padding.
+// Four pixels of a channel, zero past the last channel, which is padding in a map.
 fn load_channel(p: Params, b: Block, c: u32) -> vec4<f32> {
     let at = channel(p, b, c);
     let values = vec4(features[at.x], features[at.y], features[at.z], features[at.w]);
@@ -103,7 +105,7 @@ fn store_channel(p: Params, b: Block, c: u32, value: vec4<f32>) {
     if count > 3u { features[at.w] = result.w; }
 }
 
-// map = features, with the slopes of the activation that a gradient by maps is taken back through.
+// map = features, multiplied by f'(map_pre) if there is an activation, in a backward pass.
 @compute @workgroup_size(64)
 fn unflatten(invocation: Invocation) {
     let i = element(invocation);
@@ -119,7 +121,7 @@ fn unflatten(invocation: Invocation) {
     store_pixel(b, 3u, turned[3]);
 }
 
-// features = map, likewise.
+// features = map, multiplied by f'(features_pre) if there is an activation, in a backward pass.
 @compute @workgroup_size(64)
 fn flatten(invocation: Invocation) {
     let i = element(invocation);

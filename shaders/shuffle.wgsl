@@ -1,5 +1,6 @@
 // A fresh permutation of the dataset for each epoch: a keyed Feistel network on the smallest even
-// number of bits that holds every index, walked until it lands on one (Black and Rogaway 2002).
+// number of bits that holds every index, applied until the result is an index (cycle walking: Black
+// and Rogaway 2002).
 #import shared/index
 #import shared/rng
 #import shared/state
@@ -24,6 +25,7 @@ fn scramble(word: u32) -> u32 {
     return x ^ (x >> 16u);
 }
 
+// Eight rounds of a Feistel network with the round keys in `low` and `high`.
 fn feistel(index: u32, low: vec4<u32>, high: vec4<u32>) -> u32 {
     let mask = (1u << params.half_bits) - 1u;
     var halves = vec2(index >> params.half_bits, index & mask);

@@ -1,4 +1,4 @@
-// Sums of parts, stored: see shared/sums.wgsl.
+// Sums of parts, which are stored: see shared/sums.wgsl.
 #import shared/index
 #import shared/sums
 

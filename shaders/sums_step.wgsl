@@ -1,4 +1,4 @@
-// Sums of parts that are gradients, with the optimizer's step on the parameters at once: see
+// Sums of parts that are gradients, with which the optimizer's step is taken at once: see
 // shared/sums.wgsl.
 #import shared/index
 #import shared/optimizer

@@ -1,4 +1,5 @@
-// Nearest neighbours: every pixel becomes FACTOR by FACTOR. Maps (batch · height · width, channels).
+// Upsampling by nearest neighbours: every pixel becomes FACTOR by FACTOR pixels. Maps are (batch ·
+// height · width, channels).
 #import shared/activation
 #import shared/index
 #import shared/map
@@ -17,7 +18,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> pre: array<vec4<f32>>; // read only
 @group(0) @binding(5) var<storage, read_write> dx: array<vec4<f32>>;
 
-// Where in y the first of the pixels lies that quad number i becomes.
+// The index in y of the first copy of x's quad number i.
 fn first_copy(p: Params, i: u32) -> u32 {
     let place = map_place(i, p.height, p.width, p.quads);
     let row = (place.x * p.height + place.y) * FACTOR;
@@ -41,7 +42,8 @@ fn forward(invocation: Invocation) {
     }
 }
 
-// The sum over the copies, taken back through the activation that x came out of.
+// dx = the sum of dy over the copies, multiplied by the derivative of the activation whose output x
+// is.
 @compute @workgroup_size(64)
 fn backward(invocation: Invocation) {
     let i = element(invocation);

@@ -1,5 +1,6 @@
-// dx = dy taken back through a convolution by weight, and through the activation that x came out of:
-// maps (batch · height · width, channels), dx the larger; weight (outputs, taps · inputs).
+// dx from dy: the gradient through a convolution by weight, multiplied by the derivative of the
+// activation whose output x is. Maps are (batch · height · width, channels), dx the larger; weight
+// is (outputs, taps · inputs).
 #import product/finish_slope
 #import product/left_patches
 #import product/scatter
@@ -9,7 +10,7 @@
 @group(0) @binding(1) var<storage, read_write> left: array<vec4<f32>>;   // dy, read only
 @group(0) @binding(2) var<storage, read> right: array<vec4<f32>>;        // weight
 @group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>; // dx
-@group(0) @binding(4) var<storage, read_write> pre: array<vec4<f32>>;    // before the activation, read only
+@group(0) @binding(4) var<storage, read_write> pre: array<vec4<f32>>;    // pre-activation of x, read only
 
 @compute @workgroup_size(INVOCATIONS)
 fn backward_input(invocation: Invocation) {

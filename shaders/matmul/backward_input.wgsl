@@ -1,5 +1,5 @@
-// dx (batch, inputs) = dy (batch, outputs) · weight (outputs, inputs), taken back through the
-// activation that x came out of.
+// dx (batch, inputs) = dy (batch, outputs) · weight (outputs, inputs), multiplied by the derivative
+// of the activation whose output x is.
 #import product/batch
 #import product/finish_slope
 #import product/left_rows
@@ -10,7 +10,7 @@
 @group(0) @binding(1) var<storage, read_write> left: array<vec4<f32>>;   // dy, read only
 @group(0) @binding(2) var<storage, read> right: array<vec4<f32>>;        // weight
 @group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>; // dx
-@group(0) @binding(4) var<storage, read_write> pre: array<vec4<f32>>;    // before the activation, read only
+@group(0) @binding(4) var<storage, read_write> pre: array<vec4<f32>>;    // pre-activation of x, read only
 
 @compute @workgroup_size(INVOCATIONS)
 fn backward_input(invocation: Invocation) {

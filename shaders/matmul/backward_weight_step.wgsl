@@ -1,4 +1,5 @@
-// As backward_weight.wgsl, with the optimizer's step on the parameters at once: the gradients are never stored.
+// The gradients of backward_weight.wgsl, with which the optimizer's step is taken at once: they are
+// never stored.
 #import product/finish_weight
 #import product/layers
 #import product/left_columns

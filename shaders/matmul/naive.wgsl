@@ -1,4 +1,5 @@
-// The definition, one result an invocation: what the other kernels are checked and measured against.
+// The product by its definition, one element an invocation, against which the other kernels are
+// tested and timed.
 #import shared/index
 
 struct Params {
@@ -6,7 +7,7 @@ struct Params {
     width: u32,
     depth: u32,
     left_row: u32,    // elements from row to row
-    left_depth: u32,  // and from depth to depth
+    left_depth: u32,  // elements from depth to depth
     right_depth: u32,
     right_column: u32,
     result_row: u32,

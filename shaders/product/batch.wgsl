@@ -1,4 +1,4 @@
-// What the forms that give a row for each image of a batch have in common.
+// Common part of the forms whose result has a row for each image of a batch.
 #import product/frame
 #import product/same_rows
 #import product/VARIANT

@@ -1,5 +1,4 @@
-// The epilogue with a bias and an activation. It is completed by whoever declares `bias`, `pre` and
-// `result`.
+// The epilogue with a bias and an activation. The entry file declares `bias`, `pre` and `result`.
 #import product/frame
 #import shared/activation
 

@@ -1,4 +1,4 @@
-// The epilogue of a gradient that is taken back through an activation. It is completed by whoever
+// The epilogue of a gradient that is multiplied by an activation's derivative. The entry file
 // declares `pre` and `result`.
 #import product/frame
 #import shared/activation

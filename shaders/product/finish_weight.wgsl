@@ -1,5 +1,5 @@
-// The epilogue of the gradients of a weight and, the column sums of the left side, of a bias. It is
-// completed by whoever takes four of them in `take_gradient`.
+// The epilogue of the gradients of a weight and of a bias, which is the column sums of dy, the left
+// side. The entry file declares `take_gradient`, which stores or uses four of them.
 #import product/frame
 
 fn begin_column(p: Product, column: u32) {}

@@ -1,22 +1,25 @@
 // result (height, width) = left (height, depth) · right (depth, width), the frame of every matrix
-// product here. An entry file (matmul/, conv/, conv_transpose/) declares `left`, `right` and what else
-// it binds, and imports what completes the frame:
-//   - what reads the parameters and calls `multiply`: batch.wgsl, layers.wgsl, gather.wgsl,
-//     scatter.wgsl. It says in `result_rows` where rows of the result lie;
-//   - a loader for each side, which gives it in blocks and says how it lies (LEFT_BY_DEPTH,
-//     RIGHT_BY_DEPTH): left_start and right_start are for a loop over the depth to keep, for no
-//     compiler of a software adapter takes them out of it. See left_rows.wgsl and its like;
-//   - an epilogue, which takes results four columns at a time in `finish`, where it adds, activates or
-//     updates before it stores, and the left side's sums in `finish_sums`: see finish_weight.wgsl and
-//     its like;
-//   - a variant, whose `multiply` cuts the work: lanes.wgsl, registers.wgsl or tiled.wgsl. The host
-//     says which one product/VARIANT is.
+// product here. An entry file (matmul/, conv/, conv_transpose/) declares `left`, `right` and its
+// other bindings, and imports the files that complete the frame:
+//   - a file that reads the parameters and calls `multiply`: batch.wgsl, layers.wgsl, gather.wgsl
+//     or scatter.wgsl. Its `result_rows`, or that of same_rows.wgsl, gives the rows of the result
+//     in memory;
+//   - a loader for each side (left_*.wgsl, right_*.wgsl; scatter.wgsl has one itself), which loads
+//     4×4 blocks. LEFT_BY_DEPTH and RIGHT_BY_DEPTH are 1 if neighbours in depth are neighbours in
+//     memory. left_start and right_start can be called before the loop over the depth, out of
+//     which the compilers of software adapters would not hoist them;
+//   - an epilogue (finish_*.wgsl), whose `finish` takes the results four columns at a time and
+//     adds, activates or updates before it stores, and whose `finish_sums` takes the left side's
+//     sums;
+//   - a variant, whose `multiply` divides the work: lanes.wgsl, registers.wgsl or tiled.wgsl. The
+//     host says which one product/VARIANT is.
 //
-// Rows begin at quads (four floats) and are padded with zeros. Past an edge the last row or quad is
-// read again, and what comes of it is never stored.
+// Rows consist of quads (four floats) and are padded with zeros. Past an edge the last row or quad
+// is read again, and the results are never stored.
 #import shared/padding
 
-// Read from the parameters once: in a loop, software adapters read a uniform lane by lane.
+// The sizes and positions of a product, which are read from the parameters once: in a loop,
+// software adapters would read a uniform lane by lane.
 struct Product {
     height: u32,
     width: u32,
@@ -32,7 +35,7 @@ struct Product {
 
 alias Block = mat4x4<f32>; // block[i][j]: row i, column j
 
-// Row and column where tile number `tile` begins, row by row of tiles.
+// First row and column of tile number `tile`; tiles are numbered row by row.
 fn tile_corner(p: Product, tile: u32, height: u32, width: u32) -> vec2<u32> {
     let across = (p.width + width - 1u) / width;
     return vec2(tile / across * height, tile % across * width);

@@ -1,4 +1,5 @@
-// From the larger map of a convolution to the smaller, a row for each pixel of the smaller.
+// The product from the larger map of a convolution to the smaller, a row for each pixel of the
+// smaller.
 #import product/frame
 #import product/patches
 #import product/same_rows

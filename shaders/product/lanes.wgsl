@@ -1,11 +1,11 @@
-// For adapters that run a workgroup as one vector of LANES and pay for every load: each lane loads
-// blocks of its own, and the left ones are handed round. A tile is 4·LANES·ROWS × 4·LANES,
-// with ROWS 1 or 2.
+// The variant for adapters that run a workgroup as one vector of LANES elements and on which loads
+// are slow: each lane loads blocks of its own, and subgroup shuffles give the left ones to all
+// lanes. A tile is 4·LANES·ROWS × 4·LANES, with ROWS 1 or 2.
 #import product/frame
 
 #if BROWSER
 enable subgroups;
-// A workgroup is one subgroup, all of which gets wherever a shuffle is: browsers see no proof of it.
+// A workgroup is one subgroup, all of whose lanes reach every shuffle, which browsers cannot prove.
 diagnostic(off, subgroup_uniformity);
 #endif
 
@@ -13,13 +13,14 @@ const ALONG = 4u * LANES;
 const INVOCATIONS = LANES;
 const TILES = 1u; // of a workgroup
 
-// A tile on its way to the epilogue, which is short to compile in a loop that stays one.
+// A tile on its way to the epilogue: with an array in memory, the loop over the epilogue need not
+// be unrolled, which saves compilation time.
 var<workgroup> staged: array<vec4<f32>, ALONG * LANES>;
 
 alias Tile = array<vec4<f32>, ALONG>;
 
-// Adds the products of row `c` of every lane's left block. It is a literal, so that no array is
-// indexed at run time, and a loop of LANES is short enough to be unrolled.
+// Adds the products of row `c` of every lane's left block. `c` is a literal, so that no array is
+// indexed at run time, and a loop of LANES rounds is short enough to be unrolled.
 fn add_rows(tile: ptr<function, Tile>, left: ptr<function, Block>, right: Block, c: u32) {
     for (var l = 0u; l < LANES; l++) {
         let row = (*left)[c];

@@ -1,4 +1,4 @@
-// What the forms that take several layers at once have in common.
+// Common part of the forms that compute the products of several layers in a dispatch.
 #import product/frame
 #import product/same_rows
 #import product/VARIANT
@@ -6,16 +6,16 @@
 struct Layers { depth: u32, count: u32, @align(16) tasks: array<Task, TASKS> }
 
 struct Task {
-    tile: u32,           // the first of its tiles
+    tile: u32,           // number of its first tile
     height: u32,         // outputs
     width: u32,          // inputs
-    left: u32,           // dy, the first quad
-    right: u32,          // x, likewise
+    left: u32,           // first quad of dy
+    right: u32,          // first quad of x
     left_row: u32,       // quads from row to row
     right_row: u32,
-    weight: u32,         // the gradient's or parameter's first quad
-    result_row: u32,     // its quads from row to row
-    @size(12) bias: u32, // first quad; to the end of 16 bytes, as uniforms want
+    weight: u32,         // first quad of the weight, or of its gradient
+    result_row: u32,     // quads of the weight from row to row
+    @size(12) bias: u32, // first quad of the bias; padded to the 16 bytes that uniforms require
 }
 
 fn multiply_layers(number: u32, lane: u32) {

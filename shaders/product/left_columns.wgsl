@@ -5,12 +5,13 @@ const LEFT_BY_DEPTH = 0u;
 
 alias LeftStart = u32;
 
-// Where rows row to row + 3 lie.
+// The position of rows row to row + 3.
 fn left_start(p: Product, row: u32) -> LeftStart {
     return p.left + min(row / 4u, p.left_row - 1u);
 }
 
-// Their depths k to k + 3. Depths have no padding: past the last one there is nothing to add.
+// Their depths k to k + 3. Depths have no padding in memory, so that those past the last are
+// zeroed.
 fn left_block(p: Product, start: LeftStart, k: u32) -> Block {
     let depths = vec4(k) + FOUR;
     let at = start + min(depths, vec4(p.depth - 1u)) * p.left_row;

@@ -6,12 +6,12 @@ const LEFT_BY_DEPTH = 1u;
 
 alias LeftStart = Places;
 
-// Where the patches row to row + 3 lie.
+// The positions of patches row to row + 3.
 fn left_start(p: Product, row: u32) -> LeftStart {
     return places(patches, min(vec4(row) + FOUR, vec4(p.height - 1u)));
 }
 
-// Their depths k to k + 3, of one tap: zero outside of the map.
+// Their depths k to k + 3, which are channels of one tap: zero outside of the map.
 fn left_block(p: Product, start: LeftStart, k: u32) -> Block {
     let tap = tap(patches, k / 4u);
     let exists = inside(patches, start, tap);

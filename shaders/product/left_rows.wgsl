@@ -5,7 +5,7 @@ const LEFT_BY_DEPTH = 1u;
 
 alias LeftStart = vec4<u32>;
 
-// Where rows row to row + 3 lie.
+// The positions of rows row to row + 3.
 fn left_start(p: Product, row: u32) -> LeftStart {
     return p.left + min(vec4(row) + FOUR, vec4(p.height - 1u)) * p.left_row;
 }

@@ -1,24 +1,24 @@
-// A map (batch, height, width, channels) as a matrix whose rows are the pixels of a grid laid over it
-// and whose columns are, tap by tap, the channels of the pixels around: what a convolution multiplies
-// by its weight. It is never stored.
+// The patches of a map (batch, height, width, channels), as in im2col: a matrix whose rows are the
+// pixels of a grid laid over the map and whose columns are, tap by tap, the channels of the pixels
+// around. A convolution multiplies it by its weight. It is never stored.
 struct Patches {
-    across: Divisor, // pixels of the grid
-    down: Divisor,
+    across: Divisor, // pixels of the grid in a row
+    down: Divisor,   // rows of the grid
     quads: Divisor,  // of the channels
-    taps: Divisor,   // across
+    taps: Divisor,   // in a line of the kernel
     height: i32,     // of the map
     width: i32,
-    step: i32,       // of the map from pixel to pixel of the grid
-    turn: i32,       // and from tap to tap
-    top: i32,        // where the first pixel's first tap is
-    @size(12) left: i32, // to the end of 16 bytes, as uniforms want
+    step: i32,       // pixels of the map from pixel to pixel of the grid
+    turn: i32,       // pixels of the map from tap to tap: 1, or -1 in scatter.wgsl
+    top: i32,        // row of the first pixel's first tap
+    @size(12) left: i32, // its column; padded to a multiple of 16 bytes, which uniforms require
 }
 
-// A number, and the bits of its reciprocal.
+// A number, and the bits of its reciprocal as an f32.
 alias Divisor = vec2<i32>;
 
-// n / by, rounded down, for 0 <= n < 2³¹ and by < 2²¹. Integers are divided slowly by software
-// adapters, so this guesses, within 2⁻²² of the quotient, and divides what is left.
+// n / by, rounded down, for 0 <= n < 2³¹ and by < 2²¹. Software adapters divide integers slowly, so
+// this estimates the quotient, with a relative error of 2⁻²², and corrects it by dividing the rest.
 fn divide(n: vec4<i32>, by: Divisor) -> vec4<i32> {
     let reciprocal = bitcast<f32>(by.y);
     let guess = vec4<i32>(vec4<f32>(n) * reciprocal);
@@ -26,7 +26,7 @@ fn divide(n: vec4<i32>, by: Divisor) -> vec4<i32> {
     return guess + vec4<i32>(floor(rest * reciprocal));
 }
 
-// Places in the map: quads from its beginning, and pixels. Those of grid and tap add up.
+// Positions in the map: quads from its beginning, row and column. A pixel's and a tap's are added.
 struct Places { at: vec4<i32>, y: vec4<i32>, x: vec4<i32> }
 
 struct Tap { at: i32, y: i32, x: i32 }
@@ -41,7 +41,7 @@ fn places(m: Patches, pixel: vec4<u32>) -> Places {
     return Places(((image * m.height + y) * m.width + x) * m.quads.x, y, x);
 }
 
-// Line of taps, tap in it and quad of the channels of a quad of a row.
+// Line of taps, tap in it and quad of the channels, of quad number `quad` of a patch.
 fn split(m: Patches, quad: u32) -> vec3<i32> {
     let n = i32(quad);
     let tap = divide(vec4(n), m.quads).x;

@@ -1,11 +1,12 @@
-// For software adapters without subgroups: every invocation keeps a tile of
-// 4·ROWS × 4·COLS in registers and walks the whole depth.
+// The variant for software adapters without subgroups: every invocation keeps a tile of
+// 4·ROWS × 4·COLS in registers and sums over the whole depth.
 #import product/frame
 
 const INVOCATIONS = LANES;
 const TILES = LANES; // of a workgroup
 
-// A tile on its way to the epilogue, which is short to compile in a loop that stays one.
+// A tile on its way to the epilogue: with an array in memory, the loop over the epilogue need not
+// be unrolled, which saves compilation time.
 var<workgroup> staged: array<vec4<f32>, 4 * ROWS * LANES>;
 
 fn multiply(p: Product, number: u32, lane: u32) {

@@ -5,7 +5,7 @@ const RIGHT_BY_DEPTH = 0u;
 
 alias RightStart = u32;
 
-// Where columns column to column + 3 lie.
+// The position of columns column to column + 3.
 fn right_start(p: Product, column: u32) -> RightStart {
     return p.right + min(column / 4u, p.right_row - 1u);
 }

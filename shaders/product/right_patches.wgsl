@@ -6,12 +6,12 @@ const RIGHT_BY_DEPTH = 0u;
 
 alias RightStart = Tap;
 
-// Where columns column to column + 3, of one tap, lie.
+// The position of columns column to column + 3, which are channels of one tap.
 fn right_start(p: Product, column: u32) -> RightStart {
     return tap(patches, min(column, p.width - 1u) / 4u);
 }
 
-// Of the patches k to k + 3: zero outside of the map.
+// Their values in patches k to k + 3: zero outside of the map.
 fn right_block(p: Product, start: RightStart, k: u32) -> Block {
     let places = places(patches, p.right + min(vec4(k) + FOUR, vec4(p.depth - 1u)));
     let exists = inside(patches, places, start);

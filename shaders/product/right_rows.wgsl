@@ -5,7 +5,7 @@ const RIGHT_BY_DEPTH = 1u;
 
 alias RightStart = vec4<u32>;
 
-// Where columns column to column + 3 lie.
+// The positions of columns column to column + 3.
 fn right_start(p: Product, column: u32) -> RightStart {
     return p.right + min(vec4(column) + FOUR, vec4(p.width - 1u)) * p.right_row;
 }

@@ -1,4 +1,4 @@
-// The result's rows lie as they are counted.
+// The result's rows in memory, which are in the product's order.
 #import product/frame
 
 fn result_rows(p: Product, row: u32) -> vec4<u32> {

@@ -1,6 +1,6 @@
-// From the smaller map of a convolution to the larger, a row for each pixel of the larger. At a
-// stride s those s apart have the same taps, so there are up to s² products, the phases, and no
-// product with a tap that hits nothing.
+// The product from the smaller map of a convolution to the larger, a row for each pixel of the
+// larger. With a stride s, pixels that are s apart have the same taps of the kernel, so that there
+// are up to s² products, the phases, each with only the taps that reach a pixel of the smaller map.
 #import product/frame
 #import product/patches
 #import product/VARIANT
@@ -10,12 +10,12 @@ struct Params {
     channels: u32,    // of the smaller map: rows of the weight
     right_row: u32,   // quads from row to row
     result_row: u32,
-    tap_down: u32,    // taps of the weight from line to line of the phase's
-    tap_across: u32,  // and from one to the next
+    tap_down: u32,    // taps of the weight from line to line of the phase's taps
+    tap_across: u32,  // taps of the weight from one of the phase's to the next
     image: u32,       // pixels of the larger map
-    line: u32,        // of them from line to line of the phase's
-    stride: u32,      // and from one to the next
-    count: u32,
+    line: u32,        // pixels of the larger map from line to line of the phase's
+    stride: u32,      // pixels of the larger map from one of the phase's to the next
+    count: u32,       // of phases
     @align(16) phases: array<Phase, PHASES>,
 }
 
@@ -34,8 +34,8 @@ var<private> last_channel: u32;
 var<private> tap_steps: vec2<u32>;
 var<private> pixel_steps: vec3<u32>;
 
-// Workgroups are of the phases by turns: phases differ in depth, and software adapters share out
-// workgroups among their threads in few runs.
+// Successive workgroups compute different phases: phases differ in depth, and software adapters
+// give each of their threads few runs of successive workgroups.
 fn multiply_scattered(number: u32, lane: u32) {
     let t = params.phases[number % params.count];
     patches = t.patches;
@@ -55,13 +55,13 @@ fn result_rows(p: Product, row: u32) -> vec4<u32> {
     return p.result + vec4<u32>(image) * pixel_steps.x + y * pixel_steps.y + x * pixel_steps.z;
 }
 
-// The right side: rows of the weight are the depths, its columns tap by tap the channels of the
-// larger map.
+// The right side is the weight, whose rows are the depths and whose columns are, tap by tap, the
+// channels of the larger map.
 const RIGHT_BY_DEPTH = 0u;
 
 alias RightStart = u32;
 
-// Where columns column to column + 3 of a tap lie.
+// The position of columns column to column + 3 in a tap.
 fn right_start(p: Product, column: u32) -> RightStart {
     return min(column / 4u, p.result_row - 1u);
 }

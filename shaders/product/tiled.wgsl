@@ -1,7 +1,7 @@
-// For GPUs: a workgroup brings tiles of both sides into its memory, DEPTH deep, and each invocation
-// keeps 4·ROWS × 4·COLS results in registers. Thin products, whose tiles are too few to fill the
-// GPU, are cut along the depth as well: SLICES groups of invocations take turns at the depth and are
-// added in order at the end.
+// The variant for GPUs: a workgroup loads tiles of both sides, DEPTH deep, into its memory, and
+// each invocation keeps 4·ROWS × 4·COLS results in registers. Small products, whose tiles are too
+// few to fill the GPU, are cut along the depth as well: SLICES groups of invocations take turns at
+// the depth, and their results are added in order at the end.
 #import product/frame
 
 const THREADS = DOWN * ACROSS;
@@ -20,8 +20,8 @@ var<workgroup> partial: array<vec4<f32>, (SLICES - 1u) * COLS * THREADS + 1u>;
 var<workgroup> whole_depth: u32;
 var<workgroup> partial_sums: array<vec4<f32>, (SLICES - 1u) * ROWS * DOWN + 1u>;
 
-// Depth (x) and row or column (y), in fours, of a block: neighbouring invocations take what is
-// neighbouring in memory.
+// Depth (x) and row or column (y), in fours, of a block: neighbouring invocations load blocks that
+// are neighbours in memory.
 fn block_place(block: u32, quads: u32, by_depth: u32) -> vec2<u32> {
     if by_depth == 1u {
         return vec2(block % (DEPTH / 4u), block / (DEPTH / 4u));
@@ -68,7 +68,7 @@ fn multiply(p: Product, number: u32, lane: u32) {
     let thread = lane % THREADS;
     let down = thread / ACROSS;
     let across = thread % ACROSS;
-    // Barriers in a loop want it proved that all leave it at once.
+    // Browsers must be able to prove that all invocations leave a loop with barriers at once.
     if lane == 0u {
         whole_depth = p.depth;
     }
@@ -80,12 +80,12 @@ fn multiply(p: Product, number: u32, lane: u32) {
         fetched[f] = fetch(p, at, slice * DEPTH, f * THREADS + thread);
     }
     for (var k = 0u; k < depth; k += SLICES * DEPTH) {
-        workgroupBarrier(); // the former tiles are used up
+        workgroupBarrier(); // all invocations are done with the former tiles
         for (var f = 0u; f < FETCHED; f++) {
             keep(slice, f * THREADS + thread, fetched[f]);
         }
         workgroupBarrier();
-        // The next tiles travel while these are multiplied.
+        // The next tiles are loaded while these are multiplied.
         for (var f = 0u; f < FETCHED; f++) {
             fetched[f] = fetch(p, at, k + (SLICES + slice) * DEPTH, f * THREADS + thread);
         }

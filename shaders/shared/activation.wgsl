@@ -1,5 +1,5 @@
-// Activations as PyTorch defines them; ACTIVATION is the position in ops::activation::NAMES, and
-// whatever lies behind them is the identity.
+// Activations as PyTorch defines them, and their derivatives. The constant ACTIVATION is the
+// discriminant of ops::activation::Activation; larger numbers are the identity.
 #import shared/math
 
 const IDENTITY: u32 = 8u;
@@ -18,6 +18,7 @@ fn activate(x: f32) -> f32 {
     }
 }
 
+// The activation's derivative at x.
 fn slope(x: f32) -> f32 {
     switch ACTIVATION {
         case 0u: { return select(0.0, 1.0, x > 0.0); }

@@ -1,16 +1,16 @@
-// What a decoder's output says of a pixel: its loss, its mean and draws of it. LIKELIHOOD is the
+// Likelihoods of a pixel given the decoder's output: loss, mean and draws. LIKELIHOOD is the
 // position in ops::loss::KINDS.
 #import shared/math
 
-// Of a gaussian or laplace: sigma or b, scale^-power, and the log of what normalises the density.
+// For a gaussian or laplace: sigma or b, scale^-power, and the log of the normalising constant.
 struct Scale { scale: f32, rate: f32, constant: f32 }
 
 // The continuous Bernoulli distribution of logit l has the density l exp(l x) / (exp(l) - 1) on
 // [0, 1] (Loaiza-Ganem and Cunningham 2019, with the factors in lambda put together). With h = l/2
 // the logarithm of exp(l) - 1 over l is h + log(sinh(h) / h), and its derivative by l, the mean,
-// is 1/2 + (coth(h) - 1/h) / 2. Both have series in h, which serve up to |l| = 2.
+// is 1/2 + (coth(h) - 1/h) / 2. Both have series in h, which are exact enough up to |l| = 2.
 
-// log(sinh(h) / h) by s = h²
+// log(sinh(h) / h) as a series in s = h²
 fn log_sinhc(s: f32) -> f32 {
     return s * (1.0 / 6.0 - s * (1.0 / 180.0 - s * (1.0 / 2835.0 - s * (1.0 / 37800.0
         - s * (1.0 / 467775.0 - s * (691.0 / 3831077250.0 - s * (2.0 / 127702575.0)))))));
@@ -47,7 +47,7 @@ fn continuous_loss(l: f32, x: f32) -> vec2<f32> {
     return select(far, near, abs(l) < 2.0);
 }
 
-// The mean less x, by the mean at the logit -|l|: both may be close to 1.
+// The mean less x, from the mean at the logit -|l|, without cancellation where both are close to 1.
 fn mean_less_pixel(l: f32, x: f32, small: f32) -> f32 {
     return select(small - x, (1.0 - x) - small, l > 0.0);
 }
@@ -71,6 +71,7 @@ fn pixel_loss(o: f32, x: f32, scale: Scale) -> vec2<f32> {
     }
 }
 
+// The mean of a pixel for the output o.
 fn pixel_mean(o: f32) -> f32 {
     switch LIKELIHOOD {
         case 0u: { return sigmoid(o); }
@@ -79,7 +80,8 @@ fn pixel_mean(o: f32) -> f32 {
     }
 }
 
-// In (0, 1), an odd multiple of 2^-24: it and what it lacks to 1 are exact.
+// A uniform number in (0, 1) from a random word: an odd multiple of 2^-24, so that it and 1 minus
+// it are exact.
 fn fraction(word: u32) -> f32 {
     return (f32(word >> 9u) + 0.5) * 0x1p-23f;
 }
@@ -100,12 +102,13 @@ fn continuous_draw(l: f32, u: f32) -> f32 {
     return select(x, 1.0 - x, l > 0.0);
 }
 
+// A draw of a pixel for the output o from a random word; gaussian ones are drawn in loss.wgsl.
 fn pixel_draw(o: f32, word: u32, scale: f32) -> f32 {
     let u = fraction(word);
     switch LIKELIHOOD {
         case 0u: { return select(0.0, 1.0, u < sigmoid(o)); }
         case 1u: { return continuous_draw(o, u); }
-        // laplace; its sign is of a bit that the fraction leaves
+        // laplace; its sign is a bit that the fraction does not use
         default: { return o + select(scale, -scale, (word & 1u) == 1u) * max(-log(u), 0.0); }
     }
 }

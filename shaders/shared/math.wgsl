@@ -49,16 +49,16 @@ fn normal_cdf(x: f32) -> f32 {
     return select(tail, 1.0 - tail, x >= 0.0);
 }
 
-// sin(pi / 2 x) for x in [0, 1], to the last digits: the built-in sines are good for three on some
-// adapters.
+// sin(pi / 2 x) for x in [0, 1], to the last digits: the built-in sines have three correct digits
+// on some adapters.
 fn sine_of_quarter(x: f32) -> f32 {
     let t = 1.5707963 * x;
     let s = t * t;
     return t * (1.0 - s / 6.0 * (1.0 - s / 20.0 * (1.0 - s / 42.0 * (1.0 - s / 72.0 * (1.0 - s / 110.0 * (1.0 - s / 156.0))))));
 }
 
-// log(gamma(x)) for x > 0, 2e-6 off where it is small: Stirling's series behind the recurrence
-// gamma(x) = gamma(x + 1) / x (Abramowitz and Stegun 1964, 6.1.15 and 6.1.41).
+// log(gamma(x)) for x > 0, with an error of 2e-6 where it is small: Stirling's series after the
+// recurrence gamma(x) = gamma(x + 1) / x (Abramowitz and Stegun 1964, 6.1.15 and 6.1.41).
 fn log_gamma(x: f32) -> f32 {
     var y = x;
     var product = 1.0;

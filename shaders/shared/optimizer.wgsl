@@ -1,6 +1,7 @@
-// Update rules as torch.optim has them. OPTIMIZER is the position in ops::optimizer::NAMES; MOMENTUM,
-// of sgd and rmsprop, is 0 for none, 1, or 2 for Nesterov's. It is completed by whoever declares
-// `parameter`, `first_moment` and `second_moment`; those that a rule does not need stay untouched.
+// Update rules of torch.optim. OPTIMIZER is the position in ops::optimizer::NAMES; MOMENTUM is 1
+// for sgd and rmsprop with momentum, 2 for Nesterov's, otherwise 0. The importing file declares
+// `parameter`, `first_moment` and `second_moment`; moments that a rule does not need are left
+// untouched.
 #import shared/math
 #import shared/schedule
 
@@ -11,10 +12,10 @@ struct Optimizer {
     momentum: f32,         // or beta1
     lr_decay: f32,         // adagrad's
     beta2: f32,            // or rmsprop's alpha
-    one_minus_beta1: f32,  // given, since the subtraction in 32 bits costs three digits
+    one_minus_beta1: f32,  // given, since the subtraction in 32 bits would lose three digits
     one_minus_beta2: f32,
     log_beta1: f32,
-    @size(16) log_beta2: f32, // to the end of 16 bytes, as uniforms want
+    @size(16) log_beta2: f32, // padded to a multiple of 16 bytes, which uniforms require
 }
 
 const SGD = 0u;
@@ -24,11 +25,11 @@ const ADAM = 3u;
 const ADAMW = 4u;
 
 var<private> optimizer: Optimizer;
-var<private> rate: f32; // what a step is multiplied by
-var<private> decay: f32; // adamw's, of the parameter itself
-var<private> root: f32; // of the second moment's correction
+var<private> rate: f32; // factor of a step; for adam with the first moment's bias correction
+var<private> decay: f32; // adamw's decay of the parameter itself
+var<private> root: f32; // square root of the second moment's bias correction
 
-// Before the first update.
+// Prepares for updates in step number `step`; called before the first.
 fn begin_updates(o: Optimizer, step: u32) {
     optimizer = o;
     rate = learning_rate(o.schedule, step);
@@ -38,13 +39,13 @@ fn begin_updates(o: Optimizer, step: u32) {
     if OPTIMIZER >= ADAM {
         decay = rate * o.weight_decay;
         let t = f32(step + 1u);
-        // 1 - beta^t without its cancellation, which costs four digits at t = 1.
+        // 1 - beta^t as -expm1(t log(beta)): the subtraction would lose four digits at t = 1.
         rate /= -expm1(t * o.log_beta1);
         root = sqrt(-expm1(t * o.log_beta2));
     }
 }
 
-// A step of the four parameters at `at`. What is zero and has no gradient stays zero.
+// Takes a step of the four parameters at `at`. Padding, zeros with a gradient of zero, stays zero.
 fn update(at: u32, gradient: vec4<f32>) {
     let o = optimizer;
     var p = parameter[at];
@@ -71,7 +72,8 @@ fn update(at: u32, gradient: vec4<f32>) {
         direction = m / (sqrt(v) / root + o.epsilon);
     }
     if MOMENTUM > 0u {
-        // Zero at first, so that sgd's begins as the gradient itself, as PyTorch's does.
+        // The moment begins as zero, so that it is the gradient itself in the first step, as in
+        // PyTorch.
         let m = o.momentum * first_moment[at] + direction;
         first_moment[at] = m;
         direction = select(m, direction + o.momentum * m, MOMENTUM == 2u);

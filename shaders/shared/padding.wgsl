@@ -2,7 +2,7 @@
 
 const FOUR = vec4(0u, 1u, 2u, 3u);
 
-// What of a row's quad number `column` is not padding.
+// Which elements of a row's quad number `column` are not padding.
 fn unpadded(column: u32, columns: u32) -> vec4<bool> {
     return vec4(4u * column) + FOUR < vec4(columns);
 }

@@ -46,8 +46,8 @@ fn threefry(counter: vec4<u32>, key: vec4<u32>) -> vec4<u32> {
     return x;
 }
 
-// Cosine and sine of 2 pi u for u in [0, 1], to six digits on every adapter: the built-in ones are
-// good for three on some.
+// Cosine and sine of 2 pi u for u in [0, 1], to six digits on every adapter: the built-in ones have
+// three correct digits on some.
 fn turn(u: f32) -> vec2<f32> {
     let quarter = round(4.0 * u);
     let t = 6.2831853 * (u - 0.25 * quarter);

@@ -1,4 +1,4 @@
-// What a training or evaluation loop keeps on the GPU between steps: see ops::State.
+// Counters of a training or evaluation loop that stay on the GPU between steps: see ops::State.
 struct State {
     step: u32,          // steps taken since the beginning
     epoch: u32,         // epochs finished

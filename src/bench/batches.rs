@@ -1,4 +1,4 @@
-//! What makes a batch out of a dataset's columns, and several examples out of one.
+//! The ops that gather a batch of a dataset's columns, and that repeat examples.
 
 use super::ops::{state, tensor, time};
 use super::{Result, Suite};
@@ -6,11 +6,11 @@ use vae_gpu::gpu::{Recording, Tensor};
 use vae_gpu::ops;
 use vae_gpu::ops::columns::Order;
 
-/// Examples in a batch, and in the dataset.
+/// Number of examples in a batch, and in the dataset.
 const ROWS: usize = 4096;
 const EXAMPLES: usize = 8192;
 const COLUMNS: usize = 100;
-/// Copies of an example.
+/// Number of copies of an example.
 const TIMES: usize = 8;
 
 pub(super) fn columns(suite: &mut Suite, operation: &str) -> Result<()> {

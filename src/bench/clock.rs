@@ -1,4 +1,5 @@
-//! Honest times: warmed up, many samples, each of as many runs as make it long enough.
+//! Timing of plans, after a warm-up, by many samples, each of enough runs for the clock's
+//! resolution.
 
 use serde::Serialize;
 use std::time::Instant;
@@ -10,31 +11,31 @@ use vae_gpu::gpu::{Gpu, Plan, Timer};
 const SAMPLE: f64 = 2e-3;
 /// Seconds for all samples of a row.
 const ROW: f64 = 0.3;
-/// Fewest and most samples.
+/// Smallest and largest number of samples.
 const SAMPLES: [usize; 2] = [5, 100];
-/// Most runs in a submission: encoding them costs the host some microseconds each.
+/// Largest number of runs in a submission: encoding each takes the host some microseconds.
 const RUNS: usize = 2000;
 
-/// The median of several times and where the middle half of them lies.
+/// The median and the quartiles of several samples of a time.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Time {
-    /// Half of the samples took longer.
+    /// Median of the samples.
     pub median_seconds: f64,
-    /// A quarter of the samples took less.
+    /// Lower quartile of the samples.
     pub lower_quartile_seconds: f64,
-    /// A quarter of the samples took longer.
+    /// Upper quartile of the samples.
     pub upper_quartile_seconds: f64,
-    /// How many there were.
+    /// Number of samples.
     pub samples: usize,
-    /// Runs in a sample, whose mean it is.
+    /// Number of runs in a sample, which is their mean.
     pub runs_per_sample: usize,
 }
 
 impl Time {
-    /// Of samples of `runs` each; panics if there are none.
+    /// The quantiles of `seconds`, samples of `runs` runs each; panics if there are none.
     pub(super) fn new(mut seconds: Vec<f64>, runs: usize) -> Self {
         seconds.sort_by(f64::total_cmp);
-        // Between the two neighbours, as NumPy's default.
+        // Interpolates linearly between the two neighbours, as NumPy does by default.
         let quantile = |q: f64| {
             let at = q * (seconds.len() - 1) as f64;
             let (low, high) = (seconds[at.floor() as usize], seconds[at.ceil() as usize]);
@@ -55,7 +56,8 @@ impl Time {
     }
 }
 
-/// Measures plans by the adapter's own clock, or else by the host's, less a submission's cost.
+/// Measures plans by the adapter's timestamps, or otherwise by the host's clock, less the time of a
+/// submission.
 pub(super) struct Clock {
     gpu: Gpu,
     timer: Option<Timer>,
@@ -67,7 +69,7 @@ impl Clock {
         Self { gpu: gpu.clone(), timer: Timer::new(gpu), submission: 0.0 }
     }
 
-    /// Whether it is the adapter's own.
+    /// Whether times are by the adapter's timestamps.
     pub fn is_adapters(&self) -> bool {
         self.timer.is_some()
     }
@@ -77,7 +79,8 @@ impl Clock {
         self.submission = seconds;
     }
 
-    /// Seconds from the submission of `runs` runs of `plan` until the host knows that they are done.
+    /// Seconds from the submission of `runs` runs of `plan` until the host knows that they are
+    /// done.
     pub fn wall(&self, plan: &Plan, runs: usize) -> Result<f64> {
         let begun = Instant::now();
         let submission = self.gpu.submit(|pass| (0..runs).for_each(|_| plan.encode(pass)));
@@ -91,16 +94,16 @@ impl Clock {
             Some(timer) => timer.time(|pass| (0..runs).for_each(|_| plan.encode(pass)))?,
             None => self.wall(plan, runs)? - self.submission,
         };
-        // Nothing takes no time, and rates are quotients.
+        // A time of zero would make rates infinite.
         Ok(seconds.max(1e-9))
     }
 
-    /// The time of a run of `plan` on the adapter. Its dispatches must bear repetition.
+    /// The time of a run of `plan` on the adapter. The plan is run many times.
     pub fn time(&self, plan: &Plan) -> Result<Time> {
         self.time_runs(plan, RUNS)
     }
 
-    /// As [`Clock::time`], with at most `most` runs in a submission.
+    /// The time of a run of `plan`, like [`Clock::time`], with at most `most` runs in a submission.
     pub fn time_runs(&self, plan: &Plan, most: usize) -> Result<Time> {
         let mut runs = 1;
         self.busy(plan, runs)?; // compiles, allocates, wakes the adapter
@@ -109,14 +112,14 @@ impl Clock {
             if seconds >= SAMPLE || runs >= most {
                 break seconds;
             }
-            // Not at once: the first runs overestimate.
+            // The number of runs is raised in steps, since the first runs are slower.
             let wanted = (1.2 * SAMPLE / seconds.max(1e-9) * runs as f64).ceil() as usize;
             runs = wanted.clamp(runs + 1, 8 * runs).min(most);
         };
         self.samples(runs, sample, || Ok(self.busy(plan, runs)? / runs as f64))
     }
 
-    /// As many samples of `runs` runs as the time of a row allows, of `sample` seconds each.
+    /// Takes as many samples of `runs` runs, each of `sample` seconds, as the time of a row allows.
     pub fn samples(
         &self,
         runs: usize,

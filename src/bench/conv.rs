@@ -1,4 +1,4 @@
-//! The convolutions, beside dense products of like sizes.
+//! The convolutions, compared with dense products of the same sizes.
 
 use super::ops::{state, time};
 use super::{Row, Suite, matmul as dense};
@@ -13,7 +13,7 @@ use vae_gpu::ops::tune::{self, Tune};
 use vae_gpu::ops::{Extent, column_sums, sums};
 
 const BATCH: usize = 128;
-/// Elements of a result that are compared with the definition.
+/// Number of elements of a result that are compared with the definition.
 const CHECKED: usize = 64;
 
 /// Channels of the smaller map and of the larger, side of the larger, kernel, stride and padding:
@@ -26,7 +26,7 @@ struct Layer {
     geometry: Geometry,
     /// Channels of the smaller map.
     small: usize,
-    /// And of the larger.
+    /// Channels of the larger map.
     large: usize,
 }
 
@@ -44,7 +44,7 @@ impl Layer {
         Problem::Conv { geometry, inputs, outputs }
     }
 
-    /// As in `32x14-64x7 k3s2`.
+    /// The layer's sizes in words, such as `32x14-64x7 k3s2`.
     fn shape(&self) -> String {
         let Self { geometry: Geometry { kernel, stride, small, large, transposed, .. }, .. } = self;
         let small = format!("{}x{}", self.small, small.height);
@@ -53,7 +53,7 @@ impl Layer {
         format!("{from}-{to} k{kernel}s{stride}")
     }
 
-    /// The dense product of as many rows, columns and multiplications.
+    /// The dense product with the same rows, columns and number of multiplications.
     fn dense(&self, gathers: bool, product: Product) -> (Product, [usize; 3]) {
         let Geometry { kernel, stride, small, large, .. } = self.geometry;
         let [few, many] = [small, large].map(|e| BATCH * e.height * e.width);
@@ -69,8 +69,8 @@ impl Layer {
     }
 }
 
-/// Dense products as they are defined and in the variant that tuning finds, then the convolution in
-/// its own.
+/// Measures the dense product by its definition and in its tuned variant, then the convolution in
+/// its tuned variant.
 pub(super) fn rows(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     let (op, product) = operation.split_once('.').expect("an op and an entry point");
@@ -83,7 +83,7 @@ pub(super) fn rows(suite: &mut Suite, operation: &str) -> Result<()> {
             dense::problem(suite, operation, like, sizes, kernel, 0.0)?;
         }
         let problem = layer.problem();
-        // Of a first layer nobody tunes the product that leads back to the input.
+        // A first layer precedes, since tuning leaves out the gradient of the first layer's input.
         let problems = [Problem::dense(1, 1), problem];
         let relu = Some(Activation::Relu);
         let choices = tune::tune(&gpu, Tune::Quick, BATCH, &problems, relu, |_, _, _| ())?;
@@ -101,7 +101,7 @@ pub(super) fn rows(suite: &mut Suite, operation: &str) -> Result<()> {
 }
 
 impl Layer {
-    /// Whether elements all over the result are the sums in f64 that define them.
+    /// Whether elements from all over the result equal their definition, sums in f64.
     fn is_right(
         &self,
         gpu: &Gpu,
@@ -124,7 +124,7 @@ impl Layer {
         let weight_at = |c: usize, ky: usize, kx: usize, d: usize| {
             ((c * kernel + ky) * kernel + kx) * row_of_weight + d
         };
-        // From a pixel of the smaller map to one of the larger.
+        // Row or column of the larger map that a tap joins with one of the smaller.
         let reach = |at: usize, tap: usize, end: usize| {
             (stride * at + tap).checked_sub(padding).filter(|&at| at < end)
         };
@@ -135,7 +135,7 @@ impl Layer {
             _ => &large,
         };
         let element_is_right = |index: usize| {
-            // Steps by a prime go all over.
+            // Steps by a prime spread over the whole result.
             let element = (index * 7919 + result.len() - 1) % result.len();
             let (mut sum, mut size) = (0.0, 0.0);
             let mut add = |a: f32, b: f32| {
@@ -186,7 +186,7 @@ impl Layer {
     }
 }
 
-/// Over a map's pixels.
+/// Measures column sums over a map's pixels.
 pub(super) fn column_sums(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for shape in [[BATCH * 14 * 14, 32], [BATCH * 28 * 28, 4]] {
@@ -201,7 +201,7 @@ pub(super) fn column_sums(suite: &mut Suite, operation: &str) -> Result<()> {
     Ok(())
 }
 
-/// Of the gradients of a convolution's weight, stored or put to use.
+/// Measures sums of the gradients of a convolution's weight, stored or used for a step at once.
 pub(super) fn sums(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for shape in [[8, 64 * 9 * 32], [64, 64 * 9 * 32]] {
@@ -210,7 +210,7 @@ pub(super) fn sums(suite: &mut Suite, operation: &str) -> Result<()> {
         let result = Tensor::zeros("bench", &shape[1..]);
         let sum = Sum { parts: parts.clone(), offset: 0, result: result.clone() };
         let moments = [(); 2].map(|()| Tensor::zeros("bench", &shape[1..]));
-        // A parameter and two moments are read and written.
+        // A step also reads and writes each parameter and its two moments.
         let moved = if operation == "sums_step.parts" {
             let (state, optimizer) = (&state(&gpu), &Optimizer::default());
             let (parameter, moments) = (&result, [&moments[0], &moments[1]]);

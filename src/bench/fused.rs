@@ -1,5 +1,4 @@
-//! The products with more behind them than a bias and an activation, at the sizes of the preset
-//! `mlp`.
+//! The matrix products with further work in the same dispatch, at the sizes of the preset `mlp`.
 
 use super::Suite;
 use super::ops::{state, time};
@@ -19,7 +18,7 @@ fn fill(gpu: &Gpu, tensors: &[&Tensor]) {
     }
 }
 
-/// All layers at once, as a step has them.
+/// Measures the gradients and the step of all layers at once, as in training.
 pub(super) fn backward_weight_step(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     let layers = [[PIXELS, HIDDEN], [HIDDEN, 2 * LATENT], [LATENT, HIDDEN], [HIDDEN, PIXELS]];
@@ -37,7 +36,7 @@ pub(super) fn backward_weight_step(suite: &mut Suite, operation: &str) -> Result
         at += outputs.next_multiple_of(Tensor::ALIGNMENT);
         let [more, moved] = product([BATCH, inputs, outputs]);
         flop += more;
-        // Two moments beside the parameter, all read and written.
+        // The parameter and two moments are read and written.
         bytes += moved + 4.0 * 5.0 * (inputs * outputs) as f64;
         WeightGradient { dy, x, weight, bias }
     });
@@ -59,8 +58,8 @@ pub(super) fn backward_weight_step(suite: &mut Suite, operation: &str) -> Result
     )
 }
 
-/// Additions and multiplications, and bytes read and written, of a product by its batch, inputs and
-/// outputs.
+/// The number of additions and multiplications, and of bytes read and written, of a product with
+/// the given batch, inputs and outputs.
 fn product([batch, inputs, outputs]: [usize; 3]) -> [f64; 2] {
     let words = batch * inputs + inputs * outputs + batch * outputs;
     [2.0 * (batch * inputs * outputs) as f64, 4.0 * words as f64]

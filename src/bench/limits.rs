@@ -1,4 +1,4 @@
-//! What the adapter can do at most, by kernels of ours: the yardstick of every other row.
+//! The adapter's limits, measured with simple kernels, with which other rows are compared.
 
 use std::time::Instant;
 
@@ -10,40 +10,40 @@ use vae_gpu::Result;
 use vae_gpu::gpu::{Gpu, Recording, Tensor};
 use vae_gpu::ops::limits;
 
-/// Invocations of the arithmetic, enough to fill any adapter several times.
+/// Invocations of the kernel for arithmetic, enough to fill any adapter several times.
 const INVOCATIONS: usize = 1 << 20;
-/// Seconds that a dispatch of it should last, so that its launch does not count.
+/// Seconds that a dispatch of it should last, so that its launch is negligible.
 const LONG: f64 = 1e-3;
-/// Bytes copied: more than caches hold, on software adapters too.
+/// Bytes copied on GPUs and on software adapters: more than their caches hold.
 const COPIED: [u64; 2] = [256 << 20, 64 << 20];
-/// Dispatches that do not wait for each other in a submission: each writes a buffer of its own.
+/// Number of independent dispatches in a submission: each writes a buffer of its own.
 const INDEPENDENT: usize = 256;
-/// Bytes that the host writes and reads.
+/// Bytes that the host writes and reads in a transfer.
 const MOVED: usize = 32 << 20;
 
-/// Measured limits of an adapter: the better samples of arithmetic and copies, as befits a limit,
-/// and medians of the rest.
+/// Measured limits of an adapter: lower quartiles of the times for arithmetic and copies, and
+/// medians of the rest.
 #[derive(Clone, Debug, Serialize)]
 pub struct Limits {
-    /// Multiply-adds in 32 bits, each counted as two operations.
+    /// Rate of 32-bit multiply-adds, each counted as two operations.
     pub arithmetic_flop_per_second: f64,
-    /// Of a copy within the adapter's memory, reading and writing both counted.
+    /// Rate of a copy within the adapter's memory, counting both the bytes read and those written.
     pub copy_bytes_per_second: f64,
-    /// A dispatch of one workgroup that waits for the one before it.
+    /// Time of a dispatch of one workgroup that waits for the dispatch before it.
     pub dispatch_seconds: f64,
-    /// The same, where none waits for another.
+    /// Time of a dispatch of one workgroup that waits for no other.
     pub independent_dispatch_seconds: f64,
-    /// A submission of one such dispatch, until the host knows that it is done.
+    /// Time of a submission of one such dispatch, until the host knows that it is done.
     pub submission_seconds: f64,
-    /// From the host's memory to the adapter's.
+    /// Rate of transfers from the host's memory to the adapter's.
     pub upload_bytes_per_second: f64,
-    /// From the adapter's memory to the host's.
+    /// Rate of transfers from the adapter's memory to the host's.
     pub readback_bytes_per_second: f64,
-    /// Whether times are by the adapter's timestamps; else by the host's clock.
+    /// Whether times are by the adapter's timestamps; otherwise by the host's clock.
     pub by_timestamps: bool,
 }
 
-/// Measures them all; tells `clock` what a submission costs.
+/// Measures all limits, and sets the time of a submission in `clock`.
 pub(super) fn measure(gpu: &Gpu, clock: &mut Clock) -> Result<Limits> {
     let submission = submission(gpu, clock)?;
     clock.set_submission(submission);
@@ -61,9 +61,10 @@ pub(super) fn measure(gpu: &Gpu, clock: &mut Clock) -> Result<Limits> {
     })
 }
 
-/// Operations a second.
+/// Measures the rate of arithmetic in operations a second.
 pub(super) fn arithmetic(gpu: &Gpu, clock: &Clock) -> Result<f64> {
-    // Near one and near zero, so that values stay where arithmetic is at full speed.
+    // A factor near one and an addend near zero keep the values from overflow and denormals, with
+    // which arithmetic may be slower.
     let factors = Tensor::new(gpu, "factors", &[2], &[0.999f32, 0.001]);
     let start = Tensor::new(gpu, "start", &[INVOCATIONS], &random(1, INVOCATIONS));
     let result = Tensor::zeros("result", &[INVOCATIONS]);
@@ -89,7 +90,7 @@ pub(super) fn arithmetic(gpu: &Gpu, clock: &Clock) -> Result<f64> {
     Ok(flop / time.lower_quartile_seconds)
 }
 
-/// The better of the ways to copy.
+/// Measures the rate of the faster way to copy, in bytes a second.
 fn copy(gpu: &Gpu, clock: &Clock) -> Result<f64> {
     let wanted = COPIED[usize::from(gpu.report().is_software())];
     let elements = (wanted.min(gpu.report().max_binding_bytes) / 16 * 4) as usize;
@@ -109,7 +110,7 @@ fn copy(gpu: &Gpu, clock: &Clock) -> Result<f64> {
     }
 }
 
-/// Seconds of a dispatch that waits for the one before it, and of one that does not.
+/// Measures the seconds of a dispatch that waits for the one before it, and of one that does not.
 fn dispatches(gpu: &Gpu, clock: &Clock) -> Result<(f64, f64)> {
     let counter = || Tensor::zeros("counter", &[limits::COUNTER]);
     let (mut waiting, shared) = (Recording::new(gpu.report()), counter());
@@ -118,7 +119,7 @@ fn dispatches(gpu: &Gpu, clock: &Clock) -> Result<(f64, f64)> {
     let (mut independent, own) =
         (Recording::new(gpu.report()), Vec::from_iter((0..INDEPENDENT).map(|_| counter())));
     own.iter().for_each(|own| limits::touch(&mut independent, "limits", own));
-    // Once only in a submission: a second run would wait for the first.
+    // The plan is run once in a submission: a second run would wait for the first.
     let independent = clock.time_runs(&independent.compile(gpu), 1)?;
     if own[INDEPENDENT - 1].read::<u32>(gpu)? != own[0].read::<u32>(gpu)? {
         return Err(wrong("limits.touch", "the count"));
@@ -135,7 +136,7 @@ fn submission(gpu: &Gpu, clock: &Clock) -> Result<f64> {
     Ok(clock.samples(1, seconds, || clock.wall(&plan, 1))?.median_seconds)
 }
 
-/// Bytes a second up and down, as [`Tensor::write`] and [`Tensor::read`] do it.
+/// Measures the bytes a second of [`Tensor::write`] and [`Tensor::read`].
 fn transfers(gpu: &Gpu, clock: &Clock, submission: f64) -> Result<(f64, f64)> {
     let tensor = Tensor::zeros("moved", &[MOVED / 4]);
     let values = random(3, MOVED / 4);

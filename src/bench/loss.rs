@@ -1,4 +1,4 @@
-//! The reconstruction loss at the size that the preset `mlp` has and at a larger one.
+//! The reconstruction loss at the size of the preset `mlp` and at a larger one.
 
 use super::ops::{state, time};
 use super::{Suite, random};
@@ -16,7 +16,8 @@ const LIKELIHOODS: [(&str, Likelihood); 4] = [
     ("laplace", Likelihood::Laplace(Scale::Fixed(1.0))),
 ];
 
-/// Times what `record` does with an output and a target, and returns; it moves `matrices` of them.
+/// Times the plan that `record` records for an output and a target, and checks the tensors that it
+/// returns; the plan reads or writes `matrices` matrices of the output's size.
 fn measure(
     suite: &mut Suite,
     operation: &str,

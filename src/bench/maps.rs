@@ -1,4 +1,4 @@
-//! The ops on maps that multiply nothing: all they do is to move bytes.
+//! The ops on maps other than products, whose time is that of moving bytes.
 
 use super::Suite;
 use super::ops::{state, time};
@@ -10,13 +10,13 @@ use vae_gpu::ops::pool::Window;
 use vae_gpu::ops::{self, Extent};
 
 const BATCH: usize = 128;
-/// Side and channels: of a map that caches hold, of one that they do not, and of images.
+/// Side and channels of a map that fits in caches, of one that does not, and of images.
 const MAPS: [[usize; 2]; 3] = [[7, 64], [28, 32], [32, 3]];
-/// Out of which x is taken to come.
+/// The activation whose output x is taken to be.
 const ACTIVATION: Option<Activation> = Some(Activation::Relu);
 const MASK: Mask = Mask { probability: 0.1, seed: 1, layer: 0 };
 const FACTOR: usize = 2;
-/// Kernel, stride and padding.
+/// Kernel, stride and padding of the pooling windows.
 const WINDOWS: [[usize; 3]; 2] = [[2, 2, 0], [3, 2, 1]];
 
 fn came_from(pre: &Tensor) -> Origin {
@@ -27,7 +27,7 @@ fn map([side, channels]: [usize; 2]) -> [usize; 2] {
     [BATCH * side * side, channels]
 }
 
-/// A plan's tensors, filled.
+/// A plan's tensors, filled with random values.
 fn tensors(gpu: &Gpu, shapes: &[[usize; 2]]) -> Vec<Tensor> {
     let tensor = |(seed, shape): (u64, &[usize; 2])| {
         let tensor = Tensor::matrix("bench", shape);
@@ -49,12 +49,12 @@ fn measure(
 ) -> Result<()> {
     let bytes = moved.iter().map(|tensor| 4.0 * tensor.len() as f64).sum();
     let shape = [BATCH, side, side, channels];
-    // Zero until it is computed, which the check of the result sees.
+    // The output is zeroed first, which the check of the result would find.
     output.write(&suite.gpu, &vec![0f32; output.len()]);
     time(suite, operation, (&shape, variant), [0.0, bytes], &[output], plan)
 }
 
-/// Those that take elements one by one.
+/// Measures the ops that process elements one by one.
 pub(super) fn elements(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     let state = state(&gpu);
@@ -104,7 +104,7 @@ pub(super) fn pool(suite: &mut Suite, operation: &str) -> Result<()> {
         let y_shape = [BATCH * window.output.height * window.output.width, sizes[1]];
         let all = tensors(&gpu, &[map(sizes), map(sizes), y_shape]);
         let [x, pre, y] = &all[..] else { unreachable!() };
-        // All in the corner.
+        // Zeros: every maximum is taken to be in the corner of its window.
         let indices = Tensor::zeros("bench", &[y.extent() / 4]);
         let mut recording = Recording::new(gpu.report());
         let p = &mut recording;
@@ -154,7 +154,7 @@ pub(super) fn upsample(suite: &mut Suite, operation: &str) -> Result<()> {
     Ok(())
 }
 
-/// Of as large a result as the maps.
+/// Measures the pixel shuffle with results of the maps' sizes.
 pub(super) fn pixel_shuffle(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for [side, channels] in MAPS {

@@ -13,14 +13,14 @@ use vae_gpu::ops::tune::{Tune, tune};
 
 /// Sides of the square problems, each double the one before.
 const SQUARES: [usize; 5] = [256, 512, 1024, 2048, 4096];
-/// Seconds of a run beyond which a problem is skipped.
+/// Largest time of a run in seconds; slower problems are skipped.
 const LONGEST: f64 = 0.75;
-/// Pixels of the images that the presets' shapes are for.
+/// Pixels of the images for which the presets' shapes are taken.
 const PIXELS: usize = 784;
-/// Elements of a result that are compared with the definition.
+/// Number of elements of a result that are compared with the definition.
 const CHECKED: usize = 64;
 
-/// What a product reads and writes, in the shapes of [`matmul`]'s functions.
+/// The tensors of a product, in the shapes of [`matmul`]'s functions.
 struct Operands {
     /// Batch, inputs and outputs.
     sizes: [usize; 3],
@@ -30,7 +30,7 @@ struct Operands {
     y: Tensor,
 }
 
-/// The rows of one of the three products: the definition, and what tuning finds the fastest.
+/// Measures the rows of one of the three products: the definition, and the tuned variant.
 pub(super) fn rows(suite: &mut Suite, operation: &str) -> Result<()> {
     let product = PRODUCTS.into_iter().find(|p| operation == format!("matmul.{}", p.name()));
     let product = product.expect("an operation of the table");
@@ -40,7 +40,7 @@ pub(super) fn rows(suite: &mut Suite, operation: &str) -> Result<()> {
         }
     }
     for naive in [true, false] {
-        // Seconds on the square before.
+        // Seconds of the square before.
         let mut last = 0.0;
         for side in SQUARES {
             let kernel = naive.then_some(None);
@@ -52,8 +52,8 @@ pub(super) fn rows(suite: &mut Suite, operation: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a quick tuning takes beside what a full one does, on a problem that fills the adapter and on
-/// a thin one.
+/// Measures the variant of a quick tuning and that of a full one, on a problem that fills the
+/// adapter and on a small one.
 pub(super) fn tuning(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     let side = if gpu.report().is_software() { 512 } else { 4096 };
@@ -71,7 +71,7 @@ pub(super) fn tuning(suite: &mut Suite, operation: &str) -> Result<()> {
 
 fn tuned(gpu: &Gpu, level: Tune, product: Product, sizes: [usize; 3]) -> Result<Variant> {
     let [batch, inputs, outputs] = sizes;
-    // Of a first layer nobody tunes the product that leads back to the input.
+    // A first layer precedes, since tuning leaves out the gradient of the first layer's input.
     let layers = [Problem::dense(1, 1), Problem::dense(inputs, outputs)];
     let choices = tune(gpu, level, batch, &layers, Some(Activation::Relu), |_, _, _| ())?;
     Ok(product.variant(gpu.report(), &choices, sizes))
@@ -94,8 +94,8 @@ fn preset_sizes() -> Vec<[usize; 3]> {
     all
 }
 
-/// One kernel on a problem that should take `expected` seconds: the definition (`Some(None)`), a
-/// given variant, or what tuning finds. Returns its seconds.
+/// Measures one kernel on a problem that should take `expected` seconds: the definition
+/// (`Some(None)`), a given variant, or the tuned one (`None`). Returns its seconds.
 pub(super) fn problem(
     suite: &mut Suite,
     operation: &str,
@@ -154,7 +154,8 @@ impl Operands {
         }
     }
 
-    /// Random values; `bias` says whether the bias has any.
+    /// Fills the tensors with random values, and the bias, too, if `bias` is set; it begins as
+    /// zeros.
     fn fill(&self, gpu: &Gpu, bias: bool) {
         for (seed, tensor) in [(1, &self.x), (2, &self.weight), (4, &self.y)] {
             tensor.write(gpu, &random(seed, tensor.len()));
@@ -196,7 +197,7 @@ impl Operands {
         matmul::naive(recording, "bench", left, right, depth, result);
     }
 
-    /// Whether elements all over the result are the sums in f64 that define them.
+    /// Whether elements from all over the result equal their definition, sums in f64.
     fn is_right(&self, gpu: &Gpu, product: Product) -> Result<bool> {
         let [batch, inputs, outputs] = self.sizes;
         let [x, weight, bias, y]: [Vec<f32>; 4] =
@@ -222,18 +223,19 @@ impl Operands {
         };
         let close = |got: f64, terms: &mut dyn Iterator<Item = f64>| {
             let (sum, size) = terms.fold((0.0, 0.0), |(s, a), t| (s + t, a + t.abs()));
-            // Far above the rounding of 32 bits, far below a term too many.
+            // The tolerance is far above 32-bit rounding and far below one term of the sum.
             (got - sum).abs() <= 1e-4 * size
         };
         let element_is_right = |index: usize| {
-            // Steps by a prime go all over, and the last element is the likeliest to be missed.
+            // Steps by a prime spread over the whole result, from the last element on, which is the
+            // likeliest to be missed.
             let element = (index * 7919 + rows * columns - 1) % (rows * columns);
             let (row, column) = (element / columns, element % columns);
             let added = if product == Product::Forward { f64::from(bias[column]) } else { 0.0 };
             let mut terms = (0..depth).map(|k| term(row, column, k)).chain([added]);
             close(f64::from(result[element]), &mut terms)
         };
-        // The definition leaves the bias alone.
+        // The kernel of the definition does not compute the bias's gradient.
         let sums = product != Product::BackwardWeight
             || bias.iter().all(|&b| b == 0.0)
             || (0..outputs).all(|o| close(f64::from(bias[o]), &mut (0..batch).map(|b| y_at(b, o))));

@@ -1,8 +1,8 @@
 //! The microbenchmark suite: every op and every preset's step, against the adapter's own limits.
 //!
 //! Inputs are random and seeded, results are checked before they are timed, and a time is the
-//! median of many samples. A dispatch is timed in a row of its like, each waiting for the one
-//! before it, so that the time includes what it takes to launch it.
+//! median of many samples. A dispatch is timed in a sequence of equal ones, each waiting for the
+//! one before it, so that its time includes the launch.
 
 mod batches;
 mod clock;
@@ -32,25 +32,25 @@ use vae_gpu::config::Preset;
 use vae_gpu::gpu::{AdapterReport, Gpu, Plan};
 use vae_gpu::{Error, Result};
 
-/// What to measure, and how to start the program.
+/// Options of [`run`].
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Only operations with this in their name.
+    /// Part of the names of the operations to measure; see [`selects`] for `None`.
     pub filter: Option<String>,
     /// A program and its arguments that calls [`first_step`] with the preset named by one more
     /// argument and prints a line from its callback; without it, starts are not measured.
     pub program: Vec<OsString>,
 }
 
-/// All that was measured.
+/// All measurements of [`run`].
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// On what.
+    /// The adapter that was measured.
     pub adapter: AdapterReport,
-    /// Its limits.
+    /// The adapter's limits.
     pub limits: Limits,
-    /// The limit on arithmetic measured again after all else: far from the first, it tells of other
-    /// work on the machine, or of a clock that has changed.
+    /// The limit on arithmetic, measured again at the end: if it differs much from the first, there
+    /// was other work on the machine, or its clock rate has changed.
     pub arithmetic_flop_per_second_at_end: f64,
     /// Single kernels.
     pub rows: Vec<Row>,
@@ -63,31 +63,31 @@ pub struct Report {
 /// One kernel at one shape.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// Shader and entry point, as in `matmul.forward`.
+    /// Shader and entry point, such as `matmul.forward`.
     pub operation: String,
-    /// Sizes, as in `128x784x400`: for a product batch, inputs and outputs.
+    /// Sizes, such as `128x784x400`: for a product the batch, inputs and outputs.
     pub shape: String,
-    /// Which of several kernels or formulas; empty where there is one.
+    /// Name of the variant of the kernel, or of the formula; empty if there is only one.
     pub variant: String,
-    /// Additions and multiplications that the definition needs; 0 where memory is what counts.
+    /// Additions and multiplications by the definition; 0 for kernels that are limited by memory.
     pub flop: f64,
     /// Bytes that must be read and written, each once.
     pub bytes: f64,
-    /// None where it was skipped.
+    /// Time of a dispatch; `None` if it was skipped.
     pub time: Option<Time>,
-    /// The least time that the adapter's limits allow, over the time it took. Above 1 where data
-    /// come from a cache, which the limit on memory knows nothing of.
+    /// The least time that the adapter's limits allow, divided by the measured time. Above 1 if
+    /// data come from a cache, which is faster than the memory whose limit was measured.
     pub share_of_limit: Option<f64>,
-    /// Why it was not measured.
+    /// Reason why it was not measured, if it was skipped.
     pub skipped: Option<String>,
 }
 
-/// What [`run`] tells as it goes.
+/// A report of [`run`]'s progress.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// Something is about to be measured.
+    /// The operation of this name is about to be measured.
     Begin(&'a str),
-    /// The limits are known.
+    /// The limits were measured.
     Limits(&'a Limits),
     /// A kernel was measured, or skipped.
     Row(&'a Row),
@@ -97,7 +97,7 @@ pub enum Event<'a> {
     Start(&'a Start),
 }
 
-/// What the functions that measure need.
+/// The state that the measuring functions share.
 struct Suite<'a> {
     gpu: Gpu,
     clock: Clock,
@@ -106,11 +106,11 @@ struct Suite<'a> {
     report: Report,
 }
 
-/// Measures the operation of a name.
+/// A function that measures the operation of the given name.
 type Measure = fn(&mut Suite, &str) -> Result<()>;
 
-/// Every kernel that training uses, but those that are timed with one that needs them; [`operations`]
-/// has more.
+/// Every kernel that training uses, except those that are timed together with another;
+/// [`operations`] has further names.
 const KERNELS: &[(&str, Measure)] = &[
     ("matmul.forward", matmul::rows),
     ("matmul.backward_input", matmul::rows),
@@ -178,20 +178,21 @@ fn table() -> Vec<(String, Measure)> {
     all
 }
 
-/// Takes minutes: measured where a filter names it.
+/// The comparison of tuning levels, which takes minutes and is measured only if a filter names it.
 const TUNING: &str = "tuning";
 
-/// Names of what there is to measure, which a filter selects from.
+/// Names of all operations, from which a filter selects.
 pub fn operations() -> Vec<String> {
     table().into_iter().map(|(name, _)| name).collect()
 }
 
-/// Whether `filter` selects the operation of that name; without one, all that do not take minutes.
+/// Whether `filter` selects the operation of that name; `None` selects all that do not take
+/// minutes.
 pub fn selects(filter: Option<&str>, name: &str) -> bool {
     filter.map_or(name != TUNING, |filter| name.contains(filter))
 }
 
-/// Measures what `options` select, and tells `watch` as it goes.
+/// Measures the operations that `options` select, and reports progress to `watch`.
 ///
 /// # Errors
 ///
@@ -219,7 +220,7 @@ pub fn run(gpu: &Gpu, options: &Options, watch: &mut dyn FnMut(Event)) -> Result
 }
 
 impl Suite<'_> {
-    /// Runs `plan`, times it and adds the row; `check` looks at the results before and after.
+    /// Runs `plan`, times it and adds the row; `check` verifies the results before and after.
     fn measure(&mut self, row: Row, plan: &Plan, check: impl Fn() -> Result<bool>) -> Result<&Row> {
         let name = format!("{} {} {}", row.operation, row.shape, row.variant);
         (self.watch)(Event::Begin(&name));
@@ -250,7 +251,7 @@ impl Suite<'_> {
 }
 
 impl Row {
-    /// A row yet to be measured.
+    /// A row without a time.
     fn new(operation: &str, shape: &[usize], variant: &str, flop: f64, bytes: f64) -> Self {
         let shape: Vec<_> = shape.iter().map(usize::to_string).collect();
         Self {
@@ -272,7 +273,7 @@ fn wrong(operation: &str, what: &str) -> Error {
     ))
 }
 
-/// Uniform between −1 and 1.
+/// Random numbers, uniform between −1 and 1.
 fn random(seed: u64, len: usize) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()

@@ -1,4 +1,5 @@
-//! The normalizations, with all that their statistics take: of features, and of maps of two sizes.
+//! The normalizations, with the dispatches of their statistics, of features and of maps of two
+//! sizes.
 
 use super::Suite;
 use super::ops::{tensor, time};
@@ -10,14 +11,14 @@ use vae_gpu::ops::{Extent, batch_norm as batch, layer_norm as layer};
 
 const ACTIVATION: Option<Activation> = Some(Activation::Relu);
 const BATCH: usize = 128;
-/// Height, which is the width, and channels.
+/// Height and width of a map, which are equal, and channels.
 const SIZES: [[usize; 2]; 3] = [[1, 400], [4, 128], [16, 32]];
 
-/// What a layer reads and writes.
+/// The tensors that a layer reads and writes.
 struct Tensors {
-    /// x, dy, and what x came from.
+    /// The tensors x, dy, and the pre-activation of x.
     read: [Tensor; 3],
-    /// What y comes from, y, dx.
+    /// The pre-activation of y, y, and dx.
     written: [Tensor; 3],
     /// Weight, bias, their gradients, and the running mean and variance.
     small: [Tensor; 6],
@@ -35,7 +36,7 @@ impl Tensors {
             read: [1, 2, 3].map(|seed| tensor(gpu, seed, &shape)),
             written: [(); 3].map(|()| Tensor::zeros("bench", &shape)),
             small: [4, 5, 0, 0, 8, 9].map(|seed| match seed {
-                // Gradients, which are zero until they are computed.
+                // Gradients begin as zeros, which the check of the result would find.
                 0 => Tensor::zeros("bench", &[parameters]),
                 seed => positive(seed),
             }),

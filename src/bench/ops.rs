@@ -1,4 +1,4 @@
-//! Every op but the products, each at the size that the preset `mlp` has and at a larger one.
+//! Ops other than the products, each at the size of the preset `mlp` and at a larger one.
 
 use super::{Row, Suite, random};
 use vae_gpu::Result;
@@ -8,12 +8,12 @@ use vae_gpu::ops::latent::KlObjective;
 use vae_gpu::ops::optimizer::{NAMES, Optimizer, Rule, Update};
 use vae_gpu::ops::{self, Extent, State, Stream};
 
-/// Values per image, latent variables.
+/// Number of values of an image, and of latent variables.
 const PIXELS: usize = 784;
 const LATENT: usize = 20;
-/// Images in a batch, the preset's and a large one.
+/// Number of images in a batch, the preset's and a large one.
 const ROWS: [usize; 2] = [128, 4096];
-/// Images in the dataset.
+/// Number of images in the dataset.
 const IMAGES: usize = 8192;
 const SEED: u64 = 1;
 
@@ -32,7 +32,7 @@ pub(super) fn state(gpu: &Gpu) -> Tensor {
     state
 }
 
-/// Whether every value is a number, and not all of them are zero.
+/// Whether every value is finite, and not all of them are zero.
 fn is_alive(gpu: &Gpu, tensor: &Tensor) -> Result<bool> {
     let values: Vec<f32> = tensor.read(gpu)?;
     Ok(values.iter().all(|v| v.is_finite()) && values.iter().any(|&v| v != 0.0))
@@ -54,15 +54,15 @@ pub(super) fn time(
     suite.measure(row, plan, check).map(drop)
 }
 
-/// The preset's parameters, and more than caches hold.
+/// Number of the preset's parameters, and of more than fit in caches.
 const PARAMETERS: [usize; 2] = [652_824, 1 << 22];
 
-/// Every rule as it is by default, and the one that most take on more parameters.
+/// Measures every rule with its defaults, and Adam on more parameters.
 pub(super) fn optimizer(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     let [few, many] = PARAMETERS;
     let rule = |name| serde_json::from_value(serde_json::json!({ "name": name }));
-    // With what each moves of a parameter: itself, its gradient, and the moments that it has.
+    // Words that each rule moves for a parameter: the parameter, its gradient and its moments.
     const WORDS: [f64; NAMES.len()] = [3.0, 5.0, 5.0, 7.0, 7.0];
     let rules = NAMES.into_iter().zip(WORDS);
     for (count, (name, words)) in rules.map(|rule| (few, rule)).chain([(many, ("adam", 7.0))]) {
@@ -92,7 +92,7 @@ pub(super) fn squares(suite: &mut Suite, operation: &str) -> Result<()> {
     Ok(())
 }
 
-/// Of as many parts as there are ever.
+/// Measures the factor of clipping from the largest number of parts.
 pub(super) fn factor(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     let mut sized = Recording::new(gpu.report());
@@ -111,7 +111,7 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
         random(1, IMAGES * PIXELS).iter().map(|v| (v.abs() * 255.9) as u8).collect();
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
     let images = Tensor::new(&gpu, "images", &[words.len()], &words);
-    // Odd, so that it visits every image.
+    // An odd factor and a power of two as the count, so that every image occurs once.
     let order: Vec<u32> =
         (0..IMAGES as u32).map(|i| i.wrapping_mul(2_654_435_761) % IMAGES as u32).collect();
     let on_order = Tensor::new(&gpu, "order", &[IMAGES], &order);
@@ -143,7 +143,7 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
             Ok(x.read::<f32>(&gpu)?.iter().enumerate().all(close))
         })?;
     }
-    // Colour images as maps, with noise on them.
+    // Colour images as maps, corrupted by noise.
     let (extent, channels, rows) = (Extent { height: 16, width: 16 }, 3, ROWS[0]);
     let mut recording = Recording::new(gpu.report());
     let (x, none) =

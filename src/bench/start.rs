@@ -17,7 +17,7 @@ use vae_gpu::ops::tune::Tune;
 use vae_gpu::train::{TrainOptions, Trainer};
 use vae_gpu::{Error, Result};
 
-/// Starts to take the median of.
+/// Number of starts, of which the median is taken.
 const STARTS: usize = 3;
 
 /// Starts of the program.
@@ -25,10 +25,10 @@ const STARTS: usize = 3;
 pub struct Start {
     /// `start.` and the preset's name.
     pub operation: String,
-    /// With nothing in the caches of this program and of the drivers that can be told where to
-    /// keep theirs (Mesa's, NVIDIA's).
+    /// Time with empty caches of this program and of drivers whose cache can be moved (Mesa's,
+    /// NVIDIA's).
     pub cold: Time,
-    /// With what the start before left there.
+    /// Time with the caches that the start before has left.
     pub warm: Time,
 }
 
@@ -37,7 +37,7 @@ pub struct Start {
 ///
 /// # Errors
 ///
-/// As [`Trainer::new`] and [`Trainer::epoch`].
+/// The same as [`Trainer::new`] and [`Trainer::epoch`].
 pub fn first_step(gpu: &Gpu, preset: Preset, mut done: impl FnMut()) -> Result<()> {
     let config = preset.config();
     let data = config.data.read()?;
@@ -70,8 +70,8 @@ pub(super) fn starts(suite: &mut Suite, operation: &str) -> Result<()> {
     Ok(())
 }
 
-/// Seconds from the start of `program` to the line that tells of its first step, all caches being
-/// in `folder`.
+/// Seconds from the start of `program` to the line that reports its first step, with all caches in
+/// `folder`.
 fn start(program: &[OsString], preset: &str, folder: &Path) -> Result<f64> {
     let fail = |what: String| Error::Gpu(format!("cannot time a start of the program: {what}"));
     let begun = Instant::now();
@@ -90,7 +90,7 @@ fn start(program: &[OsString], preset: &str, folder: &Path) -> Result<f64> {
     let output = child.stdout.take().expect("standard output is piped");
     let read = BufReader::new(output).read_line(&mut line);
     let seconds = begun.elapsed().as_secs_f64();
-    // To its end, so that it leaves its caches behind.
+    // Waits for the program's end, at which it writes its caches.
     let ended = child.wait().map_err(|e| fail(e.to_string()))?;
     match read {
         Ok(1..) if ended.success() => Ok(seconds),

@@ -1,4 +1,4 @@
-//! Whole training steps of the presets, and where their time goes.
+//! Whole training steps of the presets, and the causes of the time that they take.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use vae_gpu::ops::State;
 use vae_gpu::ops::tune::Tune;
 use vae_gpu::train::{TrainOptions, Trainer};
 
-/// Batches in the dataset, and most steps in a submission.
+/// Number of batches in the dataset, and largest number of steps in a submission.
 const BATCHES: usize = 64;
 /// Seconds that a submission of steps should last, as in training.
 const SUBMISSION: f64 = 0.1;
@@ -20,28 +20,28 @@ const SUBMISSION: f64 = 0.1;
 /// Training steps of a preset.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    /// `step.` and the preset's name.
+    /// Name of the operation: `step.` and the preset's name.
     pub operation: String,
-    /// Images in a step.
+    /// Number of images in a step.
     pub batch: usize,
-    /// Dispatches in a step.
+    /// Number of dispatches in a step.
     pub dispatches: usize,
     /// Time of a step by the host's clock, in submissions of several as in training.
     pub wall: Time,
-    /// Time of a step in which the adapter is busy with it, by its own clock if it has one.
+    /// Time of a step in which the adapter is busy, by its timestamps if it has any.
     pub busy: Time,
-    /// Images that a second of training takes.
+    /// Number of images processed in a second of training.
     pub images_per_second: f64,
-    /// Share of the wall time that its dispatches take to be launched: their number times
+    /// Share of the wall time for launching dispatches: their number times
     /// [`Limits::dispatch_seconds`].
     pub launch_share: f64,
-    /// Share that its products take at [`Limits::arithmetic_flop_per_second`].
+    /// Share of the wall time for the products at [`Limits::arithmetic_flop_per_second`].
     pub arithmetic_share: f64,
-    /// Share that its reads and writes take at [`Limits::copy_bytes_per_second`], each kernel's by
-    /// itself, as if no cache kept anything.
+    /// Share of the wall time for reads and writes at [`Limits::copy_bytes_per_second`], as if no
+    /// data came from a cache.
     pub memory_share: f64,
-    /// What is left: kernels below the limits, and the host. Zero where the shares above, which
-    /// may overlap, add up to more than one.
+    /// Remaining share: kernels slower than the limits, and the host. Zero if the shares above,
+    /// which may overlap, add up to more than one.
     pub waiting_share: f64,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
     let trainer = Trainer::new(&suite.gpu, &config, &data, options)?;
     let (plan, running) = trainer.full_step();
     let (gpu, clock) = (&suite.gpu, &suite.clock);
-    // To the first image, without which the steps would run past the last.
+    // Back to the first image: otherwise the steps would run past the last.
     let rewind = || {
         running.write(gpu, &Totals { state: trainer.state(), ..Totals::default() });
         gpu.wait(gpu.submit(|_| ()))
@@ -77,7 +77,7 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
     })?;
     let Totals { state: State { row, .. }, sums, .. } = running.read(gpu)?;
     let recon = sums[0];
-    // A density may be above 1.
+    // The loss may be negative, since a density may be above 1.
     let fine = recon.is_finite() && recon != 0.0;
     if row as usize != runs * batch || !fine {
         return Err(wrong(operation, "the loss"));
@@ -108,7 +108,7 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
     Ok(())
 }
 
-/// Random images: what a step costs does not depend on what they show.
+/// A dataset of random images: the time of a step does not depend on the pixels.
 fn images(count: usize, shape: ImageShape) -> Result<Dataset> {
     let values = random(1, count * shape.pixels());
     let pixels: Vec<u8> = values.iter().map(|v| (v.abs() * 255.9) as u8).collect();
@@ -116,18 +116,18 @@ fn images(count: usize, shape: ImageShape) -> Result<Dataset> {
     Dataset::new("random", train, None)
 }
 
-/// Operations of the layers in a step, and bytes that its kernels read and write; the shuffle, which
-/// runs once an epoch, and the report do not count.
+/// Number of operations of the layers in a step, and of bytes that its kernels read and write,
+/// without the shuffle, which runs once an epoch, and the report.
 fn work(config: &Config, model: &Vae) -> (f64, f64) {
     let batch = config.train.batch_size as u64;
     let network = model.network();
     let layers = network.rows();
-    // Forward, the gradients of the weights, and, but for the first layer, of the input.
+    // The forward pass, the gradients of the weights, and, except in the first layer, of the input.
     let passes = |i: usize| if i == 0 { 2 } else { 3 };
     let flop: u64 = layers.iter().enumerate().map(|(i, row)| passes(i) * row.flop).sum();
     let values: u64 = layers.iter().map(|row| 2 * row.output.bytes()).sum();
-    // What a step computes, each layer's output and its gradient, is written once and read twice. Of each parameter and moment, forward and
-    // backward read one; the update reads and writes all three.
+    // Each layer's output and its gradient are written once and read twice. The forward and the
+    // backward pass read each parameter; the update reads and writes it and its two moments.
     let bytes = 3 * batch * values + (2 + 6) * model.parameters().layout().bytes();
     ((batch * flop) as f64, bytes as f64)
 }

@@ -45,7 +45,7 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         say!("adapter  {} ({}, {})", report.name, report.kind, report.backend);
         say!("driver   {}", report.driver);
     }
-    // On standard error, and only where that is a terminal.
+    // The bar is drawn on standard error, and only if that is a terminal.
     let bar = ProgressBar::new_spinner().with_style(
         ProgressStyle::with_template("measuring {msg}").expect("the template is valid"),
     );
@@ -74,7 +74,7 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// This program, as it is to be started for one step on the same adapter.
+/// The command line that starts this program for one step on the same adapter.
 fn program(adapter: &AdapterArgs) -> Result<Vec<OsString>> {
     let program = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
     let mut all = vec![program.into(), "bench".into()];
@@ -88,7 +88,7 @@ fn program(adapter: &AdapterArgs) -> Result<Vec<OsString>> {
     Ok(all)
 }
 
-/// What to say if the limit on arithmetic, at first and at the end, no longer holds.
+/// A warning if the limits on arithmetic measured first and at the end differ too much.
 fn drift(first: f64, end: f64) -> Option<String> {
     let [first_rate, end_rate] = [first, end].map(|rate| scaled(rate, "FLOP/s"));
     (!(0.85..1.15).contains(&(end / first))).then(|| {
@@ -138,8 +138,8 @@ fn print_row(row: &Row, heading: &mut String) {
     say!("{name} {} {rate:>13} {:>6}", median(&time), percent(share));
 }
 
-/// Batch, dispatches, time with spread, the adapter's part of it, images a second, and the shares
-/// of launches, arithmetic, memory and the rest.
+/// Prints a step's row: batch, dispatches, time with spread, the adapter's part of it, images a
+/// second, and the shares of launches, arithmetic, memory and the rest.
 fn print_step(step: &Step, heading: &mut String) {
     let columns = "batch disp.      time     ±   adapter images/s launch arith mem. wait";
     head(heading, "step", &format!("step       {columns}"));
@@ -169,7 +169,7 @@ fn median(time: &Time) -> String {
     format!("{:>9} {:>5}", scaled(time.median_seconds, "s"), percent(time.spread()))
 }
 
-/// Three significant digits and a prefix: `12.3 ms`.
+/// Formats `value` with three significant digits and a prefix: `12.3 ms`.
 fn scaled(value: f64, unit: &str) -> String {
     const PREFIXES: [(f64, &str); 8] = [
         (1e15, "P"),
@@ -187,13 +187,13 @@ fn scaled(value: f64, unit: &str) -> String {
     format!("{} {prefix}{unit}", three(value / scale)).trim_end().to_string()
 }
 
-/// Three significant digits of a number below 1000.
+/// Formats a number below 1000 with three significant digits.
 fn three(value: f64) -> String {
     let digits = [9.995, 99.95].iter().filter(|&&limit| value < limit).count();
     format!("{value:.digits$}")
 }
 
-/// With a decimal where it is below ten.
+/// Formats a share as a percentage, with one decimal below ten percent.
 fn percent(share: f64) -> String {
     let digits = usize::from(share < 0.0995);
     format!("{:.digits$}%", 100.0 * share)

@@ -24,7 +24,7 @@ pub struct EvaluateArgs {
     json: bool,
 }
 
-/// A trained model and the images to try it on.
+/// A trained model and the images on which it is evaluated.
 #[derive(Args)]
 pub struct SplitArgs {
     /// Run folder, or a model.safetensors
@@ -49,7 +49,7 @@ pub struct Split {
 }
 
 impl SplitArgs {
-    /// The test split, or the images that the run held out, or else all there are.
+    /// Reads the test split, or the images that the run held out, or otherwise all images.
     pub fn read(&self) -> Result<Split> {
         let mut config = match (self.run.is_dir(), &self.data) {
             (true, _) => RunFolder::config(&self.run)?,
@@ -65,7 +65,7 @@ impl SplitArgs {
             }
         };
         if let Some(path) = &self.data {
-            // How the run's own dataset was read and split does not hold for another.
+            // The run's options for reading and splitting its dataset do not apply to another.
             if path.canonicalize().ok().as_ref() != Some(&config.data.path) {
                 config.data = DataConfig { path: path.clone(), ..DataConfig::default() };
             }
@@ -124,10 +124,10 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Latent variables of which each is shown.
+/// Largest number of latent variables of which each is shown.
 const MOST_UNITS: usize = 64;
 
-/// What the loss is made of.
+/// The loss as a formula of its terms.
 fn objective(model: &ModelConfig) -> String {
     let weight = model.kl_weight;
     match model.kl_schedule {

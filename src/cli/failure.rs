@@ -1,16 +1,16 @@
-//! What ends the program: its own errors and the library's, in words that name the flags.
+//! Errors that end the program, its own and the library's, in words that name the flags.
 
 use vae_gpu::Error;
 use vae_gpu::error::Load;
 
-/// Result of what a subcommand does.
+/// The result of a subcommand.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
-/// Why the program stops.
+/// An error that ends the program.
 pub enum Failure {
     /// A mistake in the command, in words.
     Usage(String),
-    /// What the library says.
+    /// An error of the library.
     Library(Error),
 }
 
@@ -32,7 +32,7 @@ const FLAGS: &[(&str, &str)] = &[
 ];
 
 impl Failure {
-    /// 2 for a mistake in the command or in the configuration, 1 for the rest.
+    /// The exit code: 2 for a mistake in the command or in the configuration, otherwise 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_)
@@ -62,7 +62,7 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// An error of the library, with the flags that mend it.
+/// The message of a library's error, with the flags that mend it.
 pub fn worded(error: &Error) -> String {
     match error {
         Error::Config { key, value, message } => match FLAGS.iter().find(|(k, _)| k == key) {

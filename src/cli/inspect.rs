@@ -20,7 +20,7 @@ pub struct InspectArgs {
     model: ModelArgs,
 }
 
-/// What describes a model, and for which images.
+/// The source of a model, and the images for which it is inspected.
 #[derive(Args)]
 pub struct ModelArgs {
     /// A TOML file, a run folder, a model.safetensors, or a preset's name
@@ -51,12 +51,12 @@ pub fn run(args: &InspectArgs) -> Result<ExitCode> {
 }
 
 impl ModelArgs {
-    /// What was named.
+    /// The file, folder or preset that was named.
     pub fn what(&self) -> &Path {
         &self.what
     }
 
-    /// The configuration, the shape of the images, and their number where that is known.
+    /// The configuration, the shape of the images, and their number if it is known.
     pub fn resolve(&self) -> Result<(Config, ImageShape, Option<usize>)> {
         let (mut config, of_run) = self.read()?;
         config.train.batch_size = self.batch_size.unwrap_or(config.train.batch_size);
@@ -65,7 +65,7 @@ impl ModelArgs {
         Ok((config, shape, count))
     }
 
-    /// The configuration, and of a run the shape of its images.
+    /// The configuration, and for a run the shape of its images.
     fn read(&self) -> Result<(Config, Option<ImageShape>)> {
         if self.what.is_dir() {
             let config = RunFolder::config(&self.what)?;
@@ -92,7 +92,7 @@ impl ModelArgs {
         Ok((preset.config(), None))
     }
 
-    /// Shape of the images that the model is looked at for, and their number where that is known.
+    /// The shape of the images for which the model is inspected, and their number if it is known.
     fn images(
         &self,
         config: &Config,
@@ -113,7 +113,7 @@ impl ModelArgs {
 
 fn print_layers(rows: &[LayerRow], image: ImageShape) {
     let labels = rows.iter().map(|row| row.label.len()).max().unwrap_or_default();
-    // As wide as a terminal of 80 columns allows beside labels.
+    // The width that a terminal of 80 columns leaves beside the labels.
     let width = 46usize.saturating_sub(labels).max(20);
     let line = |label: &str, words: &str, output: &str, parameters: &str, flop: &str| {
         let text =
@@ -123,7 +123,7 @@ fn print_layers(rows: &[LayerRow], image: ImageShape) {
     line("layer", "", "output", "parameters", "MFLOP");
     line("images", "", &format!("{}x{}x{}", image.channels, image.height, image.width), "", "");
     for row in rows {
-        // A long layer goes on in lines of its own.
+        // The description of a layer may take several lines.
         let options = textwrap::Options::new(width).subsequent_indent("  ");
         let words = textwrap::wrap(&row.words, options);
         let flop = format!("{:.3}", row.flop as f64 / 1e6);
@@ -136,7 +136,7 @@ fn print_layers(rows: &[LayerRow], image: ImageShape) {
     say!("\nMFLOP: multiplications and additions of products, in millions, forward, an image");
 }
 
-/// What training takes, from the recording of its step.
+/// Prints the memory that training takes, from the recording of its step.
 fn print_memory(step: &Recording, batch: usize, shape: ImageShape, count: Option<usize>) {
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let buffers = step.buffers();

@@ -1,6 +1,7 @@
-//! The command line: one file a subcommand. The only place that prints.
+//! The command line, with one file for each subcommand. Nothing else in the crate prints.
 
-/// As `println!`, but ends the program with a line where standard output cannot be written.
+/// Prints a line like `println!`, but ends the program with an error message if standard output
+/// cannot be written.
 macro_rules! say {
     ($($text:tt)*) => { $crate::cli::say(format_args!($($text)*)) };
 }
@@ -89,7 +90,7 @@ impl AdapterArgs {
 
 /// Parses the command line, runs it, and says what went wrong in one line.
 pub fn run() -> ExitCode {
-    // Silent unless RUST_LOG asks: what a user should know comes as an error.
+    // Nothing is logged unless RUST_LOG is set: users are told of failures by errors.
     env_logger::Builder::new().filter_level(log::LevelFilter::Off).parse_default_env().init();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -143,7 +144,7 @@ fn check_png(out: &Path) -> Result<()> {
     }
 }
 
-/// Prints a line. Where nobody listens any more, as behind `| head`, it goes nowhere.
+/// Prints a line. If the reader has closed the pipe, as `| head` does, the line is dropped.
 fn say(line: std::fmt::Arguments) {
     match writeln!(std::io::stdout(), "{line}") {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -154,7 +155,7 @@ fn say(line: std::fmt::Arguments) {
     }
 }
 
-/// Prints where a picture went.
+/// Prints the path of a picture that was written.
 fn wrote(out: &Path) {
     say!("wrote {}", out.display());
 }

@@ -51,12 +51,12 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The dispatches, a line each, and the buffers that they work in.
+/// Prints the dispatches, a line each, and the buffers that they bind.
 fn print_list(recording: &Recording, batch: usize) {
     say!("recorded for an adapter with WebGPU's default limits, {batch} images at once\n");
     let dispatches = recording.dispatches();
     let labels = dispatches.iter().map(|dispatch| dispatch.label.len()).max().unwrap_or(0);
-    // What a terminal of 80 columns leaves beside the numbers.
+    // The width that a terminal of 80 columns leaves beside the numbers.
     let width = labels.clamp(8, 51);
     say!("{:>4} {:<width$} {:>12} {:>9}", "", "dispatch", "workgroups", "KiB bound");
     for (i, Dispatch { label, bindings, grid: [x, y, z], .. }) in dispatches.iter().enumerate() {
@@ -71,7 +71,7 @@ fn print_list(recording: &Recording, batch: usize) {
     say!("{:<width$} {:>12}", "parameters of dispatches", recording.params_bytes());
 }
 
-/// All of one dispatch.
+/// Prints everything about one dispatch.
 fn print_dispatch(Dispatch { label, kernel, params, bindings, grid: [x, y, z] }: &Dispatch) {
     let [down, across, deep] = kernel.workgroup_size;
     say!("// {label}");
@@ -85,7 +85,7 @@ fn print_dispatch(Dispatch { label, kernel, params, bindings, grid: [x, y, z] }:
             slice.index
         );
     }
-    // As 32-bit words, which is what they are made of.
+    // The parameters are printed as the 32-bit words of which they consist.
     for words in params.chunks(32) {
         let word = |word: &[u8]| word.iter().rev().map(|byte| format!("{byte:02x}")).collect();
         let words: Vec<String> = words.chunks(4).map(word).collect();

@@ -1,4 +1,4 @@
-//! What training prints: where it works, a line for each epoch, and what it leaves.
+//! The output of training: the adapter and the run, a line for each epoch, and the files it leaves.
 
 use std::path::Path;
 
@@ -35,9 +35,10 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
     }
 }
 
-/// A line of the table; recon and kl are those of the test split, or else of training.
+/// Prints an epoch's line of the table; recon and kl are those of the test split if there is one,
+/// otherwise those of training.
 pub fn print_row(report: &EpochReport, variational: bool) {
-    // A plain autoencoder has neither.
+    // A plain autoencoder has neither a KL divergence nor active latent variables.
     let or_dash = |value: Option<String>| value.unwrap_or("-".into());
     let seen = report.test_or_train();
     let term = |name| seen.term(name).unwrap_or(f64::NAN);
@@ -71,14 +72,14 @@ pub fn conclude(path: &Path, variational: bool) {
     }
 }
 
-/// A path as a shell takes it.
+/// A path, quoted for a shell if necessary.
 pub fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
     if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
-/// A bar on standard error; none where that is no terminal.
+/// A progress bar on standard error, which is not drawn if that is no terminal.
 pub fn bar(epoch: u32, epochs: u32, steps: usize) -> ProgressBar {
     let template =
         format!("epoch {epoch:>3}/{epochs} {{bar:30}} {{pos}}/{{len}} steps, {{eta}} left");

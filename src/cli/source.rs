@@ -1,4 +1,4 @@
-//! Where a configuration comes from, and for images of which shape it is.
+//! The source of a configuration, and the shape of the images that it is for.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
-    /// The configuration as it is written.
+    /// Reads the configuration, without values from other flags.
     pub fn read(&self) -> Result<Config> {
         match (&self.config, &self.preset) {
             (Some(file), _) => Ok(Config::read(file)?),
@@ -27,8 +27,8 @@ impl SourceArgs {
         }
     }
 
-    /// Puts what describes the model before why it is not one for images of `shape`; of a preset with
-    /// those that it is made for.
+    /// Prefixes an error about images of `shape` with the model's file or preset, and for a preset
+    /// with the shape that it is made for.
     pub fn misfit(&self, shape: ImageShape) -> impl FnOnce(Error) -> Failure {
         let preset = self.preset.as_ref().and_then(|name| name.parse::<Preset>().ok());
         let other = preset.map(|preset| preset.shape()).filter(|made_for| *made_for != shape);
@@ -39,15 +39,15 @@ impl SourceArgs {
         move |e| Failure::Usage(format!("{}: {}{made_for}", name.display(), worded(&e)))
     }
 
-    /// What describes the model.
+    /// The model's file, or `preset` and its name, for messages.
     pub fn name(&self) -> PathBuf {
         let preset = || format!("preset {}", self.preset.as_deref().unwrap_or("mlp")).into();
         self.config.clone().unwrap_or_else(preset)
     }
 }
 
-/// Shape of the images in the folder `data`, or else in the one that `config` names, and their number;
-/// the shape that it states where it names none.
+/// The shape and the number of the images in the folder `data`, or otherwise in the folder that
+/// `config` names; if it names none, the shape that it states.
 pub fn images(config: &Config, data: Option<&Path>) -> Result<(ImageShape, Option<usize>)> {
     let mut from = config.data.clone();
     from.path = data.map_or(from.path, PathBuf::from);
@@ -59,7 +59,7 @@ pub fn images(config: &Config, data: Option<&Path>) -> Result<(ImageShape, Optio
     Ok((data.shape()?, Some(count)))
 }
 
-/// Puts what describes a model before what is wrong with it.
+/// Prefixes an error with `what`, the file or preset that describes the model.
 pub fn named(what: impl AsRef<Path>) -> impl FnOnce(Error) -> Failure {
     move |error| Failure::Usage(format!("{}: {}", what.as_ref().display(), worded(&error)))
 }

@@ -18,7 +18,7 @@ use super::progress::{HEADING, bar, conclude, introduce, print_row, quoted};
 use super::source::{SourceArgs, named};
 use super::{AdapterArgs, INTERRUPTED, size};
 
-/// A run is saved after an epoch if the last time is longer ago than this.
+/// Interval of saving: a run is saved after an epoch if the last save is longer ago than this.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
@@ -77,7 +77,7 @@ pub struct TrainArgs {
 }
 
 impl TrainArgs {
-    /// The configuration that the flags start from, with their values in it.
+    /// The configuration of the run, file or preset, with the values of the flags.
     fn config(&self) -> Result<Config> {
         let mut config = match &self.resume {
             Some(run) => RunFolder::config(run)?,
@@ -107,7 +107,7 @@ impl TrainArgs {
         config.data.channels = self.channels.or(config.data.channels);
         config.check()?;
         if !config.data.is_builtin() {
-            // So that the run can be resumed from another folder.
+            // An absolute path lets the run be resumed from another folder.
             let path = &config.data.path;
             config.data.path = path.canonicalize().map_err(Error::io("read the dataset", path))?;
             if config.data.path.to_str().is_none() {
@@ -118,13 +118,13 @@ impl TrainArgs {
         Ok(config)
     }
 
-    /// What describes the model.
+    /// The model's file, or `preset` and its name, for messages.
     fn name(&self) -> PathBuf {
         let run = self.resume.as_ref().map(|run| run.join("config.toml"));
         run.unwrap_or_else(|| self.source.name())
     }
 
-    /// `--out`, or a folder under `runs` that is not taken.
+    /// The run folder: `--out`, or a folder under `runs` that is not taken.
     fn out(&self, data: &Dataset) -> PathBuf {
         if let Some(out) = &self.out {
             return out.clone();
@@ -161,9 +161,9 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let gpu = adapter.open()?;
     let options =
         TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };
-    // From here on a Ctrl-C finds a run to save.
+    // From here on there is a run for Ctrl-C to save.
     let interrupted = watch_for_interrupt();
-    // Up to two seconds, once on an adapter.
+    // Tuning takes up to two seconds, once on an adapter.
     let tuning = ProgressBar::new_spinner().with_message("finding the fastest kernels");
     tuning.enable_steady_tick(Duration::from_millis(100));
     let (trainer, mut run) = match resumed {
@@ -230,7 +230,7 @@ fn train(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends a run that has diverged before its last good checkpoint is overwritten.
+/// Fails if the loss is not finite, before the last good checkpoint is overwritten.
 fn check_finite(run: &Path, report: &EpochReport) -> Result<()> {
     let is_finite = |losses: &Losses| losses.loss.is_finite();
     if is_finite(&report.train) && report.validation.as_ref().is_none_or(is_finite) {

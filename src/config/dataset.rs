@@ -8,16 +8,16 @@ use super::require;
 use crate::data::{Dataset, ImageShape, ReadOptions};
 use crate::error::Result;
 
-/// The dataset and how to read it.
+/// The dataset and the options for reading it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct DataConfig {
     /// `digits` for the built-in dataset, or a folder.
     pub path: PathBuf,
-    /// Resize images to (width, height).
+    /// Size (width, height) to which images are resized.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<(usize, usize)>,
-    /// Convert images to 1 or 3 channels.
+    /// Number of channels, 1 or 3, to which images are converted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<usize>,
     /// Fraction of the training images to hold out as the test split.
@@ -32,17 +32,17 @@ impl Default for DataConfig {
 }
 
 impl DataConfig {
-    /// How to read it.
+    /// The options for reading the dataset.
     pub fn options(&self) -> ReadOptions {
         ReadOptions { size: self.size, channels: self.channels }
     }
 
-    /// Shape of the images as far as `size` and `channels` state it, and of the built-in digits
-    /// otherwise.
+    /// The shape of the images by `size` and `channels`; where these state nothing, that of the
+    /// built-in digits.
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Input`] when no image has it.
+    /// [`crate::Error::Input`] when the shape is invalid.
     pub fn stated_shape(&self) -> Result<ImageShape> {
         let ImageShape { width, height, channels } = ImageShape::DIGITS;
         let (width, height) = self.size.unwrap_or((width, height));
@@ -54,7 +54,7 @@ impl DataConfig {
     ///
     /// # Errors
     ///
-    /// As [`Dataset::read`].
+    /// The same as [`Dataset::read`].
     pub fn read(&self) -> Result<Dataset> {
         if !self.is_builtin() {
             return Dataset::read(&self.path, &self.options());
@@ -70,9 +70,9 @@ impl DataConfig {
         Ok(Dataset::digits())
     }
 
-    /// Whether it is the dataset that the program makes itself.
+    /// Whether it is the built-in dataset.
     pub fn is_builtin(&self) -> bool {
-        // To the letter: `digits/` is a folder.
+        // The string must be equal: `digits/` is a folder.
         self.path.as_os_str() == "digits"
     }
 }

@@ -1,4 +1,5 @@
-//! Configuration: what to build, how to train it, on what; and the presets, which come with the program.
+//! Configurations of the model, its training and its dataset; and the presets, which come with the
+//! program.
 
 mod dataset;
 mod objective;
@@ -20,14 +21,14 @@ use crate::error::{Error, Result, shown};
 use crate::nn::{Chain, LayerSpec, Setting};
 use crate::ops::activation::Activation;
 
-/// Everything needed to train a model again. In TOML, `[model]`, `[train]` and `[data]`; keys that
-/// are left out take the values of the preset `mlp`.
+/// A configuration with everything that is needed to train a model again. In TOML it has the tables
+/// `[model]`, `[train]` and `[data]`; keys that are left out take the values of the preset `mlp`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Config {
     /// The network and its objective.
     pub model: ModelConfig,
-    /// The loop.
+    /// The training loop.
     pub train: TrainConfig,
     /// The dataset, for who reads it: [`DataConfig::read`]. A [`crate::Trainer`] is given it.
     pub data: DataConfig,
@@ -39,24 +40,24 @@ pub struct Config {
 pub struct ModelConfig {
     /// Number of latent variables.
     pub latent: usize,
-    /// The negative log-likelihood of the pixels is the reconstruction loss.
+    /// Distribution of the pixels, whose negative log-likelihood is the reconstruction loss.
     pub likelihood: Likelihood,
     /// Weight β of the KL divergence.
     pub kl_weight: f64,
-    /// How its weight changes during training.
+    /// Schedule of the KL divergence's weight, or a capacity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kl_schedule: Option<KlSchedule>,
     /// Nats of KL divergence for each latent variable that cost nothing (Kingma 2016).
     #[serde(skip_serializing_if = "is_zero")]
     pub free_bits: f64,
-    /// Whether there is a posterior to draw from, and a KL divergence; without it a plain
-    /// autoencoder.
+    /// Whether latent variables are drawn from a posterior, with a KL divergence; otherwise the
+    /// model is a plain autoencoder.
     #[serde(skip_serializing_if = "is_true")]
     pub variational: bool,
-    /// What is done to the input, which the model then restores: a denoising autoencoder.
+    /// Corruption of the input, whose original a denoising autoencoder learns to restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corruption: Option<Corruption>,
-    /// Layers from the pixels to those that the latent variables are computed from.
+    /// Layers from the pixels to the features from which the latent variables are computed.
     pub encoder: Vec<LayerSpec>,
     /// Layers from the latent variables to the pixels.
     pub decoder: Vec<LayerSpec>,
@@ -74,27 +75,27 @@ fn is_true(value: &bool) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct TrainConfig {
-    /// Passes over the dataset.
+    /// Number of passes over the dataset.
     pub epochs: u32,
-    /// Images in a step; the last of an epoch may have fewer.
+    /// Number of images in a step; the last step of an epoch may have fewer.
     pub batch_size: usize,
-    /// Step size of the optimizer.
+    /// Learning rate of the optimizer.
     pub learning_rate: f64,
-    /// The seed of the initial weights, the shuffle, the noise and the held-out images; below 2⁶³, which
-    /// is what TOML can hold.
+    /// Seed of the initial weights, the shuffle, the noise and the held-out images; below 2⁶³,
+    /// which is the limit of TOML.
     pub seed: u64,
-    /// Epochs, or parts of one, over which the learning rate grows, step by step, to what it would
-    /// be without; it multiplies whatever `schedule` has.
+    /// Length of the warm-up in epochs, in which a factor of the learning rate grows, step by step,
+    /// to 1; it multiplies the rate of `schedule`.
     #[serde(skip_serializing_if = "is_default")]
     pub warmup_epochs: f64,
-    /// Share of the learning rate that the first step of the warm-up has.
+    /// Factor of the learning rate in the first step of the warm-up.
     #[serde(skip_serializing_if = "is_start")]
     pub warmup_start: f64,
     /// Most that the norm of all gradients of a phase may be; they are scaled down to it, those of a phase
     /// with an optimizer of its own included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
-    /// Update rule.
+    /// Update rule of the optimizer.
     #[serde(skip_serializing_if = "is_default")]
     pub optimizer: Rule,
     /// Course of the learning rate.
@@ -102,7 +103,7 @@ pub struct TrainConfig {
     pub schedule: ScheduleConfig,
 }
 
-/// What is left out where a configuration is written, since few have it.
+/// Whether a key has its default, with which it is left out of written configurations.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -146,7 +147,7 @@ impl Default for TrainConfig {
 }
 
 impl Config {
-    /// Fails on a value that cannot be.
+    /// Fails on an invalid value.
     ///
     /// # Errors
     ///
@@ -167,7 +168,8 @@ impl Config {
 
 impl ModelConfig {
     pub(crate) fn check(&self) -> Result<()> {
-        // llvmpipe runs a loop 65,535 times at most, and the capacity's is over all of them.
+        // llvmpipe runs a loop 65,535 times at most, and with a capacity, a kernel loops over all
+        // latent variables.
         let is_latent = (1..=65_535).contains(&self.latent);
         require(is_latent, "latent", self.latent, "must be 1 to 65535")?;
         for (key, value) in [("kl_weight", self.kl_weight), ("free_bits", self.free_bits)] {
@@ -176,7 +178,7 @@ impl ModelConfig {
         self.likelihood.check()?;
         Chain::check("encoder", &self.encoder)?;
         Chain::check("decoder", &self.decoder)?;
-        // What only moves values does not come between.
+        // An activation before layers that only move values is still the last.
         let moves = ["reshape", "flatten", "upsample", "pixel_shuffle"];
         let last = self.decoder.iter().rev().find(|layer| !moves.contains(&layer.name.as_str()));
         let last = last.and_then(|layer| layer.name.parse::<Activation>().ok());
@@ -213,7 +215,7 @@ impl ModelConfig {
 }
 
 fn is_amount(value: f64) -> bool {
-    // As the adapter has it.
+    // Checked as an `f32`, the adapter's type.
     (value as f32).is_finite() && value >= 0.0
 }
 

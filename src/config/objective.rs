@@ -1,4 +1,4 @@
-//! How the KL divergence comes into the objective.
+//! Configuration of the KL divergence's part in the objective.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,24 +7,24 @@ use super::{is_amount, require};
 use crate::error::{Result, shown};
 use crate::ops::latent::KlObjective;
 
-/// What becomes of the KL divergence's weight β while training goes on.
+/// The schedule of the KL divergence's weight β, or a capacity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum KlSchedule {
-    /// It rises from 0 in so many epochs (Bowman 2016).
+    /// β rises linearly from 0 in this many epochs (Bowman 2016).
     Warmup(f64),
-    /// It does so several times (Fu 2019).
+    /// β rises from 0 in each of several cycles (Fu 2019).
     Cyclical {
-        /// Times, over all epochs.
+        /// Number of cycles over all epochs.
         cycles: u32,
-        /// Share of a cycle in which it rises; then it stays.
+        /// Share of a cycle in which β rises; for the rest it is constant.
         ramp: f64,
     },
-    /// It weighs the distance of the divergence from a capacity (Burgess 2018).
+    /// β is the weight of the KL divergence's distance from a capacity, which rises (Burgess 2018).
     Capacity {
-        /// What the capacity rises to from 0.
+        /// The capacity at the end of its rise from 0, in nats.
         nats: f64,
-        /// Epochs in which it does.
+        /// Number of epochs in which it rises.
         epochs: f64,
     },
 }
@@ -53,8 +53,8 @@ impl KlSchedule {
 }
 
 impl ModelConfig {
-    /// What the objective makes of the KL divergence where an epoch has `steps` steps and all of
-    /// training `epochs` epochs. A plain autoencoder has none, which weighs nothing.
+    /// The objective's term for the KL divergence, in steps, if an epoch has `steps` steps and
+    /// training `epochs` epochs. For a plain autoencoder, which has none, its weight is 0.
     pub fn kl_objective(&self, steps: usize, epochs: u32) -> KlObjective {
         if !self.variational {
             return KlObjective::weighted(0.0);
@@ -67,7 +67,7 @@ impl ModelConfig {
             Some(KlSchedule::Warmup(epochs)) => KlObjective { ramp: of(epochs), ..plain },
             Some(KlSchedule::Cyclical { cycles, ramp }) => {
                 let cycle = f64::from(epochs) / f64::from(cycles);
-                // Rounded up, lest another cycle begin with the last steps.
+                // Rounded up, so that no further cycle begins with the last steps.
                 let period = (u64::from(epochs) * steps as u64).div_ceil(cycles.into());
                 let period = period.clamp(1, u32::MAX.into()) as u32;
                 KlObjective { ramp: of(ramp * cycle), period, ..plain }

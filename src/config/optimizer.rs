@@ -1,4 +1,4 @@
-//! Configuration of the updates: optimizer, schedule of the learning rate, clipping.
+//! Configuration of the optimizer, the schedule of the learning rate, and clipping.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,31 +8,31 @@ use crate::error::{Result, shown};
 use crate::ops::optimizer::{Optimizer, Rule};
 use crate::ops::schedule::{Course, Schedule};
 
-/// How the learning rate changes in the course of training.
+/// The schedule of the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 #[serde(expecting = "a table, as in { name = \"cosine\" }")]
 pub enum ScheduleConfig {
-    /// It does not. Braces, since serde lets a variant without them have any fields.
+    /// The learning rate is constant. The braces make serde reject fields.
     Constant {},
-    /// It falls along half a cosine, step by step, to `minimum` after the last of all epochs. A run
-    /// that is resumed with more epochs goes on along the longer curve.
+    /// The learning rate falls along half a cosine, step by step, to `minimum` after the last
+    /// epoch. A run that is resumed with more epochs continues on the longer curve.
     Cosine {
-        /// A learning rate.
+        /// The learning rate at the end.
         #[serde(default)]
         minimum: f64,
     },
-    /// It is multiplied by `factor` after every `every` epochs.
+    /// The learning rate is multiplied by `factor` after every `every` epochs.
     Step {
-        /// Epochs.
+        /// Number of epochs from one decay to the next.
         every: u32,
-        /// From more than 0 to 1.
+        /// Factor of a decay, above 0 and at most 1.
         #[serde(default = "tenth")]
         factor: f64,
     },
-    /// It is multiplied by `factor` after every epoch.
+    /// The learning rate is multiplied by `factor` after every epoch.
     Exponential {
-        /// From more than 0 to 1.
+        /// Factor of a decay, above 0 and at most 1.
         factor: f64,
     },
 }
@@ -48,7 +48,7 @@ fn tenth() -> f64 {
 }
 
 impl TrainConfig {
-    /// The optimizer with its learning rate by steps, of which an epoch has `steps_per_epoch`.
+    /// The optimizer with the schedule in steps, of which an epoch has `steps_per_epoch`.
     pub fn optimizer(&self, steps_per_epoch: usize) -> Optimizer {
         let steps = |epochs: u32| {
             u32::try_from(u64::from(epochs).saturating_mul(steps_per_epoch as u64))
@@ -73,7 +73,7 @@ impl TrainConfig {
         Optimizer { rule: self.optimizer, learning_rate }
     }
 
-    /// Fails on a value that cannot be; the error names its key.
+    /// Fails on an invalid value; the error names its key.
     pub(super) fn check_updates(&self) -> Result<()> {
         let Self { learning_rate, clip_norm, warmup_epochs, warmup_start, .. } = *self;
         check("warmup_epochs", warmup_epochs, FROM_ZERO)?;
@@ -139,7 +139,7 @@ fn check_rule(rule: Rule) -> Result<()> {
     }
 }
 
-/// What a value must be, and whether it is; zero and infinity as 32 bits have them.
+/// A range in words, and the test of a value, which is an `f32` since kernels use it as one.
 type Range = (&'static str, fn(f32) -> bool);
 
 const FROM_ZERO: Range = ("must be a number from 0 up", |v| v.is_finite() && v >= 0.0);
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    /// What is written is what is read, and defaults are not written.
+    /// Updates are read back as they were written, and defaults are not written.
     #[test]
     fn toml_keeps_every_rule_and_schedule() {
         let written = Config::default().to_toml();

@@ -6,7 +6,7 @@ use serde_path_to_error::{Path, Segment};
 use super::Config;
 use crate::error::{Error, Result};
 
-/// What a key takes, where serde's words would name neither it nor the choice.
+/// Keys and the values that they take, for keys where serde's message would not name them.
 const TAKES: &[(&str, &str)] = &[
     (
         "model.kl_schedule",
@@ -17,7 +17,7 @@ const TAKES: &[(&str, &str)] = &[
     ("data.size", "must be [width, height], as in [32, 32]"),
 ];
 
-/// Rust's types, in serde's words and in ours.
+/// Types in the words of serde's messages, and in those of this program.
 const TYPES: &[(&str, &str)] = &[
     ("expected usize", "expected a whole number from 0 up"),
     ("expected u32", "expected a whole number from 0 to 4294967295"),
@@ -26,7 +26,7 @@ const TYPES: &[(&str, &str)] = &[
     ("expected a sequence", "expected a list, as in [\"relu\"]"),
 ];
 
-/// Names and numbers on the way to a value, as in `model.encoder.13`.
+/// The path to a value, such as `model.encoder.13`.
 fn key(path: &Path) -> String {
     let words = path.iter().filter_map(|segment| match segment {
         Segment::Seq { index } => Some(index.to_string()),
@@ -36,7 +36,7 @@ fn key(path: &Path) -> String {
     words.collect::<Vec<_>>().join(".")
 }
 
-/// What is wrong at `key`, in a line.
+/// The error message about `key`, in one line.
 fn worded(key: &str, message: &str) -> String {
     let within =
         |whole: &str| key.strip_prefix(whole).is_some_and(|k| k.is_empty() || k.starts_with('.'));
@@ -45,7 +45,7 @@ fn worded(key: &str, message: &str) -> String {
     }
     let ours = |message: String, (serdes, ours): &(&str, &str)| message.replace(serdes, ours);
     let message = TYPES.iter().fold(message.replace('\n', " "), ours);
-    // Some messages begin with the name, and one that is not known is no key.
+    // Some messages begin with the name, and a name that is not known is no key.
     let (above, name) = key.rsplit_once('.').unwrap_or(("", key));
     let named =
         message.starts_with(name) || message.starts_with(&format!("unknown field `{name}`"));
@@ -60,7 +60,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when it cannot be read, otherwise as [`Config::parse`].
+    /// [`Error::Io`] when it cannot be read, otherwise the same as [`Config::parse`].
     pub fn read(path: impl AsRef<std::path::Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
@@ -72,7 +72,7 @@ impl Config {
     /// # Errors
     ///
     /// [`Error::Toml`] naming file, line and key when it is not a configuration; [`Error::Named`]
-    /// around what [`Config::check`] says.
+    /// around the error of [`Config::check`].
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         let mut track = serde_path_to_error::Track::new();
         let config = toml::Deserializer::parse(text).and_then(|toml| {
@@ -89,7 +89,7 @@ impl Config {
         Ok(config)
     }
 
-    /// The same as TOML.
+    /// The configuration as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration can be written as TOML")
     }

@@ -11,7 +11,7 @@ pub struct Preset {
     toml: &'static str,
 }
 
-/// Name and text of each.
+/// The presets of the given names, with the texts of their files.
 macro_rules! presets {
     ($($name:literal)*) => {
         [$(Preset { name: $name, toml: include_str!(concat!("../../assets/presets/", $name, ".toml")) }),*]
@@ -19,7 +19,7 @@ macro_rules! presets {
 }
 
 impl Preset {
-    /// All of them.
+    /// All presets.
     pub const ALL: [Self; 10] = presets! {
         "mlp" "mlp-deep" "mlp-2d" "mlp-mse" "autoencoder" "denoising" "beta" "conv" "conv-rgb"
         "residual"
@@ -28,7 +28,7 @@ impl Preset {
     /// The classic VAE, 784-400-20.
     pub const MLP: Self = Self::ALL[0];
 
-    /// The name on the command line: `mlp-deep`.
+    /// The name on the command line, such as `mlp-deep`.
     pub fn name(self) -> &'static str {
         self.name
     }
@@ -38,17 +38,17 @@ impl Preset {
         self.toml
     }
 
-    /// What its first comment says it is.
+    /// The description in the first comment of its file.
     pub fn summary(self) -> &'static str {
         self.toml().lines().next().unwrap_or_default().trim_start_matches("# ")
     }
 
-    /// The images it is made for.
+    /// The shape of the images for which it is made.
     pub fn shape(&self) -> ImageShape {
         self.config().data.stated_shape().expect("a preset states what can be")
     }
 
-    /// The configuration it stands for.
+    /// The preset's configuration.
     pub fn config(self) -> Config {
         Config::parse(self.toml(), self.name()).expect("a preset is a valid configuration")
     }

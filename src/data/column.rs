@@ -1,4 +1,4 @@
-//! What a table has of every row: pixels, numbers, a class.
+//! Columns of a table: pixels, numbers or a class in each row.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,38 +7,38 @@ use super::{ImageShape, Images};
 
 /// One column of a [`super::Table`]: the values of all rows, one row after the other.
 ///
-/// Columns are made from whatever a caller has and checked when [`super::Table::with`] takes them,
-/// which knows their names. Borrowed values are copied, a `Vec` is taken over.
+/// Columns are not checked before [`super::Table::with`] takes them, whose errors name them.
+/// Borrowed values are copied; a `Vec` is moved.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Column {
     /// An image in each row.
     Images(Images),
     /// Real numbers in each row.
     Floats {
-        /// Shape of what is in a row; empty for a single number.
+        /// Shape of a row's values; empty for a single number.
         shape: Vec<usize>,
-        /// (rows, ...shape), row-major. NaN and infinity are kept as they are.
+        /// Values (rows, ...shape), row-major. NaN and infinity are kept as they are.
         values: Vec<f32>,
     },
     /// One of several classes in each row.
     Classes {
-        /// What each class is called; no two the same.
+        /// Names of the classes; no two are equal.
         names: Vec<String>,
-        /// Of each row, the index of its class in `names`.
+        /// Each row's class as its index in `names`.
         indices: Vec<u32>,
     },
-    /// How often something occurs in each row, such as each word of a vocabulary.
+    /// Counts of occurrences in each row, such as of each word of a vocabulary.
     Counts {
-        /// Shape of what is in a row; empty for a single count.
+        /// Shape of a row's counts; empty for a single count.
         shape: Vec<usize>,
-        /// (rows, ...shape), row-major.
+        /// Counts (rows, ...shape), row-major.
         values: Vec<u32>,
     },
 }
 
 impl Column {
-    /// Images of `shape`, which may be written `[channels, height, width]`, from the `pixels` of all
-    /// rows: (rows, channels, height, width), 0 to 255 standing for 0 to 1.
+    /// Images of `shape`, which may be written `[channels, height, width]`, from the `pixels` of
+    /// all rows: (rows, channels, height, width), 0 to 255 standing for 0 to 1.
     pub fn images<'a>(shape: impl Into<ImageShape>, pixels: impl Into<Cow<'a, [u8]>>) -> Self {
         Self::Images(Images { shape: shape.into(), pixels: pixels.into().into_owned() })
     }
@@ -67,7 +67,8 @@ impl Column {
         Self::classes((0..count).map(|class| class.to_string()), indices)
     }
 
-    /// The number of rows, or why these values are no column, to follow the column's name.
+    /// The number of rows, or the end of an error message, after the column's name, if the values
+    /// do not form a column.
     pub(super) fn rows(&self) -> Result<usize, String> {
         match self {
             Self::Images(images) => {
@@ -99,8 +100,8 @@ impl Column {
         }
     }
 
-    /// What this column and what `other` has in the first place where they differ, where a row of one
-    /// could be none of the other: for its kind, its shape or its classes.
+    /// Descriptions of this column and of `other` in what they differ, if rows of one are not valid
+    /// rows of the other: their kinds, shapes or classes; otherwise `None`.
     pub(super) fn difference(&self, other: &Self) -> Option<[String; 2]> {
         let same = match (self, other) {
             (Self::Images(a), Self::Images(b)) => a.shape == b.shape,
@@ -124,7 +125,7 @@ impl From<Images> for Column {
     }
 }
 
-/// What a column holds, in a few words: `images of 28x28x1`, `floats of shape [3]`, `10 classes`.
+/// A column's contents in a few words: `images of 28x28x1`, `floats of shape [3]`, `10 classes`.
 impl fmt::Display for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -136,7 +137,7 @@ impl fmt::Display for Column {
     }
 }
 
-/// How many rows of `shape` so many values are.
+/// The number of rows of `shape` in `found` values.
 fn rows_of(shape: &[usize], found: usize, what: &str) -> Result<usize, String> {
     let each = shape.iter().try_fold(1usize, |each, &side| each.checked_mul(side));
     match each {

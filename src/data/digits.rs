@@ -17,7 +17,7 @@ pub(super) const SIDE: usize = 28;
 type Point = [f32; 3];
 
 /// Draws `count` images of 28×28, white ink (255) on black, the ten digits equally often and
-/// mixed, the same ones for the same `seed`; and what digit each of them is.
+/// mixed, the same ones for the same `seed`; and the digit that each shows.
 pub(super) fn draw(count: usize, seed: u64) -> (Vec<u8>, Vec<u32>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut pixels = vec![0; count * SIDE * SIDE];
@@ -37,7 +37,7 @@ fn labels(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     labels
 }
 
-/// A bell-shaped variable of mean 0 and deviation 1, never past ±3.
+/// A draw from a bell-shaped distribution of mean 0 and standard deviation 1, within ±3.
 fn normal(rng: &mut ChaCha8Rng) -> f32 {
     2.0 * (rng.random::<f32>() + rng.random::<f32>() + rng.random::<f32>() - 1.5)
 }
@@ -55,8 +55,8 @@ fn write(digit: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<Point>> {
         })
         .expect("pick is below the sum of the shares");
 
-    // Blending a form's drawings gives a continuum of hands rather than a few fonts. Cubes keep
-    // even mixes, which are all alike, from prevailing.
+    // Blending a form's drawings gives a continuum of handwritings rather than a few fonts. Cubing
+    // the weights makes even mixtures, which all look alike, less frequent.
     let mut weights: Vec<f32> = drawings
         .iter()
         .map(|_| {
@@ -67,7 +67,7 @@ fn write(digit: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<Point>> {
     let sum: f32 = weights.iter().sum();
     weights.iter_mut().for_each(|w| *w /= sum);
 
-    // Neat writers are commoner than careless ones.
+    // The product of two draws makes neat writing more frequent than careless writing.
     let care = 1.4 + 4.0 * rng.random::<f32>() * rng.random::<f32>();
     (0..drawings[0].len())
         .map(|stroke| spline(&controls(drawings, &weights, stroke, care, rng)))

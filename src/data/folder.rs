@@ -18,17 +18,18 @@ use find::{Split, find_splits};
 use super::{Column, ImageShape, Images, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 
-/// The longest side a JPEG can have; a larger size is a slip of the finger.
+/// The longest side that a JPEG can have; larger sizes are rejected as mistakes.
 const MAX_SIDE: usize = 65_535;
 
-/// What the header of an image file says.
+/// The properties of an image that its file's header states.
 struct Header {
     size: (usize, usize),
     coloured: bool,
 }
 
 /// Reads the images under `folder`, in the order of their paths. With a `train/` folder in it, only
-/// that and `test/` are read. Where all images of a split lie in folders of it, these are its classes.
+/// that and `test/` are read. If all images of a split lie in folders of it, these are its
+/// classes.
 ///
 /// Images are turned upright as their EXIF data says and stretched to `options.size` (not cropped),
 /// transparent pixels are blended with black, and 16 bits are reduced to 8.
@@ -131,7 +132,7 @@ fn decode(path: &Path, shape: ImageShape, place: &mut [u8]) -> Result<()> {
     }
     let mut image = flatten(image);
     if (image.width() as usize, image.height() as usize) != (shape.width, shape.height) {
-        // Triangle averages what it shrinks and cannot ring at edges.
+        // The triangle filter averages when it shrinks, and does not ring at edges.
         let (width, height) = (shape.width as u32, shape.height as u32);
         image = image.resize_exact(width, height, FilterType::Triangle);
     }
@@ -147,7 +148,7 @@ fn decode(path: &Path, shape: ImageShape, place: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// Reads the header of `bytes`. The format goes by content, as misnamed files are common.
+/// Reads the header of `bytes`. The format is that of the content, since misnamed files are common.
 fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + use<'a>> {
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
@@ -180,7 +181,7 @@ fn undecodable(path: &Path, reason: impl std::fmt::Display) -> Error {
     )
 }
 
-/// Whether a JPEG goes on to its end marker: the decoder paints what is missing grey.
+/// Whether a JPEG is complete up to its end marker: the decoder would fill missing parts with grey.
 fn jpeg_is_whole(bytes: &[u8]) -> bool {
     let mut rest = &bytes[2..];
     loop {
@@ -191,7 +192,8 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
         let Some(segment) = marker.map(|at| &rest[at + 1..]) else { return false };
         match segment {
             [0xd9, ..] => return true,
-            // A segment's length counts its own two bytes; data within, as thumbnails, is passed.
+            // A segment's length includes its own two bytes; its data, such as thumbnails, is
+            // skipped.
             [_, high, low, ..] => {
                 let length = usize::from(u16::from_be_bytes([*high, *low]));
                 rest = segment.get(1 + length..).unwrap_or_default();
@@ -201,7 +203,7 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
     }
 }
 
-/// Blends a transparent image with black: what hides under alpha is arbitrary.
+/// Blends a transparent image with black, since the colours of transparent pixels are arbitrary.
 fn flatten(image: DynamicImage) -> DynamicImage {
     if !image.color().has_alpha() {
         return image;

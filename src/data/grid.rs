@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// Pixels between two images of a grid.
 const GAP: usize = 2;
-/// Grey behind the images.
+/// Grey level of the background behind the images.
 pub(crate) const BACKGROUND: u8 = 96;
 
 impl Images {
@@ -54,7 +54,7 @@ impl Images {
         crate::files::write(path, bytes.get_ref())
     }
 
-    /// The pixels of one image, row by row; grey ones with three equal channels.
+    /// The pixels of one image, row by row; those of grey images have three equal channels.
     fn rgb(&self, index: usize) -> impl Iterator<Item = Rgb<u8>> {
         let (image, plane) = (self.image(index), self.shape.width * self.shape.height);
         let channel = move |c: usize| (c % self.shape.channels) * plane;

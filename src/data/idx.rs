@@ -9,12 +9,12 @@ use flate2::read::MultiGzDecoder;
 use super::{Column, ImageShape, Images, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 
-/// One of the two kinds of file.
+/// One of the two kinds of IDX file, images or labels.
 #[derive(Clone, Copy)]
 struct Kind {
-    /// What is in such a file; also a part of its name.
+    /// Name of the contents, which is also a part of the file's name.
     name: &'static str,
-    /// Unsigned bytes (8) and the number of dimensions, the last byte.
+    /// Magic number: the code of unsigned bytes (8), and the number of dimensions as the last byte.
     magic: u32,
 }
 
@@ -138,7 +138,7 @@ fn read_images(path: &Path) -> Result<Images> {
     Ok(images)
 }
 
-/// The dimensions and bytes of a file of that kind.
+/// Reads the dimensions and bytes of a file of that kind.
 fn read_file(path: &Path, kind: Kind) -> Result<(Vec<u32>, Vec<u8>)> {
     let Kind { name, magic } = kind;
     let mut reader = open(path)?;
@@ -166,8 +166,9 @@ fn read_file(path: &Path, kind: Kind) -> Result<(Vec<u32>, Vec<u8>)> {
         return Err(Error::data(path, format!("declares {declares}, so holds none; replace it")));
     }
 
-    // Three u32 cannot overflow a u128. The buffer grows with what the file really holds, and
-    // stops one byte past the declared end, which also has gzip check its own checksum.
+    // The product of three u32 fits in a u128. The buffer grows with the file's actual contents,
+    // and reading stops one byte past the declared end, so that the gzip decoder verifies its
+    // checksum.
     let declared: u128 = dims.iter().map(|&side| u128::from(side)).product();
     let limit = u64::try_from(declared).unwrap_or(u64::MAX).saturating_add(1);
     let bytes = read_at_most(&mut reader, limit, path)?;
@@ -222,7 +223,7 @@ fn read_at_most(reader: &mut impl Read, limit: u64, path: &Path) -> Result<Vec<u
     let mut bytes = Vec::new();
     match reader.take(limit).read_to_end(&mut bytes) {
         Ok(_) => Ok(bytes),
-        // A plain file gives none of these: they are the gzip decoder's.
+        // Only the gzip decoder returns these errors, not a plain file.
         Err(error)
             if matches!(
                 error.kind(),

@@ -11,19 +11,19 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageShape {
-    /// Columns.
+    /// Width in pixels.
     pub width: usize,
-    /// Rows.
+    /// Height in pixels.
     pub height: usize,
-    /// 1 (grey) or 3 (red, green, blue).
+    /// Number of channels: 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
 }
 
 impl ImageShape {
-    /// Of the built-in digits, and of MNIST's.
+    /// The shape of the built-in digits, and of MNIST's.
     pub const DIGITS: Self = Self { width: digits::SIDE, height: digits::SIDE, channels: 1 };
 
-    /// Fails on a shape that no image of this program has.
+    /// Fails unless both sides are 1 to 65,535 and there are 1 or 3 channels.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl ImageShape {
     }
 }
 
-/// From (channels, height, width), as PyTorch states the shape of an image.
+/// Converts from PyTorch's shape of an image, (channels, height, width).
 impl From<[usize; 3]> for ImageShape {
     fn from([channels, height, width]: [usize; 3]) -> Self {
         Self { width, height, channels }
@@ -65,27 +65,27 @@ impl std::fmt::Display for ImageShape {
 pub struct Images {
     /// Shape of each image.
     pub shape: ImageShape,
-    /// (count, channels, height, width), row-major.
+    /// Pixels (count, channels, height, width), row-major.
     pub pixels: Vec<u8>,
 }
 
 impl Images {
-    /// Images of `shape` from values from 0 to 1 in the place of bytes; those beyond are clamped.
+    /// Images of `shape` from float values from 0 to 1, which are clamped and rounded to bytes.
     ///
     /// # Errors
     ///
-    /// As [`Images::new`].
+    /// The same as [`Images::new`].
     pub fn from_values(shape: impl Into<ImageShape>, values: &[f32]) -> Result<Self> {
         Self::new(shape, Self::quantised(values))
     }
 
-    /// Values from 0 to 1 as bytes; those beyond are clamped.
+    /// Converts values from 0 to 1 to bytes; values outside are clamped.
     pub(crate) fn quantised(values: &[f32]) -> Vec<u8> {
         values.iter().map(|value| (value * 255.0).round() as u8).collect()
     }
 
-    /// Images of `shape`, which may be written `[channels, height, width]`, from the `pixels` of all
-    /// of them, (count, channels, height, width). Borrowed pixels are copied, a `Vec` is taken over.
+    /// Images of `shape`, which may be written `[channels, height, width]`, from the `pixels` of
+    /// all of them, (count, channels, height, width). Borrowed pixels are copied; a `Vec` is moved.
     ///
     /// ```
     /// # fn main() -> vae_gpu::Result<()> {
@@ -104,7 +104,7 @@ impl Images {
         images.check().map(|()| images)
     }
 
-    /// Fails where [`Images::new`] would: the fields can be set to anything.
+    /// Fails if [`Images::new`] would: the fields are public and can be set to anything.
     pub(super) fn check(&self) -> Result<()> {
         self.shape.check()?;
         let (found, each) = (self.pixels.len(), self.shape.pixels());
@@ -119,11 +119,11 @@ impl Images {
 
     /// Number of images.
     pub fn len(&self) -> usize {
-        // A shape without pixels can be written down, and no image has it.
+        // A shape without pixels is possible in the fields, and means no images.
         self.pixels.len().checked_div(self.shape.pixels()).unwrap_or(0)
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.pixels.is_empty()
     }

@@ -20,25 +20,26 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use crate::error::{Error, Result, shown};
 
-/// How to read a folder of images.
+/// Options for reading a folder of images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Resize every image to (width, height); without it all must be of one size.
+    /// Size (width, height) to which every image is resized; if `None`, all must be of one size.
     pub size: Option<(usize, usize)>,
-    /// Convert every image to 1 or 3 channels; without it 3 if any is coloured, else 1.
+    /// Number of channels, 1 or 3, to which every image is converted; if `None`, it is 3 if any
+    /// image is coloured, otherwise 1.
     pub channels: Option<usize>,
 }
 
 /// The splits that a reader found.
 type Splits = (Table, Option<Table>);
 
-/// A training split and, where there is one, a test split.
+/// A training split and, if there is one, a test split.
 ///
 /// ```
 /// use vae_gpu::{Column, Dataset, Table};
 ///
 /// # fn main() -> vae_gpu::Result<()> {
-/// // What the program has in memory, from wherever it comes: (rows, channels, height, width).
+/// // Pixels from any source, (rows, channels, height, width).
 /// let pixels: Vec<u8> = (0..10 * 3 * 8 * 8).map(|i| i as u8).collect();
 /// let labels = [0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
 ///
@@ -52,7 +53,7 @@ type Splits = (Table, Option<Table>);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// Short name: `digits`, or the folder's.
+    /// Short name, such as `digits`, or the folder's name.
     pub name: String,
     /// Examples to train on; never empty.
     pub train: Table,
@@ -62,12 +63,12 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// A dataset of a caller's tables. The test split may lack columns that the training split has.
+    /// A dataset from tables. The test split may lack columns of the training split.
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] when a split has no row, [`Error::Column`] when one is another in the test
-    /// split.
+    /// [`Error::Input`] when a split has no row, [`Error::Column`] when a column differs in kind,
+    /// shape or classes in the test split.
     pub fn new(name: impl Into<String>, train: Table, test: Option<Table>) -> Result<Self> {
         let name = name.into();
         for (split, table) in [("training", Some(&train)), ("test", test.as_ref())] {
@@ -89,7 +90,7 @@ impl Dataset {
     }
 
     /// The built-in dataset: 28×28 grey handwriting-like digits, 20,000 to train on and 2,000 to
-    /// test, drawn by the program and the same every time, labelled with what they show.
+    /// test, drawn by the program, the same every time, with the digits as labels.
     pub fn digits() -> Self {
         let table = |count, seed| {
             let (pixels, digits) = digits::draw(count, seed);
@@ -144,7 +145,7 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// As [`Table::images`].
+    /// The same as [`Table::images`].
     pub fn shape(&self) -> Result<ImageShape> {
         Ok(self.train.images()?.shape)
     }

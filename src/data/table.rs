@@ -34,9 +34,9 @@ pub struct Table {
 }
 
 impl Table {
-    /// What the readers call their column of images.
+    /// The name of the readers' column of images.
     pub const IMAGE: &str = "image";
-    /// What the readers call their column of classes.
+    /// The name of the readers' column of classes.
     pub const LABEL: &str = "label";
 
     /// A table without columns; the first one decides how many rows there are.
@@ -50,7 +50,7 @@ impl Table {
     ///
     /// [`Error::Column`] naming the column when there is one of that name already, when it has more
     /// or fewer rows than the others, when its values are not those of a whole number of rows, when
-    /// its shape cannot be, when a row's class is none of the names, or when two classes have one
+    /// its shape is invalid, when a row's class is none of the names, or when two classes have one
     /// name.
     pub fn with(mut self, name: impl Into<String>, column: impl Into<Column>) -> Result<Self> {
         let (name, column) = (name.into(), column.into());
@@ -90,7 +90,7 @@ impl Table {
         self.columns().find(|(other, _)| *other == name).map(|(_, column)| column)
     }
 
-    /// The first column of images, whatever its name: what an image model is trained on.
+    /// The first column of images, whatever its name, on which an image model is trained.
     ///
     /// # Errors
     ///
@@ -104,11 +104,11 @@ impl Table {
             .ok_or_else(|| self.without_images())
     }
 
-    /// As [`Table::images`], without a copy of what may be most of the memory.
+    /// The first column of images, like [`Table::images`], moved out of the table without a copy.
     ///
     /// # Errors
     ///
-    /// As [`Table::images`].
+    /// The same as [`Table::images`].
     pub fn into_images(self) -> Result<Images> {
         let error = self.without_images();
         self.columns

@@ -43,7 +43,7 @@ impl std::str::FromStr for Backend {
     }
 }
 
-/// Device types from the first to choose to the last.
+/// Device types and their names in reports, the preferred type first.
 const KINDS: [(wgpu::DeviceType, &str); 5] = [
     (wgpu::DeviceType::DiscreteGpu, "discrete"),
     (wgpu::DeviceType::IntegratedGpu, "integrated"),
@@ -52,16 +52,16 @@ const KINDS: [(wgpu::DeviceType, &str); 5] = [
     (wgpu::DeviceType::Cpu, "software"),
 ];
 
-/// Which adapter to open; the default is the best there is.
+/// The choice of an adapter; the default is the best one.
 #[derive(Clone, Debug, Default)]
 pub struct AdapterOptions {
     /// Part of the adapter's name in any case, or its index as [`adapters`] lists them.
     pub adapter: Option<String>,
-    /// Only adapters of this backend.
+    /// Backend to which the choice is limited.
     pub backend: Option<Backend>,
 }
 
-/// What an adapter is, and those of its limits and features that matter to this crate.
+/// An adapter's description, with the limits and features that matter to this crate.
 #[derive(Clone, Debug, Serialize)]
 pub struct AdapterReport {
     /// Position in the list, the best first.
@@ -70,7 +70,7 @@ pub struct AdapterReport {
     pub name: String,
     /// Driver and its version.
     pub driver: String,
-    /// The API it is reached through.
+    /// The graphics API through which it is reached.
     pub backend: Backend,
     /// `discrete`, `integrated`, `virtual`, `other` or `software`.
     pub kind: &'static str,
@@ -78,13 +78,13 @@ pub struct AdapterReport {
     pub max_buffer_bytes: u64,
     /// Largest part of a buffer that a shader can see, in bytes.
     pub max_binding_bytes: u64,
-    /// Workgroup memory in bytes.
+    /// Largest workgroup memory in bytes.
     pub max_workgroup_bytes: u32,
-    /// Invocations in a workgroup.
+    /// Largest number of invocations in a workgroup.
     pub max_workgroup_invocations: u32,
-    /// Workgroups of a dispatch along one dimension.
+    /// Largest number of workgroups of a dispatch along one dimension.
     pub max_workgroups: u32,
-    /// Storage buffers in a shader.
+    /// Largest number of storage buffers that a shader may bind.
     pub max_storage_buffers: u32,
     /// Invocations in a subgroup, smallest and largest.
     pub subgroup_sizes: [u32; 2],
@@ -94,7 +94,7 @@ pub struct AdapterReport {
     pub f16: bool,
     /// Whether the GPU's time can be measured.
     pub timestamps: bool,
-    /// Whether compiled pipelines can be kept.
+    /// Whether compiled pipelines can be kept on the disk.
     pub pipeline_cache: bool,
 }
 
@@ -104,7 +104,7 @@ impl AdapterReport {
         self.kind == "software"
     }
 
-    /// A GPU of unknown make that has what WebGPU guarantees and nothing more: for recordings that
+    /// A discrete GPU with WebGPU's default limits and no optional features: for recordings that
     /// are to run in any browser, or where no adapter is at hand.
     pub fn webgpu() -> Self {
         let limits = wgpu::Limits::default();
@@ -128,7 +128,8 @@ impl AdapterReport {
         }
     }
 
-    /// Fails unless a buffer of `bytes`, of which kernels see `bound` at a time, fits the adapter.
+    /// Fails unless the adapter can hold a buffer of `bytes`, of which kernels bind at most `bound`
+    /// bytes at a time.
     ///
     /// # Errors
     ///
@@ -165,13 +166,14 @@ fn enumerate(backend: Option<Backend>) -> Vec<(wgpu::Adapter, AdapterReport)> {
     if let Some(backend) = backend {
         return enumerate_in(bits(&|b| b == backend));
     }
-    // The same device through OpenGL is slower, and its library chatters: only for want of others.
+    // A device is slower through OpenGL, whose library also prints warnings: it is the last resort.
     let found = enumerate_in(bits(&|b| b != Backend::Gl));
     if found.is_empty() { enumerate_in(bits(&|b| b == Backend::Gl)) } else { found }
 }
 
 fn enumerate_in(backends: wgpu::Backends) -> Vec<(wgpu::Adapter, AdapterReport)> {
-    // No flags but those of the environment (WGPU_VALIDATION=1), in every build profile.
+    // wgpu's default flags depend on the build profile: only the environment's (WGPU_VALIDATION=1)
+    // are set here.
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends,
         flags: wgpu::InstanceFlags::empty().with_env(),
@@ -207,7 +209,7 @@ fn report(adapter: &wgpu::Adapter) -> Option<AdapterReport> {
         backend: BACKENDS.iter().find(|row| row.3 == info.backend)?.0,
         kind: KINDS.iter().find(|row| row.0 == info.device_type)?.1,
         max_buffer_bytes: limits.max_buffer_size,
-        // Metal's goes past what shaders can count with 32 bits.
+        // Metal's limit exceeds what shaders can count with 32 bits.
         max_binding_bytes: limits
             .max_storage_buffer_binding_size
             .min(limits.max_buffer_size)

@@ -1,4 +1,4 @@
-//! Memory on the adapter, as data: who makes one needs no adapter.
+//! Descriptions of memory on the adapter, which can be made without one.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock, Weak};
 /// Elements that a buffer and a binding are rounded up to, so that kernels may read four at a time.
 pub(super) const QUAD: usize = 4;
 
-/// A storage buffer of 32-bit elements: its name, its size and what it begins with. It holds no
-/// memory itself; a [`super::Gpu`] gives it memory when it is first used there, and takes the memory
-/// back once no clone of the buffer is left.
+/// A storage buffer of 32-bit elements: its name, its size and its first contents. It holds no
+/// memory itself; a [`super::Gpu`] gives it memory when it is first used there, and takes the
+/// memory back once no clone of the buffer is left.
 #[derive(Clone, Debug)]
 pub struct Buffer(Arc<Inner>);
 
@@ -22,7 +22,7 @@ struct Inner {
     contents: Option<Vec<u32>>,
 }
 
-/// A [`Buffer`] that may be gone.
+/// A weak reference to a [`Buffer`], which does not keep its memory.
 #[derive(Debug)]
 pub(super) struct WeakBuffer(Weak<Inner>);
 
@@ -72,23 +72,23 @@ impl Buffer {
         WeakBuffer(Arc::downgrade(&self.0))
     }
 
-    /// What it is called in messages and listings.
+    /// The buffer's name in messages and listings.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Its length in elements of 4 bytes. Panics for the workspace of a recording that is still being
-    /// recorded.
+    /// The buffer's length in elements of 4 bytes. Panics for the workspace of a recording that is
+    /// still being recorded.
     pub fn elements(&self) -> usize {
         *self.0.elements.get().expect("a recording must be compiled before its tensors are used")
     }
 
-    /// Its length in bytes.
+    /// The buffer's length in bytes.
     pub fn bytes(&self) -> u64 {
         4 * self.elements() as u64
     }
 
-    /// What it begins with; zeros without any.
+    /// The buffer's first contents; if `None`, it begins with zeros.
     pub fn contents(&self) -> Option<&[u32]> {
         self.0.contents.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Which variant a kernel takes for a problem.
+//! The variant that a kernel takes for a problem, such as a matrix product of given sizes.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::AdapterReport;
 
-/// Variants of kernels, chosen on one adapter, by the problems that they are to solve, both in words
-/// that the ops understand. What is not in it takes its op's default.
+/// Variants of kernels, chosen on one adapter, by the problems that they solve. Both are strings
+/// that the ops write and parse. A problem that is not in it takes its op's default variant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choices {
     adapter: String,
@@ -15,7 +15,7 @@ pub struct Choices {
 }
 
 impl Choices {
-    /// None yet, for the adapter of `report`.
+    /// Empty choices for the adapter of `report`.
     pub fn new(report: &AdapterReport) -> Self {
         Self { adapter: name(report), variants: BTreeMap::new() }
     }

@@ -1,4 +1,4 @@
-//! Entry points of shaders and what they bind, read from the WGSL itself. No adapter is needed.
+//! Entry points of shaders and their bindings, read from the WGSL itself. No adapter is needed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,11 +9,11 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use super::text::{self, Settings};
 
-/// One WGSL text: a file of `shaders/` and what it imports, as `gpu/text.rs` says. Constants that the host
-/// sets, all of type `u32`, are used but not declared in it.
+/// One WGSL text: a file of `shaders/` and its imports, which `gpu/text.rs` resolves. Constants
+/// that the host sets, all of type `u32`, are used but not declared in it.
 #[derive(Clone, Debug)]
 pub struct Shader {
-    /// The op's name, before the entry point's in a kernel's.
+    /// The op's name, such as `matmul`; a kernel's name is `{op}.{entry point}`.
     pub name: Cow<'static, str>,
     source: Source,
     variant: &'static str,
@@ -41,13 +41,13 @@ impl Shader {
         Self { name: Cow::Borrowed(name), source: Source::File(path), variant }
     }
 
-    /// A shader of which `text` is the WGSL, with imports.
+    /// A shader with the WGSL `text`, which may import files of `shaders/`.
     pub const fn from_text(name: &'static str, text: &'static str) -> Self {
         let (name, text) = (Cow::Borrowed(name), Cow::Borrowed(text));
         Self { name, source: Source::Text(text), variant: "" }
     }
 
-    /// The same for a text that is written while recording.
+    /// A shader like [`Shader::from_text`]'s, whose text is written while recording.
     pub fn generated(name: String, text: String) -> Self {
         Self { name: name.into(), source: Source::Text(text.into()), variant: "" }
     }
@@ -57,7 +57,8 @@ impl Shader {
         self.complete(constants, false)
     }
 
-    /// The same as browsers take it: with directives that naga does not know and does without.
+    /// The complete WGSL text for browsers: like [`Shader::text`], with directives that they
+    /// require and naga does not know.
     pub fn browser_text(&self, constants: &[(&str, u32)]) -> String {
         self.complete(constants, true)
     }
@@ -70,8 +71,8 @@ impl Shader {
         }
     }
 
-    /// The entry point `entry` with `constants` set. Panics on faulty WGSL and where there is no such
-    /// entry point, which are bugs of the caller.
+    /// The entry point `entry` with `constants` set. Panics on faulty WGSL and where there is no
+    /// such entry point, which are bugs of the caller.
     pub fn kernel(&self, entry: &str, constants: &[(&str, u32)]) -> Arc<Kernel> {
         let text = self.text(constants);
         // A faulty text panics below, and leaves the others as they were.
@@ -89,7 +90,7 @@ impl Shader {
     }
 }
 
-/// Every text parsed so far: a step's plans, for a full batch and for a smaller one, share most.
+/// Every text parsed so far: the plans of a step for a full batch and for a smaller one share most.
 static MODULES: LazyLock<Mutex<HashMap<String, Arc<Module>>>> = LazyLock::new(Mutex::default);
 
 /// A [`Shader`] with its constants set, parsed and validated.
@@ -102,7 +103,7 @@ pub(super) struct Module {
     info: naga::valid::ModuleInfo,
 }
 
-/// What a shader's global variable asks to be bound to it.
+/// A global variable of a shader to which a buffer is to be bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Binding {
     pub name: String,

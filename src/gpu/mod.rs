@@ -1,8 +1,8 @@
-//! Adapters, buffers, kernels and recorded plans. Knows nothing of learning.
+//! Adapters, buffers, kernels and recorded plans. Nothing here depends on machine learning.
 //!
-//! [`Gpu`] and how to choose one is what every program uses. The rest is the lower level, for those who
-//! write kernels of their own: a [`Kernel`] from WGSL, a [`Recording`] of its dispatches, the [`Plan`]
-//! that runs them. Mistakes of such code panic where it records.
+//! Every program uses [`Gpu`] and [`AdapterOptions`]. The rest is the lower level, for those who
+//! write kernels of their own: a [`Kernel`] from WGSL, a [`Recording`] of its dispatches, the
+//! [`Plan`] that runs them. Mistakes of such code panic while it records.
 
 mod adapter;
 mod buffer;
@@ -42,31 +42,33 @@ struct Inner {
     report: AdapterReport,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    /// Of every [`Buffer`] used here, by its id.
+    /// The memory of every [`Buffer`] used here, by its id.
     memory: Mutex<HashMap<u64, (WeakBuffer, wgpu::Buffer)>>,
-    /// By the id of the kernels' module.
+    /// Shader modules, by the id of the kernels' [`kernel::Module`].
     modules: Mutex<HashMap<u64, wgpu::ShaderModule>>,
-    /// By the same id and the entry point.
+    /// Compiled pipelines, by the module's id and the entry point.
     compiled: Mutex<HashMap<(u64, String), Arc<wgpu::ComputePipeline>>>,
-    /// Kept on the disk when this is dropped.
+    /// The driver's cache of pipelines, written to the disk when this is dropped.
     pipelines: Option<Pipelines>,
+    /// Bytes of all buffers made so far.
     allocated: AtomicU64,
     failure: Arc<Mutex<Option<Failure>>>,
+    /// Submissions, uploads and read-backs: see [`Traffic`].
     traffic: [AtomicU64; 3],
 }
 
-/// Why the adapter can no longer be relied on.
+/// The first error of the adapter, after which its results cannot be relied on.
 enum Failure {
     OutOfMemory,
     Other(String),
 }
 
-/// What is used where the adapter has it, and done without where it has not.
+/// Optional features, which are used only where the adapter has them.
 const WELCOME: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
     .union(wgpu::Features::SUBGROUP)
     .union(wgpu::Features::PIPELINE_CACHE);
 
-/// How often the host has reached for the adapter since it was opened.
+/// Counts of the host's accesses to the adapter since it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traffic {
     /// Command buffers submitted.
@@ -91,7 +93,8 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`Error::NoAdapter`] or [`Error::NoSuchAdapter`] when none fits, [`Error::Gpu`] when it cannot be opened.
+    /// [`Error::NoAdapter`] or [`Error::NoSuchAdapter`] when none fits, [`Error::Gpu`] when it
+    /// cannot be opened.
     pub fn with_options(options: &AdapterOptions) -> Result<Self> {
         let (adapter, report) = adapter::find(options)?.swap_remove(0);
         let descriptor = wgpu::DeviceDescriptor {
@@ -103,7 +106,7 @@ impl Gpu {
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|e| Error::Gpu(format!("cannot open the adapter {}: {e}", report.name)))?;
 
-        // The first failure is the cause; what follows it is its wake.
+        // Only the first failure is kept: it is the cause of those that follow.
         let failure = Arc::new(Mutex::new(None));
         let slot = failure.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
@@ -137,17 +140,17 @@ impl Gpu {
         })))
     }
 
-    /// What the adapter is and offers.
+    /// The adapter's name, limits and features.
     pub fn report(&self) -> &AdapterReport {
         &self.0.report
     }
 
-    /// The wgpu device, for what this crate does not offer.
+    /// The wgpu device, for features of wgpu that this crate does not offer.
     pub fn device(&self) -> &wgpu::Device {
         &self.0.device
     }
 
-    /// The wgpu queue, for what this crate does not offer.
+    /// The wgpu queue, for features of wgpu that this crate does not offer.
     pub fn queue(&self) -> &wgpu::Queue {
         &self.0.queue
     }
@@ -162,7 +165,7 @@ impl Gpu {
         }
     }
 
-    /// Bytes of all buffers made so far, those that are gone included.
+    /// Bytes of all buffers made so far, including those that have been freed.
     pub fn allocated_bytes(&self) -> u64 {
         self.0.allocated.load(Relaxed)
     }
@@ -172,7 +175,7 @@ impl Gpu {
         self.0.memory.lock().unwrap().contains_key(&tensor.buffer().id())
     }
 
-    /// The memory of `buffer`, which is made, and filled as it begins, at its first use.
+    /// The memory of `buffer`, which is made at its first use and filled with its first contents.
     pub(super) fn buffer(&self, buffer: &Buffer) -> wgpu::Buffer {
         let mut memory = self.0.memory.lock().unwrap();
         if let Some((_, made)) = memory.get(&buffer.id()) {
@@ -189,7 +192,7 @@ impl Gpu {
         made
     }
 
-    /// A buffer for the parameters of dispatches; none where they have none.
+    /// A uniform buffer of `bytes` for the parameters of dispatches; `None` for 0 bytes.
     fn params_buffer(&self, bytes: u64) -> Option<wgpu::Buffer> {
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         (bytes > 0).then(|| self.new_buffer("params", bytes, usage))
@@ -197,7 +200,7 @@ impl Gpu {
 
     fn new_buffer(&self, name: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         self.0.allocated.fetch_add(bytes, Relaxed);
-        // Not mapped at creation, which panics once the adapter is lost.
+        // Mapping at creation would panic once the adapter is lost.
         self.0.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(name),
             size: bytes,
@@ -234,15 +237,15 @@ impl Gpu {
             label: Some(&kernel.module.shader),
             source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(kernel.module.naga.clone())),
         };
-        // SAFETY: the kernels bound their own indices and loops; tests/ops checks each at sizes
-        // that do not fill its workgroups.
+        // SAFETY: the kernels check their own indices and end their loops; tests/ops runs each at
+        // sizes that do not fill its workgroups.
         unsafe {
             let unchecked = wgpu::ShaderRuntimeChecks::unchecked();
             self.0.device.create_shader_module_trusted(descriptor, unchecked)
         }
     }
 
-    /// Encodes with `record` into one compute pass and submits it; returns without waiting.
+    /// Submits one compute pass, into which `record` encodes; returns without waiting.
     pub fn submit(&self, record: impl FnOnce(&mut wgpu::ComputePass)) -> wgpu::SubmissionIndex {
         let mut encoder = self.0.device.create_command_encoder(&Default::default());
         record(&mut encoder.begin_compute_pass(&Default::default()));
@@ -270,7 +273,7 @@ impl Gpu {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`] or [`Error::Gpu`], by the first refusal.
+    /// [`Error::OutOfMemory`] or [`Error::Gpu`], depending on the first refusal.
     pub fn check(&self) -> Result<()> {
         match &*self.0.failure.lock().unwrap() {
             Some(Failure::OutOfMemory) => Err(Error::OutOfMemory),

@@ -1,14 +1,14 @@
-//! What a shader's uniform `params` is filled with: a struct of the host, by the names of its members.
-//! naga says where the shader has them, and of what type, so no layout is written down twice.
+//! Filling a shader's uniform `params` from a struct of the host, by the names of its members. naga
+//! gives their offsets and types in the shader, so no layout is written down twice.
 
 use naga::common::wgsl::TypeContext;
 use naga::{Handle, Module, Scalar, Type, TypeInner};
 use serde::Serialize;
 use serde_json::Value;
 
-/// The bytes of a variable of type `ty` with the members of `params`. Panics unless they are those that
-/// the shader declares, in whatever order, and each is a number that its type can hold. Arrays may be
-/// shorter than the shader's; zeros follow. `path` is where messages begin.
+/// The bytes of a variable of type `ty` with the members of `params`. Panics unless they are those
+/// that the shader declares, in any order, and each is a number that its type can hold. Arrays may
+/// be shorter than the shader's; zeros follow. Messages begin with `path`.
 pub(super) fn bytes(
     module: &Module,
     ty: Handle<Type>,
@@ -80,7 +80,7 @@ fn word(ty: &TypeInner, value: &Value) -> Option<u32> {
         TypeInner::Scalar(Scalar::I32) => {
             i32::try_from(value.as_i64()?).ok().map(i32::cast_unsigned)
         }
-        // JSON tells whole numbers from others, by the type that the host has them in.
+        // serde_json keeps floats apart from integers, so 1 is no f32 while 1.0 is one.
         TypeInner::Scalar(Scalar::F32) if value.is_f64() => {
             Some((value.as_f64()? as f32).to_bits())
         }

@@ -1,20 +1,22 @@
-//! Compiled pipelines, kept between runs where the adapter can.
+//! Compiled pipelines, kept on the disk between runs where the adapter supports it.
 
 use crate::cache;
 
-/// More than this is old shaders' remains, since a cache only grows: start afresh.
+/// Largest cache in bytes that is kept. A cache never drops the pipelines of old shaders, so that a
+/// larger one is emptied.
 const LARGEST: usize = 64 << 20;
 
-/// The driver's cache of compiled pipelines; on the disk again once this is dropped.
+/// The driver's cache of compiled pipelines, which is written back to the disk when it is dropped.
 pub(super) struct Pipelines {
     cache: wgpu::PipelineCache,
     file: String,
-    /// What the file held.
+    /// The file's contents when it was loaded; `None` if there was no file.
     loaded: Option<Vec<u8>>,
 }
 
 impl Pipelines {
-    /// The cache of an adapter, as the last run left it; none where the adapter has none to offer.
+    /// The cache that the last run left for the adapter; `None` where the adapter has no pipeline
+    /// cache, or no folder is there to keep it in.
     pub fn load(device: &wgpu::Device, adapter: &wgpu::AdapterInfo) -> Option<Self> {
         if !device.features().contains(wgpu::Features::PIPELINE_CACHE) {
             return None;
@@ -25,15 +27,15 @@ impl Pipelines {
         let descriptor = wgpu::PipelineCacheDescriptor {
             label: Some("pipelines"),
             data: loaded.as_deref(),
-            // Another driver's data is left aside rather than refused.
+            // Data of another driver is ignored rather than an error.
             fallback: true,
         };
-        // SAFETY: the data is what `get_data` returned: a checksum tells if it is no longer.
+        // SAFETY: `get_data` returned this data, and `cache` verifies its checksum.
         let cache = unsafe { device.create_pipeline_cache(&descriptor) };
         Some(Self { cache, file, loaded })
     }
 
-    /// To compile with.
+    /// The cache for wgpu to compile pipelines with.
     pub fn cache(&self) -> &wgpu::PipelineCache {
         &self.cache
     }

@@ -10,7 +10,7 @@ use super::{Buffer, Gpu, Recording, Tensor};
 pub struct Plan {
     gpu: Gpu,
     steps: Vec<Step>,
-    /// The buffers that the bind groups refer to, whose memory it keeps.
+    /// The buffers that the bind groups refer to, held so that their memory is not freed.
     _buffers: Vec<Buffer>,
     /// See [`Plan::poison`].
     poison: Option<Poison>,
@@ -23,15 +23,15 @@ struct Step {
     grid: [u32; 3],
 }
 
-/// What fills memory that nothing may read any more.
+/// The fill of workspace memory that no dispatch may read, by which tests find stale reads.
 struct Poison {
     source: wgpu::Buffer,
     workspace: wgpu::Buffer,
-    /// The number of dispatches before, and the first byte and the bytes to fill.
+    /// Parts to fill: the number of dispatches before, the offset in bytes, and the bytes.
     parts: Vec<(usize, u64, u64)>,
 }
 
-/// NaN as a float, far out of range as an index.
+/// The word of the fill: NaN as a float, and far out of range as an index.
 const POISON: u32 = 0x7FC0_DEAD;
 
 impl Plan {
@@ -55,9 +55,9 @@ impl Plan {
         Self { gpu: gpu.clone(), steps, _buffers: buffers, poison: None }
     }
 
-    /// From now on [`Plan::run`] fills the whole workspace of `recording`, which it was compiled from,
-    /// with NaN before the first dispatch, but for `inputs`, which the host writes; and every part of
-    /// it once the recording has let go of it: a test's way to see that nothing reads what is stale.
+    /// Makes every later [`Plan::run`] fill the workspace of `recording`, from which the plan was
+    /// compiled, with NaN: all of it before the first dispatch, except for `inputs`, which the host
+    /// writes, and each part again once it is freed. Tests find reads of stale memory with it.
     pub fn poison(&mut self, recording: &Recording, inputs: &[&Tensor]) {
         let workspace = recording.workspace();
         let elements = workspace.elements();
@@ -80,17 +80,17 @@ impl Plan {
         self.poison = Some(Poison { source, workspace, parts });
     }
 
-    /// The adapter that it runs on.
+    /// The adapter on which it runs.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }
 
-    /// Labels of the dispatches in order, as in `encoder.0.matmul.forward`.
+    /// Labels of the dispatches in order, such as `encoder.0.matmul.forward`.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().map(|step| step.label.as_str())
     }
 
-    /// Replays every dispatch into `pass`.
+    /// Encodes every dispatch into `pass`.
     pub fn encode(&self, pass: &mut wgpu::ComputePass) {
         self.steps.iter().for_each(|step| step.encode(pass));
     }

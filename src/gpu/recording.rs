@@ -1,4 +1,4 @@
-//! Recorded dispatches, as data.
+//! Recorded dispatches, which are plain data until they are compiled for an adapter.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use super::workspace::Workspace;
 use super::{AdapterReport, Buffer, Choices, Gpu, Kernel, Plan, Tensor};
 use crate::error::{Load, Result};
 
-/// A list of dispatches and the memory that they work in, for an adapter that need not be there:
-/// nothing in it belongs to wgpu. [`Recording::compile`] makes the [`Plan`] that runs.
+/// A list of dispatches and the memory that they work in. It needs only the report of its adapter,
+/// not the adapter itself; [`Recording::compile`] makes the [`Plan`] that runs.
 pub struct Recording {
     adapter: AdapterReport,
     choices: Arc<Choices>,
@@ -20,13 +20,13 @@ pub struct Recording {
     dispatches: Vec<Dispatch>,
 }
 
-/// A kernel with its parameters, what is bound to it and how many workgroups of it run.
+/// A kernel with its parameters, its bindings and the number of workgroups that run.
 pub struct Dispatch {
-    /// Layer, shader and entry point, as in `encoder.0.matmul.forward`.
+    /// Layer, shader and entry point, such as `encoder.0.matmul.forward`.
     pub label: String,
     /// The entry point, with its WGSL.
     pub kernel: Arc<Kernel>,
-    /// What the shader's uniform `params` holds.
+    /// Bytes of the shader's uniform `params`.
     pub params: Vec<u8>,
     /// The parts of buffers that are bound, in the order of the shader's declarations.
     pub bindings: Vec<Slice>,
@@ -36,15 +36,15 @@ pub struct Dispatch {
 
 /// A part of a buffer that is bound to a variable of a shader.
 pub struct Slice {
-    /// The variable.
+    /// The variable's name.
     pub name: String,
-    /// Its `@binding`.
+    /// The variable's `@binding`.
     pub index: u32,
-    /// The buffer.
+    /// The buffer that holds the part.
     pub buffer: Buffer,
-    /// Elements of 4 bytes before the part.
+    /// Elements of 4 bytes in the buffer before the part.
     pub offset: usize,
-    /// Elements in it.
+    /// Elements of 4 bytes in the part.
     pub elements: usize,
     /// Whether the kernel may write it.
     pub writable: bool,
@@ -66,12 +66,12 @@ impl Recording {
         }
     }
 
-    /// The adapter that it is recorded for.
+    /// The adapter for which it is recorded.
     pub fn adapter(&self) -> &AdapterReport {
         &self.adapter
     }
 
-    /// Which variants kernels are to take.
+    /// The variants that its kernels take.
     pub fn choices(&self) -> &Choices {
         &self.choices
     }
@@ -81,18 +81,18 @@ impl Recording {
         &self.dispatches
     }
 
-    /// Labels of the dispatches in order, as in `encoder.0.matmul.forward`.
+    /// Labels of the dispatches in order, such as `encoder.0.matmul.forward`.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.dispatches.iter().map(|dispatch| dispatch.label.as_str())
     }
 
-    /// A tensor in the recording's workspace, of any contents at first, with rows padded to multiples
-    /// of four elements. Its memory serves another once the last clone of it is dropped.
+    /// A tensor in the recording's workspace, uninitialized, with rows padded to multiples of four
+    /// elements. Its memory is given out again once the last clone of it is dropped.
     pub fn matrix(&self, shape: &[usize]) -> Tensor {
         Tensor::in_workspace(&self.workspace, shape, padded(shape[1..].iter().product()))
     }
 
-    /// A tensor of one dimension, as [`Recording::matrix`] gives them out.
+    /// A tensor of one dimension in the recording's workspace: see [`Recording::matrix`].
     pub fn vector(&self, elements: usize) -> Tensor {
         Tensor::in_workspace(&self.workspace, &[elements], 1)
     }
@@ -102,8 +102,8 @@ impl Recording {
         Tensor::in_workspace(&self.workspace, tensor.shape(), tensor.stride())
     }
 
-    /// Bytes of the workspace: what all tensors of [`Recording::matrix`] and [`Recording::vector`]
-    /// take that are in use at once.
+    /// Bytes of the workspace, in which the tensors of [`Recording::matrix`] and
+    /// [`Recording::vector`] lie: it is as large as those in use at once require.
     pub fn workspace_bytes(&self) -> u64 {
         4 * self.workspace.elements() as u64
     }
@@ -114,7 +114,7 @@ impl Recording {
         last.map_or(0, |(at, dispatch)| at + dispatch.params.len() as u64)
     }
 
-    /// Each dispatch and where in their buffer its parameters lie.
+    /// Each dispatch with the offset in bytes of its parameters in their common buffer.
     pub(super) fn params_places(&self) -> impl Iterator<Item = (u64, &Dispatch)> {
         const STEP: u64 = 4 * Tensor::ALIGNMENT as u64;
         self.dispatches.iter().scan(0, |end, dispatch| {
@@ -136,7 +136,7 @@ impl Recording {
         buffers
     }
 
-    /// Fails unless everything that is bound fits the adapter.
+    /// Fails unless the workspace and everything that is bound fit the adapter's limits.
     ///
     /// # Errors
     ///
@@ -148,25 +148,25 @@ impl Recording {
         self.adapter.check_fits(load, buffers, largest)
     }
 
-    /// Makes everything that a replay needs: pipelines, memory and bind groups.
+    /// Compiles the recording for `gpu`: makes the pipelines, the memory and the bind groups.
     pub fn compile(&self, gpu: &Gpu) -> Plan {
         self.workspace.finish();
         Plan::new(gpu, self)
     }
 
-    /// Parts of the workspace that were freed, each with the number of dispatches before: by then
-    /// nothing reads them any more.
+    /// Parts of the workspace that were freed: the number of dispatches recorded until then, which
+    /// may read the part while later ones may not, its offset and its elements.
     pub(super) fn freed(&self) -> Vec<(usize, usize, usize)> {
         self.workspace.freed()
     }
 
-    /// The workspace.
+    /// The buffer of the workspace.
     pub(super) fn workspace(&self) -> &Buffer {
         &self.workspace.buffer
     }
 
-    /// Appends a dispatch of `groups` workgroups in all, for kernels that find their place with
-    /// `group_number`: they wrap into y past the adapter's limit on x.
+    /// Appends a dispatch of at least `groups` workgroups, for kernels that number their workgroups
+    /// with `group_number`: those past the adapter's limit on x wrap into y.
     pub fn record_flat<P: Serialize>(
         &mut self,
         kernel: Arc<Kernel>,
@@ -181,7 +181,8 @@ impl Recording {
         self.record(kernel, label, params, tensors, [columns as u32, rows as u32, 1]);
     }
 
-    /// Appends a dispatch with one invocation for each of `elements`, as [`Recording::record_flat`].
+    /// Appends a dispatch with one invocation for each of `elements`, in workgroups that
+    /// [`Recording::record_flat`] numbers.
     pub fn record_elements<P: Serialize>(
         &mut self,
         kernel: Arc<Kernel>,
@@ -194,11 +195,12 @@ impl Recording {
         self.record_flat(kernel, label, params, tensors, groups);
     }
 
-    /// Appends a dispatch of `grid` workgroups. `params` fills the shader's uniform `params` by the
-    /// names of its members, each other variable is bound to the tensor of its name.
+    /// Appends a dispatch of `grid` workgroups; none if `grid` has a zero. `params` fills the
+    /// shader's uniform `params` by the names of its members; each other variable is bound to the
+    /// tensor of its name.
     ///
-    /// Panics on a tensor or a member that is missing or one too many, on a number that is not of its
-    /// member's type and on memory that is both read and written: bugs of the caller, found at
+    /// Panics on a tensor or a member that is missing or one too many, on a number that is not of
+    /// its member's type and on memory that is both read and written: bugs of the caller, found at
     /// recording.
     pub fn record<P: Serialize>(
         &mut self,
@@ -241,8 +243,8 @@ impl Recording {
                 let clash = match (slice.writable, other.writable) {
                     (true, true) => a.overlaps(b),
                     (false, false) => false,
-                    // wgpu tracks whole buffers: kernels declare as writable what may share one
-                    // with their results.
+                    // wgpu tracks whole buffers: kernels declare as writable inputs that may share
+                    // one with their results.
                     _ => a.shares_buffer(b),
                 };
                 assert!(!clash, "{label}: memory that is written is bound twice");

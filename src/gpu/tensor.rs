@@ -26,16 +26,16 @@ enum Memory {
 }
 
 /// Elements from one row of a matrix of `columns` to the next: rows begin where four elements can
-/// be read at once, and what lies between them is zero.
+/// be read at once, and the padding between them is zero.
 pub fn padded(columns: usize) -> usize {
     columns.next_multiple_of(QUAD)
 }
 
 impl Tensor {
-    /// Elements between tensors that share a buffer: WebGPU's 256-byte binding alignment.
+    /// Alignment in elements of tensors that share a buffer: WebGPU's 256 bytes for bindings.
     pub const ALIGNMENT: usize = 64;
 
-    /// A new tensor filled with zeros, its rows one after the other.
+    /// A new tensor filled with zeros, its rows without padding.
     pub fn zeros(name: &str, shape: &[usize]) -> Self {
         let memory = Memory::Buffer(Buffer::zeros(name, shape.iter().product()));
         Self { memory, offset: 0, shape: shape.to_vec(), stride: columns(shape) }
@@ -48,8 +48,8 @@ impl Tensor {
         Self { memory, offset: 0, shape: shape.to_vec(), stride }
     }
 
-    /// A new tensor that begins with `values`, which are kept for every adapter that it is used on:
-    /// for a few constants.
+    /// A new tensor with the initial contents `values`. The host keeps a copy for every adapter on
+    /// which the tensor is used, so this is for a few constants.
     pub fn constant<T: bytemuck::NoUninit>(name: &str, values: &[T]) -> Self {
         let words: Vec<u32> = bytemuck::pod_collect_to_vec(values);
         let shape = vec![words.len()];
@@ -69,7 +69,7 @@ impl Tensor {
         tensor
     }
 
-    /// A new tensor in `workspace`, of any contents.
+    /// A new tensor in `workspace`, uninitialized.
     pub(super) fn in_workspace(workspace: &Arc<Workspace>, shape: &[usize], stride: usize) -> Self {
         let region = workspace.region(shape[0] * stride);
         let offset = region.offset;
@@ -82,7 +82,8 @@ impl Tensor {
         self.part(offset, shape, columns(shape))
     }
 
-    /// The elements from `offset` on, seen as `shape` with rows padded to multiples of four elements.
+    /// The elements from `offset` on, seen as `shape` with rows padded to multiples of four
+    /// elements.
     pub fn view_matrix(&self, offset: usize, shape: &[usize]) -> Self {
         self.part(offset, shape, padded(columns(shape)))
     }
@@ -95,7 +96,8 @@ impl Tensor {
         view
     }
 
-    /// The part of their buffer in which all of `tensors` lie, which share one.
+    /// The smallest part of a buffer in which all of `tensors` lie. Panics unless they share a
+    /// buffer.
     pub fn span<'a>(tensors: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut tensors = tensors.into_iter();
         let first = tensors.next().expect("a tensor");
@@ -108,7 +110,7 @@ impl Tensor {
         Self { memory: first.memory.clone(), offset: from, shape: vec![to - from], stride: 1 }
     }
 
-    /// All of the buffer in which it lies.
+    /// The whole buffer in which it lies.
     pub fn arena(&self) -> Self {
         let elements = self.buffer().elements();
         Self { memory: self.memory.clone(), offset: 0, shape: vec![elements], stride: 1 }
@@ -129,7 +131,7 @@ impl Tensor {
         self.len() == 0
     }
 
-    /// Size of the first dimension: the images of a batch.
+    /// Size of the first dimension, such as the images of a batch.
     pub fn rows(&self) -> usize {
         self.shape[0]
     }
@@ -144,7 +146,7 @@ impl Tensor {
         self.stride
     }
 
-    /// Elements from the beginning of its buffer.
+    /// Elements in its buffer before its first.
     pub fn offset(&self) -> usize {
         self.offset
     }
@@ -218,7 +220,7 @@ impl Tensor {
             && other.offset < self.offset + self.extent()
     }
 
-    /// Whether both are one.
+    /// Whether both have the same elements of the same buffer and the same shape.
     pub fn is_same(&self, other: &Self) -> bool {
         self.shares_buffer(other) && self.offset == other.offset && self.shape == other.shape
     }
@@ -229,7 +231,7 @@ impl Tensor {
     }
 }
 
-/// Elements in a row.
+/// Elements in a row of a tensor of `shape`.
 fn columns(shape: &[usize]) -> usize {
     shape[1..].iter().product()
 }

@@ -1,20 +1,20 @@
-//! The files of `shaders/`, and one WGSL text made of several.
+//! A preprocessor that makes one WGSL text of several files of `shaders/`.
 //!
-//! Lines that begin with `#`, indented or not, are not WGSL; what follows on them is a comment:
+//! Lines that begin with `#`, indented or not, are directives, behind which anything is a comment:
 //!
-//! - `#import shared/index` asks for `shaders/shared/index.wgsl`. Each file comes once, before what asks
-//!   for it. The host says which file `VARIANT` in such a path is.
-//! - `#if NAME` … `#endif` leaves out what is between them, imports too, unless the host sets the
-//!   constant `NAME` and to other than zero; `#if !NAME` does so if it does. `BROWSER` counts as set in
-//!   texts for browsers.
+//! - `#import shared/index` includes `shaders/shared/index.wgsl`. Each file is included once,
+//!   before the files that import it. The host replaces `VARIANT` in a path.
+//! - `#if NAME` … `#endif` leaves out the lines between, imports too, unless the host sets the
+//!   constant `NAME` to a number other than zero; `#if !NAME` leaves them out if it does. `BROWSER`
+//!   counts as set in texts for browsers.
 
 use include_dir::{Dir, include_dir};
 
 static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/shaders");
 
-/// What the host says of a text.
+/// The host's settings for a text.
 pub(super) struct Settings<'a> {
-    /// What `VARIANT` in an import stands for.
+    /// The replacement of `VARIANT` in imports.
     pub variant: &'a str,
     /// The constants, all of them `u32`.
     pub constants: &'a [(&'a str, u32)],
@@ -25,16 +25,16 @@ pub(super) struct Settings<'a> {
 /// A text in the making.
 struct Text<'a> {
     settings: &'a Settings<'a>,
-    /// Paths of the files that are in it.
+    /// Paths of the files already included.
     imported: Vec<String>,
-    /// `enable` and `diagnostic`, which WGSL wants before everything else.
+    /// The `enable` and `diagnostic` lines, which WGSL requires before everything else.
     directives: String,
     body: String,
 }
 
-/// The constants' declarations, the files that `source` imports, and `source` itself, each behind a
-/// comment that says where it is from. Panics on lines that mean nothing and on files that do not
-/// exist, which are bugs of the caller.
+/// The constants' declarations, the files that `source` imports, and `source` itself, each file
+/// after a comment with its path. Panics on unknown directives and on files that do not exist,
+/// which are bugs of the caller.
 pub(super) fn complete(name: &str, source: &str, settings: &Settings) -> String {
     let (imported, directives, body) = Default::default();
     let mut text = Text { settings, imported, directives, body };
@@ -44,7 +44,7 @@ pub(super) fn complete(name: &str, source: &str, settings: &Settings) -> String 
     [text.directives, constants, text.body].concat()
 }
 
-/// Likewise for the file `shaders/{path}.wgsl`.
+/// The complete text of the file `shaders/{path}.wgsl`: see [`complete`].
 pub(super) fn complete_file(path: &str, settings: &Settings) -> String {
     complete("", &format!("#import {path}"), settings)
 }

@@ -1,9 +1,9 @@
-//! The adapter's own clock.
+//! Time measured on the adapter, with its timestamp queries.
 
 use super::Gpu;
 use crate::error::{Error, Result};
 
-/// Begin and end.
+/// Timestamps of a measurement: begin and end.
 const STAMPS: u32 = 2;
 const BYTES: u64 = STAMPS as u64 * wgpu::QUERY_SIZE as u64;
 
@@ -18,7 +18,7 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// A clock of `gpu`; none where the adapter has no timestamps.
+    /// A timer of `gpu`; `None` where the adapter has no timestamps.
     pub fn new(gpu: &Gpu) -> Option<Self> {
         let device = gpu.device();
         if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
@@ -46,7 +46,7 @@ impl Timer {
         })
     }
 
-    /// Encodes with `record` into one compute pass, submits it, waits, and returns the seconds from
+    /// Submits one compute pass, into which `record` encodes, waits, and returns the seconds from
     /// its begin to its end on the adapter.
     ///
     /// # Errors

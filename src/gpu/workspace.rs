@@ -1,14 +1,14 @@
-//! The memory that a recording computes in.
+//! Memory of a recording's intermediate results, and its reuse.
 
 use std::sync::{Arc, Mutex};
 
 use super::Buffer;
 use super::tensor::Tensor;
 
-/// One buffer for all that a plan computes on the way, so that kernels may see it whole. What is no
-/// longer needed is given out again: a part is free once the last [`Tensor`] of it is dropped, since
-/// dispatches run in the order in which they are recorded, and what is recorded later can only name
-/// tensors that are still held.
+/// One buffer for all intermediate results of a plan, so that a kernel may bind several of them, or
+/// all, at once. A part is free to be given out again once the last [`Tensor`] of it is dropped:
+/// dispatches run in the order in which they are recorded, and later ones can only name tensors
+/// that are still held.
 #[derive(Debug)]
 pub(super) struct Workspace {
     pub buffer: Buffer,
@@ -17,17 +17,17 @@ pub(super) struct Workspace {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What is free below the end: offset and elements, in order, never adjacent.
+    /// Free parts below the end: offset and elements, sorted by offset, adjacent ones merged.
     free: Vec<(usize, usize)>,
     /// Elements up to the highest that was ever in use.
     end: usize,
     /// Dispatches recorded so far.
     dispatches: usize,
-    /// Parts that were freed: the dispatches recorded until then, offset and elements.
+    /// Parts that were freed: the number of dispatches recorded until then, offset and elements.
     freed: Vec<(usize, usize, usize)>,
 }
 
-/// A part of a workspace, free again when it is dropped.
+/// A part of a workspace, which is free again when this is dropped.
 #[derive(Debug)]
 pub(super) struct Region {
     pub workspace: Arc<Workspace>,
@@ -41,7 +41,8 @@ impl Workspace {
         Arc::new(Self { buffer, state: Mutex::default() })
     }
 
-    /// Gives out `elements`, rounded up to [`Tensor::ALIGNMENT`]; panics once the buffer has its size.
+    /// Gives out `elements`, rounded up to [`Tensor::ALIGNMENT`]; panics once the buffer has its
+    /// size.
     pub fn region(self: &Arc<Self>, elements: usize) -> Arc<Region> {
         assert!(!self.buffer.has_size(), "a recording that was compiled takes no more tensors");
         let elements = elements.next_multiple_of(Tensor::ALIGNMENT);
@@ -49,7 +50,7 @@ impl Workspace {
         Arc::new(Region { workspace: self.clone(), offset, elements })
     }
 
-    /// Elements that it needs for all that was recorded so far.
+    /// Elements that everything recorded so far needs.
     pub fn elements(&self) -> usize {
         self.state.lock().unwrap().end
     }
@@ -63,14 +64,16 @@ impl Workspace {
         self.state.lock().unwrap().dispatches += 1;
     }
 
-    /// Parts that were freed while the recording went on, with the number of dispatches before each.
+    /// Parts that were freed while the recording went on, with the number of dispatches before
+    /// each.
     pub fn freed(&self) -> Vec<(usize, usize, usize)> {
         self.state.lock().unwrap().freed.clone()
     }
 }
 
 impl State {
-    /// The smallest free part that is large enough, and otherwise what lies behind the end.
+    /// Takes `elements` from the smallest free part that is large enough, otherwise from behind the
+    /// end, and returns their offset.
     fn take(&mut self, elements: usize) -> usize {
         let fits = self.free.iter().enumerate().filter(|(_, part)| part.1 >= elements);
         if let Some((i, &(offset, length))) = fits.min_by_key(|(_, part)| part.1) {
@@ -80,7 +83,7 @@ impl State {
             }
             return offset;
         }
-        // A free part at the end grows.
+        // A free part at the end is extended.
         let last = self.free.last().copied().filter(|(offset, length)| offset + length == self.end);
         let offset = last.map_or(self.end, |(offset, _)| offset);
         if last.is_some() {
@@ -108,7 +111,7 @@ impl State {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // Memory of a recording that is done is not given out any more.
+        // Memory is not given out any more once the recording is compiled.
         if self.elements > 0 && !self.workspace.buffer.has_size() {
             self.workspace.state.lock().unwrap().give_back(self.offset, self.elements);
         }

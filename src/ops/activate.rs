@@ -1,4 +1,4 @@
-//! Activations as dispatches of their own, where nothing could compute them with their argument.
+//! Activations as dispatches of their own, where no other dispatch computes them with its result.
 
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ pub fn forward(
     recording.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
 }
 
-/// dx (rows, columns) = dy times the slope of the activation that x came out of.
+/// dx (rows, columns) = dy · f'(pre), with `origin`'s activation f and pre-activation.
 pub fn backward(recording: &mut Recording, label: &str, dy: &Tensor, origin: &Origin, dx: &Tensor) {
     let Origin { activation, pre } = origin;
     origin.assert_like(label, dx);

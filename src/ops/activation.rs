@@ -1,12 +1,13 @@
-//! Elementwise activations, as PyTorch defines them. They are computed where their argument is: see
-//! [`super::matmul::forward`] and `shaders/shared/activation.wgsl`.
+//! Elementwise activations, as PyTorch defines them. Most are computed in the dispatch that
+//! computes the pre-activation: see [`super::matmul::forward`] and
+//! `shaders/shared/activation.wgsl`.
 
 use std::str::FromStr;
 
 use crate::gpu::{Recording, Tensor};
 
-/// An elementwise function between layers. Its number, as the shaders' constant `ACTIVATION` counts,
-/// is its place here; [`Activation::COUNT`] stands for the identity.
+/// An elementwise function between layers. Its discriminant is the value of the shaders' constant
+/// `ACTIVATION`; [`Activation::COUNT`] stands for the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum Activation {
@@ -16,7 +17,7 @@ pub enum Activation {
     LeakyRelu,
     /// x from 0 up, exp(x) − 1 below.
     Elu,
-    /// x · Φ(x), Φ the standard normal distribution function, by erf and not its approximation.
+    /// x · Φ(x), Φ the standard normal distribution function: PyTorch's default, without `tanh`.
     Gelu,
     /// x · sigmoid(x)
     Silu,
@@ -31,14 +32,14 @@ pub enum Activation {
 use Activation::*;
 
 impl Activation {
-    /// Every activation, in the order of their numbers.
+    /// Every activation, in the order of their discriminants.
     pub const ALL: [Self; 8] = [Relu, LeakyRelu, Elu, Gelu, Silu, Tanh, Sigmoid, Softplus];
 
-    /// How many there are.
+    /// Number of activations.
     pub const COUNT: u32 = Self::ALL.len() as u32;
 
-    /// Whether its slope can be read at its value as well as at its argument, with equal bits, so that
-    /// the argument need not be kept.
+    /// Whether its derivative can be computed from its output instead of its argument, with equal
+    /// bits, so that the pre-activation need not be kept.
     pub fn has_slope_of_output(self) -> bool {
         self == Relu
     }
@@ -66,19 +67,20 @@ impl FromStr for Activation {
     }
 }
 
-/// The activation that a value came out of. Whoever computes the gradient by such a value multiplies
-/// it by the activation's slope, so that it is the gradient by the pre-activation.
+/// The activation f whose output a value is, and its pre-activation. The dispatch that computes the
+/// gradient with respect to the value multiplies it by f'(pre), so that it stores the gradient with
+/// respect to the pre-activation.
 #[derive(Clone)]
 pub struct Origin {
-    /// The activation; the identity without one.
+    /// The activation; `None` for the identity.
     pub activation: Option<Activation>,
-    /// The pre-activation, of the value's shape and layout; the value itself where there is no
-    /// activation.
+    /// The pre-activation, of the value's shape and layout; the value itself without an activation.
     pub pre: Tensor,
 }
 
 impl Origin {
-    /// Panics unless the pre-activation lies as `dx` does, which is to be multiplied by the slope.
+    /// Panics unless the pre-activation has the layout of `dx`, the gradient that is multiplied by
+    /// f'.
     pub(super) fn assert_like(&self, label: &str, dx: &Tensor) {
         let layout = |tensor: &Tensor| (tensor.rows(), tensor.columns(), tensor.stride());
         let fits = self.activation.is_none() || layout(&self.pre) == layout(dx);
@@ -86,13 +88,13 @@ impl Origin {
     }
 }
 
-/// The shaders' constant for an activation, or the identity.
+/// The shaders' constant `ACTIVATION` for an activation, or for the identity if `None`.
 pub(super) fn constant(activation: Option<Activation>) -> (&'static str, u32) {
     ("ACTIVATION", activation.map_or(Activation::COUNT, |activation| activation as u32))
 }
 
-/// What kernels are to read the slope at: where there is no activation they read nothing, and `pre`
-/// may be a tensor that is bound already.
+/// The tensor to bind to a kernel's `pre`. Without an activation the kernel does not read it, and
+/// it is a small tensor of its own, since the origin's `pre` may be bound already.
 pub(super) fn argument(recording: &Recording, origin: Option<&Origin>) -> Tensor {
     let activated = origin.filter(|origin| origin.activation.is_some());
     activated.map_or_else(|| recording.vector(4), |origin| origin.pre.clone())

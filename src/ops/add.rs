@@ -1,4 +1,4 @@
-//! The sum of a residual block's branch and what goes around it (He et al. 2016).
+//! The sum of a residual block's branch and its shortcut (He et al. 2016).
 
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ struct Params {
     columns: usize,
 }
 
-/// y (rows, columns) = activation(a + b), and `pre`, like y, before the activation.
+/// y (rows, columns) = activation(a + b), and the pre-activation `pre` = a + b, of y's layout.
 pub fn forward(
     recording: &mut Recording,
     label: &str,
@@ -31,8 +31,9 @@ pub fn forward(
     recording.record_elements(kernel, label, &params, &tensors, count);
 }
 
-/// dx (rows, columns), the gradient by the `pre` of `origin`, what the block's input x came out of: da,
-/// which is that by way of the branch, plus dy, the gradient of the sum, times the activation's slope.
+/// dx (rows, columns) = da + dy · f'(pre), with `origin`'s activation f and pre-activation, of
+/// which the block's input x is the output. da is the gradient through the branch, in which f' is
+/// contained; dy is the gradient with respect to the sum.
 pub fn backward(
     recording: &mut Recording,
     label: &str,

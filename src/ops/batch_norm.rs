@@ -8,14 +8,15 @@ use crate::gpu::{AdapterReport, Recording, Shader, Tensor};
 /// `shaders/batch_norm.wgsl`.
 pub const SHADER: Shader = Shader::new("batch_norm");
 
-/// Quads of columns that a workgroup takes: what a GPU reads at once.
+/// Quads of columns in a workgroup: 128 bytes, which a GPU reads at once.
 const ACROSS: usize = 8;
 
-/// pre (rows, columns) = (x − mean) / √(variance + 1e-5) · weight + bias with the mean and the biased
-/// variance of every column of x, and y = activation(pre); weight and bias are of (columns), rows
-/// all positions of all images. The running mean and variance (columns) take a tenth of the batch's,
-/// of its unbiased variance; of a single row that has none, and the running one is left as it is.
-/// Returns what [`backward`] needs, whose rows 0 and 1 are the means and 1 / √(variance + 1e-5).
+/// pre (rows, columns) = (x − mean) / √(variance + 1e-5) · weight + bias with the mean and the
+/// biased variance of every column of x, and y = activation(pre). weight and bias are (columns);
+/// rows are all pixels of all images. The running mean and variance (columns) move a tenth of the
+/// way to the batch's mean and unbiased variance; a batch of one row has no such variance, and
+/// leaves the running one. Returns the moments that [`backward`] needs: rows 0 and 1 are the means
+/// and 1 / √(variance + 1e-5).
 pub fn forward(
     recording: &mut Recording,
     label: &str,
@@ -51,7 +52,7 @@ pub fn forward(
     moments
 }
 
-/// As [`forward`], but by the running mean and variance.
+/// pre and y as computed by [`forward`], but from the running mean and variance, which stay.
 pub fn evaluate(
     recording: &mut Recording,
     label: &str,
@@ -75,8 +76,8 @@ pub fn evaluate(
     call.record(recording, label, (&SHADER, "evaluate"), activation, &tensors);
 }
 
-/// dx from dy, the gradient by `pre` of [`forward`], times the slope of the activation that x came out
-/// of. Fills dweight and dbias (columns).
+/// dx from dy, the gradient with respect to `pre` of [`forward`], multiplied by the derivative of
+/// `origin`'s activation, whose output x is. Fills dweight and dbias (columns).
 pub fn backward(
     recording: &mut Recording,
     label: &str,
@@ -113,7 +114,7 @@ fn assert_all(label: &str, x: &Tensor, tensors: &[&Tensor]) {
     }
 }
 
-/// For matrices of one layout.
+/// The kernels' parameters for `tensors`; panics unless they are matrices of one layout.
 fn call(adapter: &AdapterReport, label: &str, tensors: &[&Tensor]) -> Call {
     quads(label, tensors);
     let x = tensors[0];

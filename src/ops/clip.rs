@@ -1,4 +1,4 @@
-//! Clipping gradients by the norm of all of them (Pascanu, Mikolov and Bengio 2013), as PyTorch's
+//! Clipping gradients by their global norm (Pascanu, Mikolov and Bengio 2013), as PyTorch's
 //! `clip_grad_norm_` does.
 
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::gpu::{Recording, Shader, Tensor};
 /// `shaders/clip.wgsl`.
 pub const SHADER: Shader = Shader::new("clip");
 
-/// Most workgroups that share the sum.
+/// Largest number of workgroups among which the sum is divided.
 const GROUPS: usize = 256;
 
 #[derive(Serialize)]
@@ -18,7 +18,8 @@ struct Params {
     max_norm: f64,
 }
 
-/// The sum of the squares of `gradient`, padded by zeros to a multiple of 4, in parts for [`factor`].
+/// The sum of the squares of `gradient`, padded by zeros to a multiple of 4, in parts for
+/// [`factor`].
 pub fn squares(recording: &mut Recording, label: &str, gradient: &Tensor) -> Tensor {
     let kernel = SHADER.kernel("squares", &[]);
     let quads = gradient.extent().div_ceil(4);
@@ -30,8 +31,8 @@ pub fn squares(recording: &mut Recording, label: &str, gradient: &Tensor) -> Ten
     partials
 }
 
-/// The factor min(1, max_norm / (norm + 1e-6)), for [`super::optimizer::step`], and the norm of the
-/// gradients whose [`squares`] these are. An infinite norm, which is one beyond 32 bits, makes the
+/// The factor min(1, max_norm / (norm + 1e-6)) for [`super::optimizer::step`], and the norm of the
+/// gradients, from their [`squares`] `partials`. A norm that overflows 32-bit floats makes the
 /// factor zero, and NaN makes it NaN.
 pub fn factor(recording: &mut Recording, label: &str, partials: &Tensor, max_norm: f64) -> Tensor {
     let kernel = SHADER.kernel("factor", &[]);

@@ -15,13 +15,13 @@ struct Params {
     parts: usize,
 }
 
-/// Rows that a workgroup adds up at least.
+/// Smallest number of rows that a workgroup sums.
 const ROWS: usize = 1024;
-/// Parts at most.
+/// Largest number of parts.
 const PARTS: usize = 64;
 
-/// The column sums of x (rows, columns), of the recording's own memory, in parts: (parts, columns), to be
-/// added by [`super::sums`].
+/// The column sums of x (rows, columns), in the recording's workspace, in parts (parts, columns),
+/// which [`super::sums`] adds up.
 pub fn parts(recording: &mut Recording, label: &str, x: &Tensor) -> Tensor {
     let rows = x.rows().div_ceil(PARTS).max(ROWS);
     let parts = x.rows().div_ceil(rows);

@@ -1,4 +1,4 @@
-//! A batch of those columns of a dataset that are no images: [`super::gather`] is for these.
+//! A batch of a dataset's column of numbers or classes; [`super::gather`] gives a batch of images.
 
 use serde::Serialize;
 
@@ -14,29 +14,29 @@ struct Params {
     stride: usize,
 }
 
-/// The order in which examples come.
+/// The order of the examples in an epoch.
 pub struct Order<'a> {
-    /// A [`super::State`], whose `row` is the place in `indices` at which the batch begins.
+    /// A [`super::State`], whose `row` is the position in `indices` at which the batch begins.
     pub state: &'a Tensor,
     /// The examples' indices (count).
     pub indices: &'a Tensor,
 }
 
-/// x (rows, n) = the rows of `values`, `f32` (count, n) one after the other, at the indices in `order`.
+/// x (rows, n) = the rows of `values`, `f32` (count, n) without padding, at the indices in `order`.
 pub fn floats(recording: &mut Recording, label: &str, order: &Order, values: &Tensor, x: &Tensor) {
     assert_eq!(values.columns(), x.columns(), "{label}: columns");
     record(recording, label, "floats", order, ("real", values), x);
 }
 
-/// x (rows, n) = the rows of `values`, `u32` (count, n) one after the other, at the indices in `order`, as
-/// floats: exact up to 2²⁴.
+/// x (rows, n) = the rows of `values`, `u32` (count, n) without padding, at the indices in `order`,
+/// as floats: exact up to 2²⁴.
 pub fn counts(recording: &mut Recording, label: &str, order: &Order, values: &Tensor, x: &Tensor) {
     assert_eq!(values.columns(), x.columns(), "{label}: columns");
     record(recording, label, "counts", order, ("whole", values), x);
 }
 
-/// x (rows, n) has a 1 in the column that `classes`, `u32` (count), says for the indices in `order`, and
-/// otherwise zeros; for a class that is not below n, zeros alone.
+/// x (rows, n) = the one-hot vectors of `classes`, `u32` (count), at the indices in `order`; a
+/// class that is not below n gives zeros.
 pub fn one_hot(
     recording: &mut Recording,
     label: &str,

@@ -1,12 +1,13 @@
-//! Two-dimensional convolutions and transposed convolutions, as PyTorch defines them: products of
-//! `matmul` whose one side is the patches of a map, loaded from where they lie in it.
+//! Two-dimensional convolutions and transposed convolutions, as PyTorch defines them. They are the
+//! products of `matmul` with the patches of a map as one factor, which kernels load from the map
+//! itself, without storing them (im2col).
 //!
 //! A map is a matrix of (batch · height · width, channels). Both operations go between a larger map
-//! and a smaller: a convolution from the larger to the smaller, a transposed one back, as does the
-//! gradient of the other. The weight is a matrix of (channels of the smaller map, kernel · kernel ·
-//! channels of the larger), these padded by zeros to a multiple of four: PyTorch's
-//! (outputs, inputs, kernel, kernel), or (inputs, outputs, kernel, kernel) of a transposed one, in
-//! the order of its dimensions 0, 2, 3, 1.
+//! and a smaller: a convolution from the larger to the smaller, a transposed one from the smaller
+//! to the larger, and the gradients the other way. The weight is a matrix of (channels of the
+//! smaller map, kernel · kernel · channels of the larger), the latter channels padded by zeros to a
+//! multiple of four: PyTorch's (outputs, inputs, kernel, kernel), or (inputs, outputs, kernel,
+//! kernel) if transposed, with its dimensions permuted by 0, 2, 3, 1.
 
 use std::sync::Arc;
 
@@ -21,11 +22,11 @@ use super::optimizer::Update;
 use super::sums::{self, Sum};
 use crate::gpu::{Kernel, Recording, Tensor};
 
-/// Phases in a dispatch.
+/// Largest number of phases in a dispatch: see [`Phase`].
 const PHASES: usize = 16;
 
-/// y = activation(convolution of x by weight, or the transposed one, + bias), and `pre`, like y, before
-/// the activation.
+/// y = activation(pre), and the pre-activation `pre` = the convolution of x by weight, or the
+/// transposed one, + bias, of y's layout.
 #[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
 pub fn forward(
     recording: &mut Recording,
@@ -44,7 +45,8 @@ pub fn forward(
     record(recording, label, geometry, Product::Forward, activation, &tensors);
 }
 
-/// dx = dy taken back through the convolution, times the slope of the activation that x came out of.
+/// dx from dy, the gradient with respect to `pre` of [`forward`], multiplied by the derivative of
+/// `origin`'s activation, whose output x is.
 pub fn backward_input(
     recording: &mut Recording,
     label: &str,
@@ -62,14 +64,14 @@ pub fn backward_input(
 
 type Tensors<'a> = [(&'a str, &'a Tensor)];
 
-/// What is bound to `left`, `right` and `result`.
+/// The tensors that are bound to `left`, `right` and `result`.
 fn sides<'a>(tensors: &Tensors<'a>) -> [&'a Tensor; 3] {
     let find = |name| tensors.iter().find(|(n, _)| *n == name).expect("every form has it").1;
     let result = find("result");
     [find("left"), find("right"), result]
 }
 
-/// How to multiply a batch, from the columns of the map that is read and of the one that is written.
+/// The variant and the kernel of `product` for a batch that goes from the map `left` to `result`.
 fn compiled(
     recording: &Recording,
     geometry: &Geometry,
@@ -85,7 +87,7 @@ fn compiled(
     (variant, kernel(&problem.form(product), variant, constants))
 }
 
-/// From the larger map to the smaller.
+/// Records a product that reads the larger map and writes the smaller.
 fn gather(
     recording: &mut Recording,
     label: &str,
@@ -120,7 +122,7 @@ fn gather(
     recording.record_flat(kernel, label, &params, tensors, variant.groups(height, width));
 }
 
-/// From the smaller map to the larger.
+/// Records a product that reads the smaller map and writes the larger.
 fn scatter(
     recording: &mut Recording,
     label: &str,
@@ -170,22 +172,23 @@ fn scatter(
     }
 }
 
-/// What the gradients of a convolution's parameters are computed from, both of the recording's own memory.
+/// A convolution whose parameters' gradients are computed. Both dy and x must lie in the
+/// recording's workspace.
 #[derive(Clone)]
 pub struct WeightGradient {
-    /// Of the two maps.
+    /// The layer's geometry.
     pub geometry: Geometry,
-    /// (pixels of the output, outputs)
+    /// Gradient with respect to the pre-activation (pixels of the output, outputs).
     pub dy: Tensor,
-    /// (pixels of the input, inputs)
+    /// The layer's input (pixels of the input, inputs).
     pub x: Tensor,
-    /// Only its place counts.
+    /// The weight, whose offset and shape say where its gradient goes; its values are not read.
     pub weight: Tensor,
-    /// As many as the output has channels; only its place counts.
+    /// The bias (outputs), of which only the offset and the shape are used, too.
     pub bias: Tensor,
 }
 
-/// Fills `gradients`, laid out as the parameters, with the gradients of `layers`.
+/// Fills `gradients`, a tensor of the parameters' layout, with the gradients of `layers`.
 pub fn backward_weight(
     recording: &mut Recording,
     label: &str,
@@ -197,8 +200,8 @@ pub fn backward_weight(
     sums::parts(recording, label, &sums, gradients);
 }
 
-/// The optimizer's step ([`super::optimizer::step`]) on the parameters of `layers`, without storing
-/// their gradients.
+/// Takes the optimizer's step ([`super::optimizer::step`]) on the parameters of `layers`, without
+/// storing their gradients.
 pub fn backward_weight_step(
     recording: &mut Recording,
     label: &str,
@@ -210,7 +213,7 @@ pub fn backward_weight_step(
     sums::parts_step(recording, label, &sums, update);
 }
 
-/// Records what gives the gradients of a layer's weight and bias in parts, to be summed.
+/// Records the gradients of a layer's weight and bias in parts, which [`sums`] adds up.
 pub fn weight_parts(recording: &mut Recording, label: &str, layer: &WeightGradient) -> [Sum; 2] {
     #[derive(Serialize)]
     struct Params {
@@ -261,12 +264,12 @@ pub fn weight_parts(recording: &mut Recording, label: &str, layer: &WeightGradie
     [Sum { parts, offset: 0, result: weight.clone() }, of_bias]
 }
 
-/// How long a part may be: llvmpipe runs an invocation's loops for 65,535 rounds in all, and long sums
-/// lose digits.
+/// Largest depth of a part: llvmpipe ends an invocation's loops after 65,535 rounds in all, and
+/// long sums lose precision.
 const LONGEST: usize = 1 << 14;
 
-/// How long to make the parts of a product of `depth`, each of `groups` workgroups, so that they keep
-/// the adapter busy.
+/// The depth of the parts into which a product of `depth` is cut, each of `groups` workgroups, so
+/// that there are enough of them to keep the adapter busy.
 fn length(recording: &Recording, groups: usize, depth: usize) -> usize {
     let [wanted, least] = if recording.adapter().is_software() { [16, 512] } else { [1024, 256] };
     let parts = (wanted / groups).clamp(1, depth.div_ceil(least));

@@ -1,10 +1,11 @@
-//! Expressions that objectives are made of: densities, divergences and what combines them. Each is of one
-//! element; all are in nats, and complete with their constants unless they say otherwise.
+//! Expressions that objectives are made of: negative log densities, KL divergences, sums and
+//! products. Each gives the value of one element. All are in nats and include their constant terms
+//! unless they say otherwise.
 
 use super::expression::{Expression, IDENTITY};
 use super::likelihood::{Likelihood, Scale};
 
-/// What most expressions have in common.
+/// The fields that most expressions share.
 const PLAIN: Expression = Expression {
     name: "",
     imports: &["shared/math"],
@@ -15,8 +16,8 @@ const PLAIN: Expression = Expression {
     slopes: &[],
 };
 
-/// z = mean + exp(log_variance / 2) · epsilon: a draw from a Gaussian by one, epsilon, from the standard
-/// normal (Kingma and Welling 2013, section 2.4).
+/// z = mean + exp(log_variance / 2) · epsilon: a draw from a Gaussian, given a draw epsilon from
+/// the standard normal (Kingma and Welling 2013, section 2.4).
 pub const REPARAMETERIZE: Expression = Expression {
     name: "reparameterize",
     operands: &["mean", "log_variance", "epsilon"],
@@ -57,8 +58,8 @@ pub const GAUSSIAN: Expression = Expression {
     ..PLAIN
 };
 
-/// Minus the log density of the Laplace distribution around 0 of scale 1, |x| + log 2; its slope at 0 is
-/// taken to be 0.
+/// Minus the log density of the Laplace distribution around 0 of scale 1, |x| + log 2; its slope at
+/// 0 is taken to be 0.
 pub const STANDARD_LAPLACE: Expression = Expression {
     name: "standard_laplace",
     operands: &["x"],
@@ -67,7 +68,8 @@ pub const STANDARD_LAPLACE: Expression = Expression {
     ..PLAIN
 };
 
-/// A likelihood of `shaders/shared/likelihood.wgsl`, of the decoder's output and a value x.
+/// Minus the log-likelihood of a value x given the decoder's output, by
+/// `shaders/shared/likelihood.wgsl`; the fields that those expressions share.
 const PIXEL: Expression = Expression {
     imports: &["shared/likelihood"],
     operands: &["output", "x"],
@@ -85,8 +87,8 @@ pub const BERNOULLI: Expression =
 pub const CONTINUOUS_BERNOULLI: Expression =
     Expression { name: "continuous_bernoulli", constants: &[("LIKELIHOOD", 1)], ..PIXEL };
 
-/// [`Likelihood::SquaredError`], (output − x)²: a Gaussian of variance ½ without its constant, or what is
-/// between any two values.
+/// [`Likelihood::SquaredError`], (output − x)²: a Gaussian of variance ½ without its constant. It
+/// has derivatives by both operands, so that it serves for any two values.
 pub const SQUARED_ERROR: Expression = Expression {
     name: "squared_error",
     operands: &["output", "x"],
@@ -106,8 +108,8 @@ pub const GAUSSIAN_FIXED: Expression = Expression {
     ..PIXEL
 };
 
-/// [`GAUSSIAN_FIXED`] where the logarithm of the scale is a parameter (Rybkin et al. 2021), which is held
-/// within [`super::likelihood::SCALES`].
+/// [`GAUSSIAN_FIXED`] with the logarithm of the scale as a parameter (Rybkin et al. 2021), which is
+/// clamped to [`super::likelihood::SCALES`].
 pub const GAUSSIAN_LEARNT: Expression = Expression {
     name: "gaussian_learnt",
     imports: &["shared/density"],
@@ -132,7 +134,7 @@ pub const LAPLACE_FIXED: Expression = Expression {
     ..PIXEL
 };
 
-/// [`LAPLACE_FIXED`] where the logarithm of the scale is a parameter, as in [`GAUSSIAN_LEARNT`].
+/// [`LAPLACE_FIXED`] with the logarithm of the scale as a parameter: see [`GAUSSIAN_LEARNT`].
 pub const LAPLACE_LEARNT: Expression = Expression {
     name: "laplace_learnt",
     imports: &["shared/density"],
@@ -157,8 +159,8 @@ pub const POISSON: Expression = Expression {
     ..PLAIN
 };
 
-/// The cross-entropy of a logit against the number `label`, 1 for what a discriminator should call real and
-/// 0 for what it should not: log(1 + exp(logit)) − logit · label (Goodfellow et al. 2014).
+/// The binary cross-entropy of a discriminator's logit against the number `label`, 1 for real
+/// examples and 0 for generated ones: log(1 + exp(logit)) − logit · label (Goodfellow et al. 2014).
 pub const BINARY_CROSS_ENTROPY: Expression = Expression {
     name: "binary_cross_entropy",
     constants: &[("LIKELIHOOD", 0)],
@@ -188,7 +190,7 @@ pub const WEIGHTED_SUM: Expression = Expression {
     ..PLAIN
 };
 
-/// All of them.
+/// Every expression of this module, and [`IDENTITY`].
 pub const EXPRESSIONS: &[&Expression] = &[
     &BERNOULLI,
     &CONTINUOUS_BERNOULLI,
@@ -209,8 +211,8 @@ pub const EXPRESSIONS: &[&Expression] = &[
     &WEIGHTED_SUM,
 ];
 
-/// The expression of a likelihood and its numbers. Its operands are the decoder's output, the values, and
-/// where the scale is learnt its logarithm.
+/// The expression of minus the log-likelihood, and its numbers. Its operands are the decoder's
+/// output, the values, and the logarithm of the scale if that is learnt.
 pub fn negative_log_likelihood(likelihood: Likelihood) -> (Expression, Vec<f64>) {
     match likelihood {
         Likelihood::Bernoulli => (BERNOULLI, vec![]),

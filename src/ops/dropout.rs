@@ -1,4 +1,5 @@
-//! Dropout (Srivastava et al. 2014), scaled as in PyTorch so that evaluation does without it.
+//! Dropout (Srivastava et al. 2014). As in PyTorch, kept elements are scaled in training, so that
+//! evaluation is the identity.
 
 use serde::Serialize;
 
@@ -9,14 +10,14 @@ use crate::gpu::{Recording, Shader, Tensor};
 /// `shaders/dropout.wgsl`.
 pub const SHADER: Shader = Shader::new("dropout");
 
-/// Which elements are dropped. It is drawn anew each step.
+/// The random choice of the elements that are dropped, which is drawn anew each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mask {
-    /// The chance of being dropped, in [0, 1), to 2⁻³².
+    /// Probability of an element to be dropped, in [0, 1), with a resolution of 2⁻³².
     pub probability: f64,
     /// The run's seed.
     pub seed: u64,
-    /// Keeps layers under one seed apart.
+    /// The layer's number: layers of different numbers draw independent masks under one seed.
     pub layer: u32,
 }
 
@@ -48,8 +49,8 @@ impl Mask {
     }
 }
 
-/// y (rows, columns) = x where it is kept, over the chance of that, and zero elsewhere: a pure
-/// function of `mask`, the step in `state` and the element's row and column.
+/// y (rows, columns) = x / (1 − probability) where x is kept, and zero elsewhere. The mask is a
+/// pure function of `mask`, the step in `state` and the element's row and column.
 pub fn forward(
     recording: &mut Recording,
     label: &str,
@@ -64,8 +65,8 @@ pub fn forward(
     recording.record_elements(kernel, label, &mask.params(count), &tensors, count);
 }
 
-/// dx (rows, columns) from dy under the mask of [`forward`], times the slope of the activation that x
-/// came out of.
+/// dx (rows, columns) from dy under the mask of [`forward`], multiplied by the derivative of
+/// `origin`'s activation, whose output x is.
 pub fn backward(
     recording: &mut Recording,
     label: &str,

@@ -1,6 +1,6 @@
-//! Elementwise arithmetic from an expression and its partial derivatives, so that densities, gates and
-//! flows need no shader of their own: [`super::density`] has many. The WGSL is written here, around
-//! `shaders/expression.wgsl`.
+//! Elementwise arithmetic from an expression and its partial derivatives, so that densities, gates
+//! and flows need no shader of their own; [`super::density`] has the crate's expressions. The WGSL
+//! is generated around `shaders/expression.wgsl`.
 
 mod text;
 
@@ -10,22 +10,22 @@ use serde::Serialize;
 
 use crate::gpu::{Recording, Shader, Tensor};
 
-/// A function of a few values, in WGSL.
+/// An elementwise function of a few values, and its partial derivatives, in WGSL.
 #[derive(Clone, Copy, Debug)]
 pub struct Expression {
-    /// Its name in those of kernels, as in `expression.normal_kl.each`.
+    /// The expression's name, which is part of its kernels', such as `expression.normal_kl.each`.
     pub name: &'static str,
-    /// Files of `shaders/` whose functions it calls, as in `shared/math`.
+    /// Files of `shaders/` whose functions it calls, such as `shared/math`.
     pub imports: &'static [&'static str],
-    /// Constants that those want to be told.
+    /// Constants that the imported files require.
     pub constants: &'static [(&'static str, u32)],
-    /// Names of the values that it is of.
+    /// Names of the arguments that are read from tensors.
     pub operands: &'static [&'static str],
-    /// Names of what is given as numbers, four at most.
+    /// Names of the arguments that the host gives as numbers, four at most.
     pub numbers: &'static [&'static str],
-    /// The function itself, an `f32`.
+    /// The function's value, a WGSL expression of type `f32`.
     pub value: &'static str,
-    /// Its partial derivative by each operand; empty where the operand is data, which has none.
+    /// The partial derivative by each operand, a WGSL expression; empty for data, which needs none.
     pub slopes: &'static [&'static str],
 }
 
@@ -63,7 +63,7 @@ impl Expression {
     }
 }
 
-/// The identity, for sums of what is there.
+/// The identity, with which [`sums`] sums a tensor's own elements.
 pub const IDENTITY: Expression = Expression {
     name: "identity",
     imports: &[],
@@ -74,24 +74,24 @@ pub const IDENTITY: Expression = Expression {
     slopes: &["1.0"],
 };
 
-/// Which values of a tensor an operand is.
+/// The part of a tensor that an operand is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// These columns, an element each.
+    /// These columns, with a value for each element.
     Columns(Range<usize>),
-    /// One value a row, which goes for all columns; where the tensor has fewer rows than the others, for
-    /// as many of theirs: an example's for all places of its map.
+    /// One value a row, for all columns. If the tensor has fewer rows than the others, each value
+    /// goes for several successive rows: an example's value for all pixels of its map.
     Row,
-    /// One value for everything.
+    /// One value for all elements.
     Scalar,
 }
 
 /// The values of an operand.
 #[derive(Clone, Debug)]
 pub struct Operand {
-    /// Where they lie.
+    /// The tensor that holds the values.
     pub tensor: Tensor,
-    /// Which of it they are.
+    /// The part of the tensor that they are.
     pub part: Part,
 }
 
@@ -101,39 +101,40 @@ impl Operand {
         Self::columns(tensor, 0..tensor.columns())
     }
 
-    /// Some columns of `tensor`, so that means and log-variances may lie side by side.
+    /// Some columns of `tensor`: means and log-variances may lie side by side in one.
     pub fn columns(tensor: &Tensor, columns: Range<usize>) -> Self {
         Self { tensor: tensor.clone(), part: Part::Columns(columns) }
     }
 
-    /// The value of each row in `tensor` (rows, 1), or of each example.
+    /// One value for each row, from `tensor` (rows, 1), or for each example, from (examples, 1).
     pub fn row(tensor: &Tensor) -> Self {
         Self { tensor: tensor.clone(), part: Part::Row }
     }
 
-    /// The one value in `tensor` (1).
+    /// One value for all elements, from `tensor` (1).
     pub fn scalar(tensor: &Tensor) -> Self {
         Self { tensor: tensor.clone(), part: Part::Scalar }
     }
 }
 
-/// An expression with what it is of.
+/// An expression with its arguments.
 #[derive(Clone, Debug)]
 pub struct Formula {
     /// The function.
     pub expression: Expression,
-    /// What is given as numbers, in its order.
+    /// The numbers, in the expression's order.
     pub numbers: Vec<f64>,
-    /// The operands, in its order. Those of one tensor share a binding.
+    /// The operands, in the expression's order. Those of one tensor share a binding.
     pub operands: Vec<Operand>,
 }
 
-/// Numbers and operands at most, as the shader has them; the gradient is one of the latter.
+/// Largest number of numbers, which is the size of the shader's array.
 const NUMBERS: usize = 4;
+/// Largest number of operands, the gradient included, which is the size of the shader's array.
 const PLACES: usize = 8;
-/// Tensors at most: WebGPU's storage buffers less the result.
+/// Largest number of tensors: WebGPU's 8 storage buffers without the result.
 const TENSORS: usize = 7;
-/// Workgroups that sum a derivative by a scalar at most.
+/// Largest number of workgroups that sum a derivative by a scalar.
 const PARTS: usize = 256;
 
 #[derive(Default, Serialize)]
@@ -161,8 +162,8 @@ pub fn forward(recording: &mut Recording, label: &str, formula: &Formula, y: &Te
     task.each(recording, label, [y.rows(), y.columns()], y);
 }
 
-/// sums (examples, 1) = the sums of the value over the columns and rows of each example: of features it has
-/// one row, of a map height · width. Panics if no operand has columns.
+/// sums (examples, 1) = the sums of the value over the columns and rows of each example, which has
+/// one row of features or the height · width rows of a map. Panics if no operand has columns.
 pub fn sums(recording: &mut Recording, label: &str, formula: &Formula, sums: &Tensor) {
     let task = Task { formula, by: None };
     let extent = task.extent(label);
@@ -171,12 +172,13 @@ pub fn sums(recording: &mut Recording, label: &str, formula: &Formula, sums: &Te
     task.sums(recording, label, extent, span, sums);
 }
 
-/// dx, laid out as `of`, the gradient by the tensor that one or several operands are parts of: zero in columns
-/// that belong to none. `gradient` is that by the values: all of (rows, columns) for [`forward`]'s, a row
-/// value (examples, 1) for [`sums`]'s.
+/// dx, of the layout of `of`: the gradient with respect to the tensor of which one or several
+/// operands are parts, zero in columns that belong to none. `gradient` is the gradient with respect
+/// to the values: all of (rows, columns) after [`forward`], a row value (examples, 1) after
+/// [`sums`].
 ///
-/// Panics if no operand is a part of `of`, if one has no derivative, and if some are columns of it and others
-/// rows.
+/// Panics if no operand is a part of `of`, if one has no derivative, and if some are columns of it
+/// and others rows.
 pub fn backward(
     recording: &mut Recording,
     label: &str,
@@ -207,14 +209,15 @@ pub fn backward(
 }
 
 impl Formula {
-    /// The shader of [`forward`] and [`sums`], or, with the gradient by the values and a tensor, that of
-    /// [`backward`]. Its constants are the expression's.
+    /// The shader of [`forward`] and [`sums`], or, given [`backward`]'s `gradient` and `of`, that
+    /// of [`backward`]. Its constants are the expression's.
     pub fn shader(&self, by: Option<(&Operand, &Tensor)>) -> Shader {
         Task { formula: self, by }.shader()
     }
 }
 
-/// What is computed: the value, or the gradient by a tensor from that by the value.
+/// A computation of a formula: its value, or, with [`backward`]'s `gradient` and `of` in `by`, the
+/// gradient with respect to `of`.
 struct Task<'a> {
     formula: &'a Formula,
     by: Option<(&'a Operand, &'a Tensor)>,
@@ -226,14 +229,15 @@ impl Task<'_> {
         self.formula.operands.iter().chain(self.by.map(|(gradient, _)| gradient))
     }
 
-    /// Which operands are parts of the tensor by which a derivative is asked for.
+    /// Indices of the operands that are parts of the tensor with respect to which the gradient is
+    /// taken.
     fn by(&self) -> impl Iterator<Item = usize> {
         let operands = self.formula.operands.iter().enumerate();
         let of = self.by.map(|(_, of)| of);
         operands.filter(move |(_, o)| of.is_some_and(|of| o.tensor.is_same(of))).map(|(i, _)| i)
     }
 
-    /// Rows and columns of the values, as of an operand that has columns.
+    /// Rows and columns of the values, which are those of the first operand with columns.
     fn extent(&self, label: &str) -> [usize; 2] {
         let extent = self.operands().find_map(|operand| match &operand.part {
             Part::Columns(columns) => Some([operand.tensor.rows(), columns.len()]),
@@ -290,7 +294,7 @@ impl Task<'_> {
 }
 
 impl Operand {
-    /// Where its values lie; panics unless they go for values of `extent`.
+    /// The position of its values in its tensor; panics unless they fit (rows, columns).
     fn place(&self, label: &str, [rows, columns]: [usize; 2]) -> Place {
         let Self { tensor, part } = self;
         let row = tensor.stride();

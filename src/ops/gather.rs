@@ -8,13 +8,13 @@ use crate::gpu::{Recording, Shader, Tensor};
 /// `shaders/gather.wgsl`.
 pub const SHADER: Shader = Shader::new("gather");
 
-/// What is done to the pixels of a denoising model's input (Vincent 2008).
+/// The corruption of a denoising model's input (Vincent 2008).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Corruption {
-    /// Normal noise of this standard deviation is added; what leaves [0, 1] is cut off.
+    /// Normal noise of this standard deviation is added, and the result clamped to [0, 1].
     Gaussian(f64),
-    /// This share of the values is set to 0, each channel's by itself.
+    /// Each value is set to 0 with this probability, channels independently.
     Masking(f64),
 }
 
@@ -36,22 +36,22 @@ struct Params {
 
 /// A dataset on the adapter.
 pub struct Source<'a> {
-    /// One byte a value (count, channels, height, width), four to an element.
+    /// Bytes (count, channels, height, width), four packed into each element.
     pub images: &'a Tensor,
-    /// The images' indices (count).
+    /// Indices of the images in the order of the epoch (count).
     pub order: &'a Tensor,
     /// Channels of an image.
     pub channels: usize,
-    /// Its rows and columns.
+    /// Height and width of an image.
     pub extent: Extent,
 }
 
-/// x = the images at `order[row..row + batch]`, as floats in [0, 1], with `row` from `state`; either
-/// features (batch, channels · height · width) or, if `maps` says so, maps (batch · height · width,
+/// x = the images at `order[row..row + batch]`, as floats in [0, 1], with `row` from `state`:
+/// features (batch, channels · height · width) or, if `maps` is set, maps (batch · height · width,
 /// channels).
 ///
-/// With a seed and a stream, epsilon = the standard normals of [`super::noise::normal`]; `corruption`
-/// comes with its own.
+/// With a seed and a stream in `noise`, epsilon = the standard normals of [`super::noise::normal`];
+/// `corruption` comes with the seed and the stream of its own draws.
 #[expect(clippy::too_many_arguments, reason = "a step's whole input")]
 pub fn batch(
     recording: &mut Recording,

@@ -1,29 +1,30 @@
-//! Which pixels a convolution joins, as the shaders are told.
+//! The geometry of convolutions, and its form in the shaders' parameters.
 
 use serde::Serialize;
 
 use crate::gpu::Tensor;
 use crate::ops::Extent;
 
-/// Which pixels of two maps a convolution joins, or a transposed one, and which of them goes in.
+/// The kernel, stride, padding and map sizes of a convolution or a transposed convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
-    /// Taps down, and across.
+    /// Height and width of the kernel.
     pub kernel: usize,
-    /// Pixels of the larger map from patch to patch.
+    /// Pixels of the larger map from one patch to the next.
     pub stride: usize,
-    /// Zeros around the larger map.
+    /// Pixels of zeros around the larger map on every side.
     pub padding: usize,
-    /// The input of a convolution, the output of a transposed one.
+    /// The larger map: the input of a convolution, the output of a transposed one.
     pub large: Extent,
-    /// The output of a convolution, the input of a transposed one.
+    /// The smaller map: the output of a convolution, the input of a transposed one.
     pub small: Extent,
-    /// Whether it is a transposed one.
+    /// Whether the convolution is transposed.
     pub transposed: bool,
 }
 
 impl Geometry {
-    /// Of a convolution of a map of size `large`; `None` if it has no output.
+    /// The geometry of a convolution of a map of size `large`; `None` if the kernel is larger than
+    /// the padded map.
     pub fn convolution(
         large: Extent,
         kernel: usize,
@@ -35,9 +36,9 @@ impl Geometry {
         Some(Self { kernel, stride, padding, large, small, transposed: false })
     }
 
-    /// Of a transposed convolution of a map of size `small`; `None` if it has no output, or if a
-    /// convolution of that would not be of size `small`, as with an `output_padding` of a stride or
-    /// more.
+    /// The geometry of a transposed convolution of a map of size `small`. `None` if its output
+    /// would be empty, or if a convolution of the output would not give the size `small`, for
+    /// instance because `output_padding` is the stride or more.
     pub fn transposed(
         small: Extent,
         kernel: usize,
@@ -54,33 +55,33 @@ impl Geometry {
         (geometry.small == small).then_some(Self { transposed: true, ..geometry })
     }
 
-    /// What belongs to the smaller map and to the larger, of what belongs to input and output.
+    /// Reorders a pair for input and output into one for the smaller and the larger map.
     pub fn small_and_large<T>(&self, [input, output]: [T; 2]) -> [T; 2] {
         if self.transposed { [input, output] } else { [output, input] }
     }
 
-    /// Size of the map that goes in.
+    /// Size of the input map.
     pub fn input(&self) -> Extent {
         if self.transposed { self.small } else { self.large }
     }
 
-    /// Size of the map that comes out.
+    /// Size of the output map.
     pub fn output(&self) -> Extent {
         if self.transposed { self.large } else { self.small }
     }
 
-    /// The weight's shape for maps of as many channels.
+    /// The weight's shape for the maps' numbers of channels.
     pub fn weight_shape(&self, small_channels: usize, large_channels: usize) -> [usize; 2] {
         [small_channels, self.kernel * self.kernel * crate::gpu::padded(large_channels)]
     }
 
-    /// Whether the shaders can divide by what it takes, the larger map having so many channels: see
-    /// `shaders/product/patches.wgsl`.
+    /// Whether the numbers by which the shaders divide are small enough for them, given the
+    /// channels of the larger map: see `shaders/product/patches.wgsl`.
     pub fn is_possible(&self, large_channels: usize) -> bool {
         [self.weight_shape(1, large_channels)[1], self.stride].iter().all(|n| n >> 21 == 0)
     }
 
-    /// Images in a batch of the two maps; panics if they do not fit.
+    /// Images in a batch of the two maps; panics if their sizes do not match this geometry.
     pub(super) fn batch(
         &self,
         label: &str,
@@ -103,7 +104,7 @@ impl Geometry {
         batch
     }
 
-    /// The patches of the larger map.
+    /// The patches of the larger map, one for each pixel of the smaller.
     pub(super) fn patches(&self, large: &Tensor) -> Patches {
         let from = -(self.padding as i32);
         Patches {
@@ -120,13 +121,13 @@ impl Geometry {
         }
     }
 
-    /// The products of `shaders/product/scatter.wgsl`, each of pixels of the larger map a stride apart:
-    /// the patches of the smaller map that reach them.
+    /// The products of `shaders/product/scatter.wgsl`. Each computes the pixels of the larger map
+    /// that are multiples of the stride apart, from patches of the smaller map.
     pub(super) fn phases(&self, small: &Tensor, batch: usize) -> Vec<Phase> {
         let axis = |large: usize| {
             (0..self.stride.min(large)).map(move |pixel| {
-                // Of the pixels pixel + i · stride, the first tap, how many there are, and where in
-                // the smaller map it comes from for i = 0.
+                // For the pixels pixel + i · stride: the first tap of the kernel that reaches them,
+                // the number of taps, and the pixel of the smaller map at the first tap for i = 0.
                 let first = (pixel + self.padding) % self.stride;
                 let taps = self.kernel.saturating_sub(first).div_ceil(self.stride);
                 let from = (pixel + self.padding) / self.stride;
@@ -157,7 +158,8 @@ impl Geometry {
     }
 }
 
-/// As in `shaders/product/patches.wgsl`: a number, and the bits of its reciprocal.
+/// A divisor and the bits of its reciprocal as an `f32`, with which `shaders/product/patches.wgsl`
+/// divides integers.
 #[derive(Clone, Copy, Serialize)]
 struct Divisor([i32; 2]);
 
@@ -167,7 +169,7 @@ impl Divisor {
     }
 }
 
-/// As in `shaders/product/patches.wgsl`.
+/// Mirrors the shader struct `Patches` of `shaders/product/patches.wgsl`.
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct Patches {
     across: Divisor,
@@ -182,10 +184,10 @@ pub(super) struct Patches {
     left: i32,
 }
 
-/// As in `shaders/product/scatter.wgsl`.
+/// Mirrors the shader struct `Phase` of `shaders/product/scatter.wgsl`: one of its products.
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct Phase {
-    /// Rows of its result.
+    /// Rows of the product's result.
     pub height: usize,
     depth: usize,
     first_tap: usize,

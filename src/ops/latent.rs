@@ -7,28 +7,28 @@ use crate::gpu::{Recording, Shader, Tensor};
 /// `shaders/latent.wgsl`.
 pub const SHADER: Shader = Shader::new("latent");
 
-/// What the objective makes of the KL divergence, in steps.
+/// The objective's term for the KL divergence, as a function of the step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KlObjective {
-    /// Its weight β.
+    /// The weight β, as in the β-VAE.
     pub weight: f64,
-    /// The nats that it is held at (Burgess 2018), β · |KL − capacity|; without one it is β · KL.
+    /// A target in nats, with which the term is β · |KL − capacity| (Burgess 2018) and not β · KL.
     pub capacity: Option<f64>,
-    /// Nats for each latent variable that cost nothing (Kingma 2016).
+    /// Nats of each latent variable's KL divergence that cost nothing (Kingma 2016).
     pub free_bits: f64,
-    /// Steps in which β, or the capacity, rises from 0.
+    /// Steps in which β, or the capacity if there is one, rises linearly from 0 to its full value.
     pub ramp: u32,
-    /// Steps after which it begins again at 0 (Fu 2019); never at 0.
+    /// Steps after which the ramp begins again (Fu 2019); 0 if it never does.
     pub period: u32,
 }
 
 impl KlObjective {
-    /// β · KL.
+    /// The term β · KL with β = `weight` from the first step on.
     pub fn weighted(weight: f64) -> Self {
         Self { weight, capacity: None, free_bits: 0.0, ramp: 0, period: 0 }
     }
 
-    /// What the objective makes of the KL divergence of each latent variable in the end, in nats.
+    /// The term's value in nats after the ramp, given the KL divergence of each latent variable.
     pub fn cost(&self, unit_kl: &[f64]) -> f64 {
         let cost = match self.capacity {
             Some(nats) => (unit_kl.iter().sum::<f64>() - nats).abs(),
@@ -72,15 +72,15 @@ fn params(head: &Tensor, z: &Tensor, objective: &KlObjective) -> Params {
     }
 }
 
-/// Values in `units` for each latent variable: running means over an epoch of its KL divergence, of
-/// the posterior's mean, and of that squared.
+/// Number of values in `units` for each latent variable, which are running means over an epoch: of
+/// its KL divergence, of the posterior's mean, and of that mean squared.
 pub const STATISTICS: usize = 3;
 
-/// z (batch, latent) = mean + exp(logvar / 2) · epsilon, with head (batch, 2 · latent) the means, then
-/// the log-variances, and epsilon (batch · latent). kl (latent) is each variable's divergence from the
-/// standard normal, ½ (mean² + exp(logvar) − logvar − 1), in nats, summed over the batch. Adds to
-/// `units` ([`STATISTICS`], latent), over the images of an epoch that `state` counts; both may lie in
-/// one buffer.
+/// z (batch, latent) = mean + exp(logvar / 2) · epsilon, with head (batch, 2 · latent) the means,
+/// then the log-variances, and epsilon (batch · latent). kl (latent) is each latent variable's KL
+/// divergence from the standard normal prior, ½ (mean² + exp(logvar) − logvar − 1), in nats, summed
+/// over the batch. Adds the batch's share to the running means `units` ([`STATISTICS`], latent), by
+/// the number of images of an epoch in `state`; `state` and `units` may lie in one buffer.
 #[expect(clippy::too_many_arguments, reason = "three read, three written")]
 pub fn forward(
     recording: &mut Recording,
@@ -105,8 +105,8 @@ pub fn forward(
     recording.record_flat(kernel, label, &params, &tensors, z.columns());
 }
 
-/// dhead from dz, plus the gradient of the batch mean of `divergence` at the step in `state`; head,
-/// epsilon and kl are those of [`forward`].
+/// dhead from dz, plus the gradient of `objective`, averaged over the batch, at the step in
+/// `state`. head, epsilon and kl are those of [`forward`].
 #[expect(clippy::too_many_arguments, reason = "five read, one written")]
 pub fn backward(
     recording: &mut Recording,

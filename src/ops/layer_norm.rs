@@ -8,13 +8,15 @@ use crate::gpu::{AdapterReport, Recording, Shader, Tensor, padded};
 /// `shaders/layer_norm.wgsl`.
 pub const SHADER: Shader = Shader::new("layer_norm");
 
-/// Quads of parameters that a workgroup of their gradients takes: what a GPU reads at once.
+/// Quads of parameters in a workgroup that computes their gradients: 128 bytes, which a GPU reads
+/// at once.
 const ACROSS: usize = 8;
 
-/// pre = (x − mean) / √(variance + 1e-5) · weight + bias with the mean and the biased variance of all
-/// of an image's values, and y = activation(pre). x is maps (batch · height · width, channels), and
-/// weight and bias are laid out as the map of one image; features are maps of 1 × 1. Returns what the
-/// ways back need, whose row for each image begins with its mean and 1 / √(variance + 1e-5).
+/// pre = (x − mean) / √(variance + 1e-5) · weight + bias with the mean and the biased variance of
+/// all of an image's values, and y = activation(pre). x is maps (batch · height · width, channels),
+/// and weight and bias have the layout of one image's map; features are maps of 1 × 1. Returns the
+/// moments that the backward passes need: each image's row begins with its mean and 1 / √(variance
+/// + 1e-5).
 pub fn forward(
     recording: &mut Recording,
     label: &str,
@@ -48,8 +50,8 @@ pub fn forward(
     moments
 }
 
-/// dx from dy, the gradient by `pre` of [`forward`], times the slope of the activation that x came out
-/// of.
+/// dx from dy, the gradient with respect to `pre` of [`forward`], multiplied by the derivative of
+/// `origin`'s activation, whose output x is.
 pub fn backward_input(
     recording: &mut Recording,
     label: &str,
@@ -72,7 +74,7 @@ pub fn backward_input(
     call.record(recording, label, (&SHADER, "backward_input"), origin.activation, &tensors);
 }
 
-/// Fills dweight and dbias, laid out as weight and bias, from dy as in [`backward_input`].
+/// Fills dweight and dbias, of the layouts of weight and bias, from dy of [`backward_input`].
 pub fn backward_weight(
     recording: &mut Recording,
     label: &str,
@@ -93,7 +95,7 @@ pub fn backward_weight(
     call.record(recording, label, (&SHADER, "backward_weight"), None, &tensors);
 }
 
-/// For maps of one layout.
+/// The kernels' parameters for `tensors`; panics unless they are maps of one layout.
 fn call(adapter: &AdapterReport, label: &str, extent: Extent, tensors: &[&Tensor]) -> Call {
     quads(label, tensors);
     let (x, rows) = (tensors[0], extent.height * extent.width);

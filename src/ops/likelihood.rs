@@ -1,5 +1,5 @@
-//! The choice of a likelihood: the distribution of a pixel given the decoder's output, whose negative
-//! logarithm is the reconstruction loss ([`super::loss`]).
+//! The choice of a likelihood: the distribution of a pixel given the decoder's output, whose
+//! negative logarithm is the reconstruction loss ([`super::loss`]).
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, shown};
 
-/// The distribution of a pixel. In TOML a name, or a name with its scale:
+/// The distribution of a pixel given the decoder's output. In TOML it is a name, or a name with its
+/// scale:
 ///
 /// | TOML | |
 /// |---|---|
@@ -20,43 +21,45 @@ use crate::error::{Error, Result, shown};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub enum Likelihood {
-    /// Black or white, from logits. Its loss is the cross-entropy, which grey pixels have too.
+    /// The Bernoulli distribution of black or white pixels with the output as the logit. Its loss
+    /// is the binary cross-entropy, which is defined for grey pixels, too.
     Bernoulli,
-    /// Shades in \[0, 1\] with density ∝ exp(logit · x), from logits (Loaiza-Ganem and Cunningham
-    /// 2019).
+    /// The distribution on \[0, 1\] with density ∝ exp(logit · x) and the output as the logit
+    /// (Loaiza-Ganem and Cunningham 2019).
     ContinuousBernoulli,
-    /// Gaussian of variance ½ around the output, without its constant: the squared error.
+    /// The Gaussian of variance ½ around the output, without its constant: the squared error.
     SquaredError,
-    /// Gaussian around the output, with its standard deviation.
+    /// The Gaussian around the output, with the given standard deviation.
     Gaussian(Scale),
-    /// Laplace around the output, with its scale, the mean distance: the absolute error.
+    /// The Laplace distribution around the output, with the given scale, which is the mean absolute
+    /// deviation. Its loss is the absolute error.
     Laplace(Scale),
 }
 
-/// How far pixels lie from the output, the same for all.
+/// The scale of a likelihood, which is one number for all pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scale {
-    /// A number: see [`SCALES`].
+    /// A fixed number within [`SCALES`].
     Fixed(f64),
-    /// A parameter, its logarithm (Rybkin et al. 2021).
+    /// A learnt scale, whose logarithm is a parameter (Rybkin et al. 2021).
     Learnt,
 }
 
-/// Scales that can be: those whose square, and its inverse, are far from the ends of 32-bit floats.
+/// Allowed scales: the squares and their inverses are far from the limits of 32-bit floats.
 pub const SCALES: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
 
 impl Likelihood {
-    /// Whether the decoder's output is a logit, so that no activation may come before it.
+    /// Whether the decoder's output is a logit, so that the decoder may not end in an activation.
     pub fn takes_logits(self) -> bool {
         matches!(self, Self::Bernoulli | Self::ContinuousBernoulli)
     }
 
-    /// Whether its scale is a parameter.
+    /// Whether its scale is learnt.
     pub fn is_learnt(self) -> bool {
         matches!(self, Self::Gaussian(Scale::Learnt) | Self::Laplace(Scale::Learnt))
     }
 
-    /// Fails on a scale that cannot be.
+    /// Fails on a scale outside of [`SCALES`].
     ///
     /// # Errors
     ///
@@ -75,7 +78,7 @@ impl Likelihood {
     }
 }
 
-/// As configurations have it.
+/// The form of a likelihood in configurations.
 #[derive(Serialize, Deserialize)]
 #[serde(
     untagged,

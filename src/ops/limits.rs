@@ -1,4 +1,4 @@
-//! Kernels that measure what an adapter can do; training has no use for them.
+//! Kernels that measure an adapter's limits, for benchmarks; training does not use them.
 
 use serde::Serialize;
 
@@ -15,13 +15,13 @@ struct Params {
 
 /// Multiply-adds that an invocation of [`arithmetic`] makes in a round: 12 accumulators, 8 times.
 pub const MULTIPLY_ADDS: usize = 12 * 8;
-/// What may be given to [`copy`] as `quads`: adapters differ in which is faster.
+/// Allowed values of `quads` in [`copy`]: adapters differ in which is faster.
 pub const QUADS: [usize; 2] = [1, 4];
-/// Words of a counter for [`touch`].
+/// Largest number of words of a counter for [`touch`].
 pub const COUNTER: usize = 64;
 
-/// result (count) = Σ over k in 1..=12 of what v ← m·v + c makes of k · start (count) in 8 · rounds
-/// steps, with (m, c) = factors (2).
+/// result (count) = v₁ + … + v₁₂, where vₖ begins as k · start (count) and becomes m · vₖ + c in
+/// each of 8 · rounds steps, with (m, c) = factors (2).
 pub fn arithmetic(
     recording: &mut Recording,
     label: &str,
@@ -36,8 +36,8 @@ pub fn arithmetic(
     recording.record_elements(kernel, label, &params, &tensors, result.len());
 }
 
-/// copied = source, `quads` (of [`QUADS`]) times four elements an invocation; panics unless their common length
-/// is a multiple of 4.
+/// copied = source, `quads` (of [`QUADS`]) times four elements an invocation; panics unless their
+/// common length is a multiple of 4.
 pub fn copy(
     recording: &mut Recording,
     label: &str,

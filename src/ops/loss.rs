@@ -15,18 +15,19 @@ use crate::gpu::{Kernel, Recording, Shader, Tensor};
 /// `shaders/loss.wgsl`.
 pub const SHADER: Shader = Shader::new("loss");
 
-/// The distributions that the kernels tell apart, as their constant `LIKELIHOOD` counts.
+/// The distributions that the kernels distinguish, by the numbers of their constant `LIKELIHOOD`.
 pub const KINDS: [&str; 4] = ["bernoulli", "continuous_bernoulli", "gaussian", "laplace"];
 
-/// Invocations in a workgroup, as the shader has them.
+/// Invocations in a workgroup of the shader.
 const LANES: usize = 64;
-/// Sums that the loss is left in at most: enough workgroups to fill a GPU, and few enough for one to
-/// add them up. On a processor, few cores share them, and each costs barriers.
+/// Largest number of partial sums of the loss, one a workgroup: enough to fill a GPU, and few
+/// enough for one workgroup to add them up. A software adapter has few cores, and barriers cost it
+/// more.
 fn most_sums(recording: &Recording) -> usize {
     if recording.adapter().is_software() { 32 } else { 2048 }
 }
 
-/// As `Params` in the shader.
+/// Mirrors the shader struct `Params` of `shaders/loss.wgsl`.
 #[derive(Default, Serialize)]
 struct Params {
     quads: usize,
@@ -47,12 +48,12 @@ struct Params {
     stream: u32,
 }
 
-/// The loss of `pre` (rows, columns), what goes into the output's activation (the output itself
-/// without one), against `target` of the same shape, and `dy`, the gradient of its mean over the
-/// `batch` by `pre`. Returns the loss in nats, in parts that add up to the batch's sum.
+/// The loss of the decoder's output = activation(pre) against `target`, both (rows, columns), and
+/// `dy`, the gradient of its mean over the `batch` with respect to `pre`. Returns the loss in nats,
+/// in partial sums that add up to the batch's.
 ///
-/// `log_scale` (1) is the logarithm of the scale where that is learnt; panics if it is missing there, or
-/// given elsewhere.
+/// `log_scale` (1) is the logarithm of a learnt scale; panics if it is missing then, or given
+/// otherwise.
 #[expect(clippy::too_many_arguments, reason = "the output, the target and the gradient")]
 pub fn forward(
     recording: &mut Recording,
@@ -84,8 +85,8 @@ pub fn forward(
     losses
 }
 
-/// dlog_scale (1), the gradient of the loss's mean over the `batch` by log_scale, from the `losses`
-/// that [`forward`] returned for `target`. Panics unless the scale is learnt.
+/// dlog_scale (1), the gradient of the loss's mean over the `batch` with respect to log_scale, from
+/// the `losses` that [`forward`] returned for `target`. Panics unless the scale is learnt.
 #[expect(clippy::too_many_arguments, reason = "what forward had, and the gradient")]
 pub fn backward_scale(
     recording: &mut Recording,
@@ -109,8 +110,8 @@ pub fn backward_scale(
     recording.record_flat(kernel, label, &params, &tensors, 1);
 }
 
-/// The likelihood's `mean` (rows, columns) for the decoder's `output` (rows, columns): of a logit a
-/// value in \[0, 1\], otherwise the output itself.
+/// The likelihood's `mean` (rows, columns) given the decoder's `output` (rows, columns): a value in
+/// \[0, 1\] for a logit, otherwise the output itself.
 pub fn mean(
     recording: &mut Recording,
     label: &str,
@@ -125,9 +126,10 @@ pub fn mean(
     recording.record_elements(kernel, label, &params, &tensors, params.quads);
 }
 
-/// Fills `drawn` (rows, columns) from the likelihood for the decoder's `output` (rows, columns): a
-/// pure function of `seed`, the step in `state` and the element's place. Bernoulli pixels are 0 or
-/// 1, those of the continuous Bernoulli between; the others add noise to the output.
+/// Fills `drawn` (rows, columns) with draws from the likelihood given the decoder's `output` (rows,
+/// columns): a pure function of `seed`, the step in `state` and the element's place. Bernoulli
+/// pixels are 0 or 1, continuous Bernoulli ones between; the others are the output with noise
+/// added.
 #[expect(clippy::too_many_arguments, reason = "the output and what to draw from")]
 pub fn draw(
     recording: &mut Recording,
@@ -158,10 +160,10 @@ pub fn draw(
 }
 
 impl Params {
-    /// Of a matrix and a likelihood.
+    /// The parameters for a matrix's layout and a likelihood.
     fn new(likelihood: Likelihood, matrix: &Tensor) -> Self {
         assert!(matrix.stride().is_multiple_of(4), "matrices must be padded");
-        // Of a learnt scale, what there is at scale 1.
+        // The shader applies a learnt scale itself, and takes the numbers of scale 1 from here.
         let number = |scale| if let Scale::Fixed(number) = scale { number } else { 1.0 };
         let (scale, power, constant) = match likelihood {
             Likelihood::Bernoulli | Likelihood::ContinuousBernoulli => (1.0, 0.0, 0.0),
@@ -196,7 +198,8 @@ fn kernel(entry: &str, likelihood: Likelihood, activation: Option<Activation>) -
     SHADER.kernel(entry, &constants)
 }
 
-/// What to bind where a learnt scale is read; panics if it is missing, or superfluous.
+/// The tensor to bind to `log_scale`, which only likelihoods with a learnt scale read; panics if it
+/// is missing for those, or given for others.
 fn log_scale_of(label: &str, likelihood: Likelihood, given: Option<&Tensor>) -> Tensor {
     assert_eq!(given.is_some(), likelihood.is_learnt(), "{label}: log_scale of {likelihood:?}");
     given.cloned().unwrap_or_else(|| Tensor::zeros("log_scale", &[1]))

@@ -1,9 +1,10 @@
-//! One file per shader, of the same stem: each wrapper records its dispatches into a [`Recording`]. What is
-//! computed where something else is (activations, learning rates) has no dispatch of its own.
+//! Operations on tensors, one file per shader and named like it. Each function records its
+//! dispatches into a [`Recording`]. Activations and learning rates are computed within other
+//! dispatches where possible and have files without a shader.
 //!
-//! These are the lower level, for those who write layers or steps of their own; what configurations name
-//! ([`likelihood`], [`optimizer`], [`tune`]) is what every program uses. A wrapper panics on shapes that
-//! do not fit its kernel, which guards its edges and checks nothing else.
+//! These are the lower level, for those who write layers or training steps of their own; every
+//! program uses those that configurations name ([`likelihood`], [`optimizer`], [`tune`]). A
+//! function panics on shapes that do not fit its kernel, since kernels check no shapes themselves.
 //!
 //! Shapes are written as (rows, columns), row-major; a batch's images are its rows.
 //!
@@ -47,7 +48,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::error::Result;
 use crate::gpu::{Gpu, Recording, Shader, Tensor};
 
-/// Every shader there is but those of [`matmul::forms`], which have variants.
+/// Every shader except those of [`matmul::forms`], which have variants.
 pub const SHADERS: &[&Shader] = &[
     &activate::SHADER,
     &add::SHADER,
@@ -75,8 +76,8 @@ pub const SHADERS: &[&Shader] = &[
     &upsample::SHADER,
 ];
 
-/// Rows and columns of an image or a feature map. A batch of them is a matrix (batch · height · width,
-/// channels).
+/// Height and width in pixels of an image or a feature map. A batch of maps is a matrix (batch ·
+/// height · width, channels).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// Rows.
@@ -85,8 +86,8 @@ pub struct Extent {
     pub width: usize,
 }
 
-/// Counters that live on the GPU between steps; the host writes them
-/// before an epoch and reads them after it. As `State` in `shaders/shared/state.wgsl`.
+/// Counters that stay on the GPU between steps; the host writes them before an epoch and reads them
+/// after it. Mirrors the shader struct `State` of `shaders/shared/state.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct State {
@@ -101,7 +102,7 @@ pub struct State {
 }
 
 impl State {
-    /// Elements that it takes.
+    /// Elements of 4 bytes in a state.
     pub const WORDS: usize = size_of::<Self>() / 4;
 
     /// A tensor that holds one state, zeroed.
@@ -109,12 +110,12 @@ impl State {
         Tensor::zeros(name, &[Self::WORDS])
     }
 
-    /// Uploads it.
+    /// Uploads the state to `tensor`.
     pub fn write(&self, gpu: &Gpu, tensor: &Tensor) {
         tensor.write(gpu, bytemuck::cast_slice::<Self, u32>(&[*self]));
     }
 
-    /// Reads it back.
+    /// Reads a state back from `tensor`.
     ///
     /// # Errors
     ///
@@ -124,8 +125,8 @@ impl State {
     }
 }
 
-/// Keeps the random draws for one purpose apart from those for another under the same seed: the
-/// fourth word of the generator's key.
+/// The purpose of random draws, which is the fourth word of the generator's key: draws for
+/// different purposes are independent under the same seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Stream {
@@ -137,17 +138,18 @@ pub enum Stream {
     Evaluate = 2,
     /// Draws from the prior.
     Sample = 3,
-    /// What corrupts the input in training.
+    /// Corruption of the input in training.
     Corrupt = 4,
-    /// What corrupts it in evaluation.
+    /// Corruption of the input in evaluation.
     CorruptEvaluate = 5,
-    /// Pixels from the likelihood.
+    /// Draws of pixels from the likelihood.
     Pixels = 6,
-    /// Which elements are dropped.
+    /// Dropout masks.
     Dropout = 7,
 }
 
-/// `items` in parts as long as may be: at most `most` in one, and what `fits`; at least one in each.
+/// Cuts `items` into parts, each as long as possible: at most `most` items for which `fits` holds,
+/// and at least one.
 fn in_parts<T>(
     items: &[T],
     most: usize,
@@ -162,19 +164,20 @@ fn in_parts<T>(
     })
 }
 
-/// Whether kernels can see all of `tensors`, which share a buffer, at once.
+/// Whether a kernel can bind the span of all `tensors`, which share a buffer, as one.
 fn can_bind<'a>(recording: &Recording, tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {
     4 * Tensor::span(tensors).extent() as u64 <= recording.adapter().max_binding_bytes
 }
 
-/// Position of `name` in `names`, as the shaders' constants count. Panics if there is none:
-/// configurations are checked before anything is recorded.
+/// Position of `name` in `names`, which is its number in the shaders' constants. Panics if there is
+/// none: configurations are checked before anything is recorded.
 fn kind(names: &[&str], name: &str) -> u32 {
     let position = names.iter().position(|n| *n == name);
     position.unwrap_or_else(|| panic!("{name}: not one of {names:?}")) as u32
 }
 
-/// Quads in each of `tensors`; panics unless they are padded matrices of one layout.
+/// Quads (groups of four elements, padding included) in each of `tensors`; panics unless they are
+/// padded matrices of one layout.
 fn quads(label: &str, tensors: &[&Tensor]) -> usize {
     let layout = |tensor: &Tensor| (tensor.rows(), tensor.columns(), tensor.stride());
     let same = tensors.iter().all(|tensor| layout(tensor) == layout(tensors[0]));

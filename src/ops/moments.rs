@@ -1,48 +1,50 @@
-//! How the normalizations share out their rows: see `shaders/shared/moments.wgsl`.
+//! The division of the normalizations' rows among workgroups: see `shaders/shared/moments.wgsl`.
 
 use serde::Serialize;
 
 use super::activation::{self, Activation};
 use crate::gpu::{AdapterReport, Recording, Shader, Tensor};
 
-/// What the ways back need to know of a forward step.
+/// The tensors of a normalization's forward pass that its backward passes need.
 #[derive(Clone, Copy)]
 pub struct Normalized<'a> {
-    /// What it normalized.
+    /// The input that was normalized.
     pub x: &'a Tensor,
-    /// What it was given.
+    /// The weight by which it was multiplied.
     pub weight: &'a Tensor,
-    /// What it returned.
+    /// The moments that the forward pass returned.
     pub moments: &'a Tensor,
 }
 
-/// The shaders' own.
+/// Mirrors the shader struct `Params` of `shaders/shared/moments.wgsl`.
 #[derive(Serialize)]
 pub(super) struct Params {
     rows: usize,
     columns: usize,
     quads: usize,
-    /// Quads of columns that a workgroup's invocations are, side by side.
+    /// Quads of columns that a workgroup's invocations process side by side.
     pub across: usize,
-    /// Parts that each unit's rows are cut into.
+    /// Parts into which each unit's rows are cut.
     pub chunks: usize,
     chunk_rows: usize,
-    /// What has its invocations to itself: some columns, or an image.
+    /// Number of units, which are processed by workgroups of their own: groups of columns, or
+    /// images.
     pub units: usize,
 }
 
-/// The kernels of a layer, which are all cut alike.
+/// The division of a layer's work, which is the same for all of its kernels.
 pub(super) struct Call {
     pub params: Params,
-    /// Workgroups.
+    /// Number of workgroups.
     pub groups: usize,
-    /// Invocations of a workgroup. As many as a CPU's vector has elements suit a software adapter: they
-    /// are one subgroup, and barriers cost little.
+    /// Invocations in a workgroup. A software adapter is fastest with as many as a CPU's vector has
+    /// elements: they are one subgroup, and barriers cost little.
     lanes: usize,
 }
 
 impl Call {
-    /// For `units` of `rows` of x, each of `across` quads (a power of two), or fewer.
+    /// Divides `units` of `rows` rows of x each, with at most `across` quads (a power of two) in a
+    /// row.
     pub fn new(
         adapter: &AdapterReport,
         x: &Tensor,
@@ -51,7 +53,7 @@ impl Call {
         units: usize,
     ) -> Self {
         let (lanes, groups) = if adapter.is_software() { (8, 32) } else { (256, 1024) };
-        // A lane takes turns at the columns, too, where there are more than lanes.
+        // With more quads than lanes, each lane loops over several of them.
         let (turns, across) = (across.div_ceil(lanes), across.min(lanes));
         let down = lanes / across;
         let chunks = (groups / units.max(1)).clamp(1, MOST_CHUNKS);
@@ -78,10 +80,10 @@ impl Call {
     }
 }
 
-/// Every workgroup reads what all chunks of its columns have brought.
+/// Largest number of chunks of a unit: every workgroup reads the results of all chunks of its unit.
 const MOST_CHUNKS: usize = 256;
-/// Quads that a lane may have: it goes through them several times, and llvmpipe runs an invocation's
-/// loops for 65,535 rounds in all.
+/// Largest number of quads of a lane: it loops over them several times, and llvmpipe ends an
+/// invocation's loops after 65,535 rounds in all.
 const MOST_ROUNDS: usize = 1 << 12;
-/// Rows that a lane should have, lest the chunks' dispatch cost more than it spreads.
+/// Smallest number of rows of a lane: with fewer, the additional dispatch costs more than it saves.
 const LEAST_ROUNDS: usize = 8;

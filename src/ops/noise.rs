@@ -20,20 +20,21 @@ struct Params {
     stream: u32,
 }
 
-/// Which draws are wanted: the run's seed, one of its streams, and a number of the caller's, by which
-/// a step draws several times from one stream.
+/// The key of random draws: the run's seed, one of its streams, and a number of the caller's, so
+/// that a step can draw several times from one stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Draw {
     /// The run's seed.
     pub seed: u64,
-    /// What is drawn for.
+    /// The purpose of the draw.
     pub stream: Stream,
     /// The draw's number in a step.
     pub number: u32,
 }
 
-/// Fills `epsilon`, a vector or a matrix, with standard normals: a pure function of `draw`, the step in
-/// `state` and the element's index, padding not counted (Threefry-4x32-20, then Box and Muller).
+/// Fills `epsilon`, a vector or a matrix, with standard normals: a pure function of `draw`, the
+/// step in `state` and the element's index, padding not counted (Threefry-4x32-20, then Box and
+/// Muller).
 pub fn normal(
     recording: &mut Recording,
     label: &str,
@@ -57,11 +58,11 @@ pub fn normal(
     recording.record_elements(kernel, label, &params, &tensors, epsilon.len().div_ceil(4));
 }
 
-/// Rows that [`standard_normals`] draws at once.
+/// Number of rows that [`standard_normals`] draws at once.
 pub const BLOCK: usize = 256;
 
-/// Standard normals (rows, columns) on the host, as draws from a prior: a function of `seed`, where a row
-/// is the same whatever their number.
+/// Standard normals (rows, columns) on the host, which serve as draws from the prior. They are a
+/// function of `seed`, and the first rows do not depend on how many are drawn.
 ///
 /// # Errors
 ///

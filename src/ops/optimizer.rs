@@ -1,4 +1,4 @@
-//! Optimizers, to PyTorch's digits: `torch.optim`'s single-tensor algorithms.
+//! Optimizers, which follow the single-tensor algorithms of `torch.optim`.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,20 +9,20 @@ use crate::gpu::{Recording, Shader, Tensor};
 /// `shaders/optimizer.wgsl`.
 pub const SHADER: Shader = Shader::new("optimizer");
 
-/// Names of the [`Rule`]s.
+/// Names of the [`Rule`]s in configurations, in the order of the shaders' constant `OPTIMIZER`.
 pub const NAMES: [&str; 5] = ["sgd", "rmsprop", "adagrad", "adam", "adamw"];
 
 /// An update rule and its learning rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Optimizer {
-    /// What becomes of gradients.
+    /// The rule by which gradients change the parameters.
     pub rule: Rule,
-    /// Step size by the count of steps.
+    /// The learning rate as a function of the steps taken.
     pub learning_rate: Schedule,
 }
 
 impl Default for Optimizer {
-    /// Adam at 1e-3.
+    /// Adam with a learning rate of 1e-3.
     fn default() -> Self {
         Self { rule: Rule::default(), learning_rate: Schedule::constant(1e-3) }
     }
@@ -41,9 +41,8 @@ impl Optimizer {
     }
 }
 
-/// How parameters follow their gradients. What a file leaves out has PyTorch's default. The decay of
-/// weights is added to the gradient as that of an L2 penalty, but for AdamW, where it shrinks the
-/// parameter itself.
+/// An update rule. Fields that a file leaves out have PyTorch's defaults. Weight decay is added to
+/// the gradient as that of an L2 penalty, except in AdamW, where it shrinks the parameter itself.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
 #[serde(expecting = "a table, as in { name = \"sgd\" }")]
@@ -104,7 +103,7 @@ pub enum Rule {
     },
 }
 
-/// PyTorch's, where they are not zero.
+/// PyTorch's defaults that are not zero.
 mod default {
     pub fn alpha() -> f64 {
         0.99
@@ -138,7 +137,7 @@ impl Default for Rule {
     }
 }
 
-/// As `Optimizer` in `shaders/shared/optimizer.wgsl`.
+/// Mirrors the shader struct `Optimizer` of `shaders/shared/optimizer.wgsl`.
 #[derive(Clone, Copy, Default, Serialize)]
 pub(super) struct Coefficients {
     schedule: schedule::Constants,
@@ -154,7 +153,7 @@ pub(super) struct Coefficients {
 }
 
 impl Rule {
-    /// Its name of [`NAMES`].
+    /// The rule's name, one of [`NAMES`].
     pub fn name(&self) -> &'static str {
         match self {
             Self::Sgd { .. } => "sgd",
@@ -165,7 +164,7 @@ impl Rule {
         }
     }
 
-    /// What the second moment is before the first step; the first one is zero.
+    /// Value of the second moment before the first step; the first moment begins at zero.
     pub fn initial_second_moment(&self) -> f64 {
         match *self {
             Self::Adagrad { initial_accumulator_value, .. } => initial_accumulator_value,
@@ -221,7 +220,8 @@ impl Optimizer {
     }
 }
 
-/// The logarithm, but finite: exp of it is zero in 32 bits either way.
+/// The logarithm of `beta`, bounded below so that it is finite for 0: exp of -110 is zero in 32
+/// bits.
 fn log(beta: f64) -> f64 {
     beta.ln().max(-110.0)
 }
@@ -232,23 +232,24 @@ struct Params {
     count: usize,
 }
 
-/// What a step updates, and how. All tensors but the state are of one length, padded by zeros to a
-/// multiple of 4: whole arenas, or parts of them.
+/// The optimizer and the tensors of a step. All tensors but the state are of one length, padded by
+/// zeros to a multiple of 4: the buffer of all parameters, or a part of it.
 #[derive(Clone, Copy)]
 pub struct Update<'a> {
-    /// The rule, and its rate at the state's step.
+    /// The rule and the schedule of the learning rate.
     pub optimizer: &'a Optimizer,
-    /// One [`super::State`].
+    /// A [`super::State`], whose step gives the learning rate.
     pub state: &'a Tensor,
-    /// What is updated.
+    /// The parameters that are updated.
     pub parameter: &'a Tensor,
-    /// The first and the second. Which of them a rule keeps, and updates, is in
-    /// `shaders/shared/optimizer.wgsl`; zeros to begin with, but for [`Rule::initial_second_moment`].
+    /// The first and the second moments of the gradients, of which a rule updates those that it
+    /// needs: see `shaders/shared/optimizer.wgsl`. They begin as zeros and
+    /// [`Rule::initial_second_moment`].
     pub moments: [&'a Tensor; 2],
 }
 
 impl Update<'_> {
-    /// What kernels bind of it, behind `others`.
+    /// The tensors that kernels bind: `others`, then those of the update.
     pub(super) fn bind<'a>(
         &'a self,
         others: &[(&'a str, &'a Tensor)],
@@ -259,8 +260,8 @@ impl Update<'_> {
     }
 }
 
-/// One step from `gradient`, like the parameter, which is multiplied by the first element of `factor`
-/// if there is one ([`super::clip::factor`]).
+/// Takes one step from `gradient`, of the parameter's length, multiplied by the first element of
+/// `factor` if there is one ([`super::clip::factor`]).
 pub fn step(
     recording: &mut Recording,
     label: &str,

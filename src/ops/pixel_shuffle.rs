@@ -22,8 +22,8 @@ struct Params {
     channels: usize,
 }
 
-/// y = x, of `extent`: channel c · factor² + i · factor + j of a pixel becomes channel c of the pixel i
-/// down and j across in the square that it becomes.
+/// y = x, of `extent`, with each pixel as a square of pixels: channel c · factor² + i · factor + j
+/// becomes channel c of the square's pixel in row i and column j.
 pub fn forward(
     recording: &mut Recording,
     label: &str,
@@ -39,7 +39,8 @@ pub fn forward(
     recording.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
 }
 
-/// dx, of `extent`, from dy, times the slope of the activation that x came out of.
+/// dx, of `extent`, from dy, multiplied by the derivative of `origin`'s activation, whose output x
+/// is.
 pub fn backward(
     recording: &mut Recording,
     label: &str,

@@ -21,26 +21,27 @@ struct Params {
     quads: usize,
 }
 
-/// Where windows lie in a map.
+/// The windows of a pooling, and the sizes of its maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Height and width, [`Window::LARGEST`] at most.
+    /// Height and width of a window, [`Window::LARGEST`] at most.
     pub kernel: usize,
-    /// Pixels from one to the next.
+    /// Pixels from one window to the next.
     pub stride: usize,
-    /// Pixels around the map on every side, at most half the kernel.
+    /// Pixels of padding around the map on every side, at most half the kernel.
     pub padding: usize,
-    /// Of the map.
+    /// Size of the input map.
     pub input: Extent,
-    /// How many windows there are down and across it.
+    /// Size of the output map, which is the number of windows down and across.
     pub output: Extent,
 }
 
 impl Window {
-    /// So that a place in one is a byte.
+    /// Largest height and width of a window: a position in it must fit in a byte.
     pub const LARGEST: usize = 16;
 
-    /// None where the map is too small, or the window not allowed.
+    /// The windows of a map of size `input`; `None` if the map is smaller than a window, the kernel
+    /// or the padding is out of range, or the stride is 0.
     pub fn new(input: Extent, kernel: usize, stride: usize, padding: usize) -> Option<Self> {
         let allowed = (1..=Self::LARGEST).contains(&kernel) && 2 * padding <= kernel;
         let along =
@@ -56,7 +57,7 @@ impl Window {
         [kernel, stride, padding, activation::constant(activation)]
     }
 
-    /// For `count` invocations; panics unless y is of the size that x makes.
+    /// The parameters for `count` invocations; panics unless x and y have the sizes of the maps.
     fn params(&self, label: &str, count: usize, [x, y]: [&Tensor; 2]) -> Params {
         let Self { input, output, .. } = *self;
         let batch = x.rows() / (input.height * input.width);
@@ -74,8 +75,8 @@ impl Window {
     }
 }
 
-/// y = the maximum of each window; the padding never is. `indices` (quads of y) receives where in its
-/// window each was found: the first in row order, unless it is NaN.
+/// y = the maximum of each window, in which padding does not count. `indices` (quads of y) receives
+/// the position of each maximum in its window: the first in row order, or that of the last NaN.
 pub fn max_forward(
     recording: &mut Recording,
     label: &str,
@@ -92,8 +93,8 @@ pub fn max_forward(
     recording.record_elements(kernel, label, &params, &tensors, count);
 }
 
-/// dx from dy and the `indices` of [`max_forward`], times the slope of the activation that x came out
-/// of.
+/// dx from dy and the `indices` of [`max_forward`], multiplied by the derivative of `origin`'s
+/// activation, whose output x is.
 pub fn max_backward(
     recording: &mut Recording,
     label: &str,
@@ -127,7 +128,7 @@ pub fn avg_forward(
     recording.record_elements(kernel, label, &params, &[("x", x), ("y", y)], count);
 }
 
-/// dx from dy, times the slope of the activation that x came out of.
+/// dx from dy, multiplied by the derivative of `origin`'s activation, whose output x is.
 pub fn avg_backward(
     recording: &mut Recording,
     label: &str,

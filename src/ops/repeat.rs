@@ -15,8 +15,9 @@ struct Params {
     times: usize,
 }
 
-/// Example b of x (examples · span, columns) becomes examples b · k … b · k + k − 1 of y (examples · k · span,
-/// columns). An example is `span` rows: one of features, height · width of maps.
+/// y (examples · k · span, columns) = each example of x (examples · span, columns) k times in
+/// succession, as by PyTorch's `repeat_interleave`. An example is `span` rows: one row of features,
+/// or height · width rows of a map.
 pub fn forward(recording: &mut Recording, label: &str, x: &Tensor, span: usize, y: &Tensor) {
     record(recording, label, ("forward", span), [x, y], &[("x", x), ("y", y)], y);
 }

@@ -17,18 +17,18 @@ struct Params {
 
 /// One term of a step's losses.
 pub struct Report<'a> {
-    /// What is to be summed, in nats; padding counts as values of 0.
+    /// Values to be summed, in nats; the padding must be zeros.
     pub values: &'a Tensor,
-    /// Share of a value in an image: each of k samples counts for 1 / k.
+    /// Factor of the sum: 1 / k if each image has k samples, so that each counts for 1 / k.
     pub share: f64,
-    /// The term's place in the sums.
+    /// The term's index in the sums.
     pub term: usize,
-    /// Images of the step that this term, its last one, ends; 0 where another term follows.
+    /// Number of images of the step if this is its last term, which ends the step; otherwise 0.
     pub rows: usize,
 }
 
-/// Adds the sum of a term's values to that in `sums`, over the images of an epoch that `state` counts;
-/// the step's last term advances its counters.
+/// Adds the sum of a term's values, divided by the number of images of an epoch in `state`, to the
+/// term's running mean in `sums`. The step's last term advances the counters of `state`.
 pub fn accumulate(
     recording: &mut Recording,
     label: &str,

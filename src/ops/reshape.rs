@@ -1,5 +1,5 @@
-//! Between maps (batch · height · width, channels) and features (batch, channels · height · width) in
-//! PyTorch's order, which is channel, row, column.
+//! Conversion between maps (batch · height · width, channels) and features (batch, channels ·
+//! height · width), which are in PyTorch's order: channel, row, column.
 
 use serde::Serialize;
 
@@ -18,8 +18,8 @@ struct Params {
     feature_row: usize,
 }
 
-/// features = map. Of gradients, `origin` is what the features came out of: they are multiplied by its
-/// activation's slope.
+/// features = map. In a backward pass, both are gradients, and the result is multiplied by the
+/// derivative of `origin`'s activation.
 pub fn flatten(
     recording: &mut Recording,
     label: &str,
@@ -30,7 +30,8 @@ pub fn flatten(
     record(recording, label, ("flatten", "features_pre"), [map, features], origin, features);
 }
 
-/// map = features. Of gradients, `origin` is what the map came out of, likewise.
+/// map = features. In a backward pass, both are gradients, and the result is multiplied by the
+/// derivative of `origin`'s activation.
 pub fn unflatten(
     recording: &mut Recording,
     label: &str,

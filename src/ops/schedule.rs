@@ -1,44 +1,45 @@
-//! The learning rate as a function of the steps taken. It is computed where parameters are updated,
-//! from the state's count: see [`super::optimizer`] and `shaders/shared/schedule.wgsl`.
+//! The learning rate as a function of the steps taken. Kernels that update parameters compute it
+//! from the state's step: see [`super::optimizer`] and `shaders/shared/schedule.wgsl`.
 
 use serde::Serialize;
 
-/// A learning rate, its course, and a linear warm-up by which both are multiplied.
+/// A learning rate, its course, and a linear warm-up, which multiplies the result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
     /// The learning rate that `course` changes.
     pub base: f64,
-    /// How it changes.
+    /// The change of the learning rate in the course of training.
     pub course: Course,
-    /// Steps over which the rate grows to its full size, as by PyTorch's `LinearLR`.
+    /// Steps of the warm-up, in which the rate grows linearly to its full size, as by PyTorch's
+    /// `LinearLR`.
     pub warmup: u32,
-    /// Share of the rate in the first step of the warm-up.
+    /// Factor of the rate in the first step of the warm-up.
     pub warmup_start: f64,
 }
 
-/// What becomes of a learning rate.
+/// The course of a learning rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Course {
-    /// It stays.
+    /// It is constant.
     Constant,
-    /// It falls to `minimum` along half a cosine in `horizon` steps (PyTorch's `CosineAnnealingLR`),
-    /// and stays there.
+    /// It falls to `minimum` along half a cosine in `horizon` steps (PyTorch's
+    /// `CosineAnnealingLR`), and stays there.
     Cosine {
-        /// Steps; at least 1.
+        /// Steps of the descent; at least 1.
         horizon: u32,
-        /// A learning rate.
+        /// The learning rate at its end.
         minimum: f64,
     },
     /// It is multiplied by `factor` every `period` steps (PyTorch's `StepLR`, `ExponentialLR`).
     Decay {
-        /// Steps; at least 1.
+        /// Steps from one decay to the next; at least 1.
         period: u32,
-        /// From more than 0 to 1.
+        /// Factor of a decay, above 0 and at most 1.
         factor: f64,
     },
 }
 
-/// As `Schedule` in `shaders/shared/schedule.wgsl`.
+/// Mirrors the shader struct `Schedule` of `shaders/shared/schedule.wgsl`.
 #[derive(Clone, Copy, Default, Serialize)]
 pub(super) struct Constants {
     base: f64,
@@ -52,18 +53,19 @@ pub(super) struct Constants {
 }
 
 impl Schedule {
-    /// Always `rate`.
+    /// The constant learning rate `rate`, without a warm-up.
     pub fn constant(rate: f64) -> Self {
         Self { base: rate, course: Course::Constant, warmup: 0, warmup_start: 1.0 }
     }
 
-    /// The learning rate of the step after `step` steps; the kernels' is within 1e-6 of it.
+    /// The learning rate of step `step`, counted from 0; the kernels' is within 1e-6 of it.
     pub fn at(&self, step: u32) -> f64 {
         let Self { base, course, warmup, warmup_start } = *self;
         let rate = match course {
             Course::Constant => base,
             Course::Cosine { horizon, minimum } => {
-                // (1 + cos(pi step / horizon)) / 2, which would cancel towards the end, as a square.
+                // (1 + cos(pi step / horizon)) / 2, which would cancel towards the end, as a
+                // square.
                 let left = f64::from(horizon - step.min(horizon)) / f64::from(horizon);
                 let root = (std::f64::consts::FRAC_PI_2 * left).sin();
                 minimum + (base - minimum) * root * root

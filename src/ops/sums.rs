@@ -1,4 +1,4 @@
-//! Sums of what was computed in parts.
+//! Sums of results that were computed in parts.
 
 use serde::Serialize;
 
@@ -11,23 +11,23 @@ pub const SHADER: Shader = Shader::new("sums");
 /// `shaders/sums_step.wgsl`.
 pub const STEP: Shader = Shader::new("sums_step");
 
-/// Sums in a dispatch.
+/// Largest number of sums in a dispatch.
 const TASKS: usize = 32;
-/// As the shaders know it.
+/// The shaders' constant of that number.
 const CONSTANT: (&str, u32) = ("TASKS", TASKS as u32);
 
-/// A result and its parts, a row each, of the recording's own memory. Rows begin with what is to be
-/// added: as many elements as the result has, its padding included.
+/// A result and its parts, which lie in the recording's workspace. Each row of the parts holds,
+/// from `offset` on, as many elements as the result has, its padding included.
 pub struct Sum {
-    /// (parts, elements)
+    /// The parts (parts, elements), one a row.
     pub parts: Tensor,
-    /// Where in a row its elements begin, a multiple of 4.
+    /// Elements of a row before those to be added, a multiple of 4.
     pub offset: usize,
-    /// Only its place counts.
+    /// The result, whose offset and shape say where the sum goes; its values are not read.
     pub result: Tensor,
 }
 
-/// As `Sum` in `shaders/shared/sums.wgsl`.
+/// Mirrors the shader struct `Sum` of `shaders/shared/sums.wgsl`.
 #[derive(Serialize)]
 struct Task {
     first: usize,
@@ -37,7 +37,7 @@ struct Task {
     to: usize,
 }
 
-/// As `Sums` there.
+/// Mirrors the shader struct `Sums` of `shaders/shared/sums.wgsl`.
 #[derive(Serialize)]
 struct Sums {
     count: usize,
@@ -56,7 +56,7 @@ struct StepParams {
     sums: Sums,
 }
 
-/// Adds up the parts of each of `sums`, whose results lie in `results` as they say.
+/// Adds up the parts of each of `sums` and stores the sums in `results`, at their results' offsets.
 pub fn parts(recording: &mut Recording, label: &str, sums: &[Sum], results: &Tensor) {
     for sums in bound(recording, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
@@ -68,8 +68,8 @@ pub fn parts(recording: &mut Recording, label: &str, sums: &[Sum], results: &Ten
     }
 }
 
-/// The optimizer's step ([`super::optimizer::step`]) by gradients that are the sums, whose results are
-/// the places of the parameters.
+/// Takes the optimizer's step ([`super::optimizer::step`]) with the sums as gradients of the
+/// parameters at their results' offsets, without storing the gradients.
 pub fn parts_step(recording: &mut Recording, label: &str, sums: &[Sum], update: &Update) {
     for sums in bound(recording, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
@@ -88,7 +88,7 @@ pub fn parts_step(recording: &mut Recording, label: &str, sums: &[Sum], update: 
     }
 }
 
-/// `sums` in as few parts as a dispatch and the adapter's bindings hold.
+/// Groups `sums` by dispatch, in as few groups as the adapter's bindings allow.
 fn bound<'a>(recording: &Recording, sums: &'a [Sum]) -> Vec<&'a [Sum]> {
     let fits = |sums: &[Sum]| can_bind(recording, sums.iter().map(|sum| &sum.parts));
     in_parts(sums, TASKS, fits).collect()

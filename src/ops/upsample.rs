@@ -19,7 +19,7 @@ struct Params {
     quads: usize,
 }
 
-/// y = every pixel of x, of `extent`, factor times down and across.
+/// y = x, of `extent`, with every pixel repeated `factor` times down and across.
 pub fn forward(
     recording: &mut Recording,
     label: &str,
@@ -34,7 +34,8 @@ pub fn forward(
     recording.record_elements(kernel, label, &params, &[("x", x), ("y", y)], quads(label, &[x]));
 }
 
-/// dx, of `extent`, from dy, times the slope of the activation that x came out of.
+/// dx, of `extent`, from dy, multiplied by the derivative of `origin`'s activation, whose output x
+/// is.
 pub fn backward(
     recording: &mut Recording,
     label: &str,

@@ -1,4 +1,5 @@
-//! Stroke templates: how people write each digit, on a grid about 80 wide and 100 high, y down.
+//! Stroke templates of each digit's handwritten forms, on a grid about 80 wide and 100 high, y
+//! down.
 
 /// A pen stroke: points of a smooth curve; a point written twice is a sharp corner.
 pub(super) type Stroke = &'static [(i8, i8)];
@@ -6,11 +7,11 @@ pub(super) type Stroke = &'static [(i8, i8)];
 /// A way of drawing a digit, stroke by stroke.
 pub(super) type Drawing = &'static [Stroke];
 
-/// Drawings of one structure, point for point, that blend into each other; with the share of
-/// writers who use this form.
+/// Drawings of one structure, whose points correspond so that they can be blended, and their
+/// relative frequency.
 pub(super) type Form = (u32, &'static [Drawing]);
 
-/// The forms of the digits 0 to 9.
+/// The written forms of the digits 0 to 9.
 #[rustfmt::skip]
 pub(super) const FORMS: [&[Form]; 10] = [
     // 0: round, slim, an egg on its blunt end, with a hook inside.

@@ -10,14 +10,14 @@ const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// The image files of a split, in order.
 pub(super) struct Split {
-    /// Where they were looked for.
+    /// The folder that was searched.
     folder: PathBuf,
     pub files: Vec<PathBuf>,
 }
 
 impl Split {
-    /// The class of each file, which is the first folder on the way to it from the split's; `None`
-    /// if a file lies in no such folder, or in one whose name is no text.
+    /// The class of each file, which is the first folder on the path to it from the split's folder;
+    /// `None` if a file lies in no such folder, or in one whose name is not Unicode.
     pub fn classes(&self) -> Option<Vec<&str>> {
         self.files.iter().map(|file| class(&self.folder, file)).collect()
     }
@@ -30,7 +30,7 @@ fn class<'a>(folder: &Path, file: &'a Path) -> Option<&'a str> {
     parts.next().and(first)
 }
 
-/// The image files to train on and, where there is a test split, those to test on.
+/// The image files of the training split and, if there is one, of the test split.
 pub(super) fn find_splits(folder: &Path) -> Result<(Split, Option<Split>)> {
     let (train, test) = (folder.join("train"), folder.join("test"));
     match (train.is_dir(), test.is_dir()) {
@@ -74,7 +74,7 @@ fn find_images(folder: &Path) -> Result<Vec<PathBuf>> {
                 let path = error.path().unwrap_or(folder).to_owned();
                 let dangling =
                     error.io_error().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-                // Editors leave dangling links behind as locks; they are no images.
+                // Some editors use dangling links as locks, which are no images.
                 if dangling && (is_hidden(&path) || !is_image(&path)) {
                     continue;
                 }

@@ -1,28 +1,29 @@
-//! The WGSL of a formula, and what it binds.
+//! The generated WGSL of a formula, and its bindings.
 
 use std::collections::BTreeSet;
 
 use super::{Expression, Part, Task};
 use crate::gpu::{Shader, Tensor};
 
-/// Whether `function`, which is WGSL, is of `name`.
+/// Whether the WGSL `function` contains the identifier `name`.
 fn is_named(function: &str, name: &str) -> bool {
     function.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name)
 }
 
-/// Parameters or arguments.
+/// A comma-separated list of parameters or arguments.
 fn list(items: impl IntoIterator<Item = String>) -> String {
     items.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 impl Task<'_> {
-    /// The first operand that lies in the tensor of operand `i`: it gives their binding its name.
+    /// The first operand with the tensor of operand `i`, after which their common binding is named.
     fn first(&self, i: usize) -> usize {
         let tensor = &self.operands().nth(i).expect("an operand").tensor;
         self.operands().position(|operand| operand.tensor.is_same(tensor)).expect("itself")
     }
 
-    /// What is computed of the operands: the value, or the derivative by each part of the tensor.
+    /// The WGSL expressions to compute: the value, or the derivative by each operand of
+    /// [`Task::by`].
     fn functions(&self) -> Vec<&'static str> {
         let Expression { name, operands, value, slopes, .. } = self.formula.expression;
         if self.by.is_none() {
@@ -35,7 +36,7 @@ impl Task<'_> {
         self.by().map(slope).collect()
     }
 
-    /// Which bindings are read: a derivative may do without some.
+    /// Numbers of the bindings that are read: a derivative may need only some.
     fn read(&self) -> BTreeSet<usize> {
         let functions = self.functions();
         let names = self.formula.expression.operands.iter().enumerate();
@@ -44,7 +45,7 @@ impl Task<'_> {
         named.map(|(i, _)| i).chain(gradient).map(|i| self.first(i)).collect()
     }
 
-    /// The tensor of each variable.
+    /// The shader's variables, each with the tensor that is bound to it.
     pub(super) fn bound<'b>(&'b self, result: &'b Tensor) -> Vec<(String, &'b Tensor)> {
         let operands: Vec<_> = self.operands().collect();
         let read = self.read().into_iter();
@@ -94,7 +95,7 @@ impl Task<'_> {
         Shader::generated(format!("expression.{name}{suffix}"), lines.join("\n"))
     }
 
-    /// The operands and numbers that `function` is of, each with the WGSL for its value in `column`.
+    /// The operands and numbers that `function` uses, each with the WGSL for its value in `column`.
     fn arguments(&self, function: &str, column: &str) -> Vec<(&'static str, String)> {
         let Expression { operands, numbers, .. } = self.formula.expression;
         let operands =
@@ -104,7 +105,7 @@ impl Task<'_> {
         all.filter(|(name, _)| is_named(function, name)).collect()
     }
 
-    /// The WGSL for an operand's element.
+    /// The WGSL for operand `i`'s element in `column`.
     fn element(&self, i: usize, column: &str) -> String {
         let at = match self.operands().nth(i).expect("an operand").part {
             Part::Columns(_) => format!("at(p.places[{i}], row, {column})"),

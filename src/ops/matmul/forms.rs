@@ -1,11 +1,12 @@
-//! What is multiplied, and what becomes of it: the entry points and their files.
+//! The forms of matrix products, which are entry points of shaders, and their files.
 
 use std::sync::Arc;
 
 use super::Variant;
 use crate::gpu::{Kernel, Shader};
 
-/// The forms, each as an op and an entry point: `matmul.forward` is `shaders/matmul/forward.wgsl`.
+/// The forms, each as `{op}.{entry point}`, and the shader's path: a form says which tensors are
+/// multiplied, and what happens to the result before it is stored.
 const FORMS: [(&str, &str); 9] = [
     ("matmul.forward", "matmul/forward"),
     ("matmul.backward_input", "matmul/backward_input"),
@@ -18,7 +19,7 @@ const FORMS: [(&str, &str); 9] = [
     ("conv_transpose.backward_input", "conv_transpose/backward_input"),
 ];
 
-/// The forms, each as an op and an entry point: `matmul.forward`.
+/// The forms, each as `{op}.{entry point}`, such as `matmul.forward`.
 pub fn forms() -> impl Iterator<Item = &'static str> {
     FORMS.iter().map(|(form, _)| *form)
 }
@@ -37,7 +38,7 @@ pub fn entry(form: &str) -> &str {
     form.split_once('.').map_or(form, |(_, entry)| entry)
 }
 
-/// The kernel of a form in `variant`; `constants` are the form's.
+/// The kernel of a form in `variant`; `constants` are those of the form, without the variant's.
 pub(in crate::ops) fn kernel(
     form: &str,
     variant: Variant,

@@ -1,10 +1,10 @@
-//! The matrix products of layers, with what follows them done before they are stored. Those of
-//! convolutions are recorded by [`crate::ops::conv`].
+//! The matrix products of layers, which add the bias, apply the activation or take the optimizer's
+//! step before they store the result. [`crate::ops::conv`] records those of convolutions.
 //!
-//! Each product is a form (what is multiplied, and what becomes of the result) in one of the
-//! [`Variant`]s (how the work is cut), a file of WGSL that imports both. Matrices are padded: see
-//! [`Tensor::matrix`]. A linear layer has x (batch, inputs), y (batch, outputs), weight (outputs, inputs)
-//! and bias (outputs).
+//! Each product is a form, which says which tensors are multiplied and what happens to the result,
+//! in a [`Variant`], which says how the work is divided into workgroups and invocations. Matrices
+//! are padded: see [`Tensor::matrix`]. A linear layer has x (batch, inputs), y (batch, outputs),
+//! weight (outputs, inputs) and bias (outputs).
 
 mod forms;
 mod naive;
@@ -24,7 +24,7 @@ use super::activation::{self, Activation, Origin};
 use crate::gpu::{AdapterReport, Choices, Recording, Tensor};
 pub(super) use forms::kernel;
 
-/// The three ways in which a layer's matrices are multiplied.
+/// The three matrix products of a layer in training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Product {
     /// x · weightᵀ
@@ -40,7 +40,7 @@ pub const PRODUCTS: [Product; 3] =
     [Product::Forward, Product::BackwardInput, Product::BackwardWeight];
 
 impl Product {
-    /// As entry points begin.
+    /// The product's name, with which the names of its entry points begin.
     pub fn name(self) -> &'static str {
         match self {
             Product::Forward => "forward",
@@ -58,7 +58,7 @@ impl Product {
         }
     }
 
-    /// The problem's name in [`Choices`], whatever the batch.
+    /// The problem's name in [`Choices`], which does not depend on the batch.
     pub fn problem(self, inputs: usize, outputs: usize) -> String {
         format!("{} {inputs} to {outputs}", self.name())
     }
@@ -70,8 +70,8 @@ impl Product {
     }
 }
 
-/// The variant that `choices` name for `problem`, if the adapter can run it, and otherwise the default
-/// for a result of `height` by `width`.
+/// The variant that `choices` name for `problem`, if the adapter can run it, and otherwise the
+/// default for a result of `height` by `width`.
 fn chosen(
     adapter: &AdapterReport,
     choices: &Choices,
@@ -85,7 +85,7 @@ fn chosen(
         .unwrap_or_else(|| Variant::default_for(adapter, height, width))
 }
 
-/// y = activation(x · weightᵀ + bias), and `pre`, like y, before the activation.
+/// y = activation(pre), and the pre-activation `pre` = x · weightᵀ + bias, of y's layout.
 #[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
 pub fn forward(
     recording: &mut Recording,
@@ -105,7 +105,8 @@ pub fn forward(
     call.record(recording, label, "matmul.forward", &[activation::constant(activation)], &tensors);
 }
 
-/// dx (batch, inputs) = dy · weight, times the slope of the activation that x came out of.
+/// dx (batch, inputs) = dy · weight, multiplied by the derivative of `origin`'s activation, whose
+/// output x is. dy is the gradient with respect to `pre` of [`forward`].
 pub fn backward_input(
     recording: &mut Recording,
     label: &str,
@@ -128,7 +129,7 @@ pub fn backward_input(
     );
 }
 
-/// A product over a batch with its variant chosen.
+/// A product over a batch, with its variant and parameters.
 struct Call {
     variant: Variant,
     params: Params,

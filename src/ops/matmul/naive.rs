@@ -1,4 +1,4 @@
-//! The product by its definition.
+//! The matrix product by its definition, against which other kernels are tested and timed.
 
 use serde::Serialize;
 
@@ -19,18 +19,18 @@ struct Params {
     result_row: usize,
 }
 
-/// A matrix as it lies, or turned.
+/// A matrix, and whether it is transposed.
 #[derive(Clone, Copy)]
 pub struct Transposed<'a>(pub &'a Tensor, pub bool);
 
 impl Transposed<'_> {
-    /// Elements from row to row and from column to column.
+    /// Elements from one row to the next, and from one column to the next.
     fn strides(&self) -> [usize; 2] {
         if self.1 { [1, self.0.stride()] } else { [self.0.stride(), 1] }
     }
 }
 
-/// result (height, width) = left (height, depth) · right (depth, width), one result an invocation.
+/// result (height, width) = left (height, depth) · right (depth, width), one element an invocation.
 pub fn naive(
     recording: &mut Recording,
     label: &str,

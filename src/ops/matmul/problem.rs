@@ -1,4 +1,4 @@
-//! What is tuned: the products of a layer.
+//! Layers whose matrix products can be tuned.
 
 use std::fmt::{Display, Formatter};
 
@@ -10,16 +10,16 @@ use crate::ops::geometry::Geometry;
 /// A layer whose products are to be tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// Fully connected.
+    /// A fully connected layer.
     Dense {
-        /// Values that go in.
+        /// Number of input features.
         inputs: usize,
-        /// Values that come out.
+        /// Number of output features.
         outputs: usize,
     },
     /// A convolution, or a transposed one.
     Conv {
-        /// Pixels of its maps.
+        /// The layer's kernel, stride, padding and map sizes.
         geometry: Geometry,
         /// Channels of the input.
         inputs: usize,
@@ -34,11 +34,11 @@ impl Problem {
         Self::Dense { inputs, outputs }
     }
 
-    /// The form of one of its products as it is stored: [`super::forms`].
+    /// The form of one of its products, one of [`super::forms`].
     pub(in crate::ops) fn form(&self, product: Product) -> String {
         let op = match (self, product) {
             (Self::Dense { .. }, _) => "matmul",
-            // Both have the same.
+            // A transposed convolution shares this form.
             (_, Product::BackwardWeight) => "conv",
             (Self::Conv { geometry, .. }, _) if geometry.transposed => "conv_transpose",
             _ => "conv",
@@ -46,7 +46,7 @@ impl Problem {
         format!("{op}.{}", product.name())
     }
 
-    /// The name of one of its products in [`Choices`], whatever the batch.
+    /// The name of one of its products in [`Choices`], which does not depend on the batch.
     pub fn key(&self, product: Product) -> String {
         match *self {
             Self::Dense { inputs, outputs } => product.problem(inputs, outputs),
@@ -93,7 +93,8 @@ impl Problem {
         chosen(adapter, choices, &self.key(product), self.size(product, batch))
     }
 
-    /// Terms of the longest sums of its products but those over the batch, which are cut.
+    /// Number of terms of the longest sum in its products, apart from sums over the batch, which
+    /// are computed in parts.
     pub fn longest_sum(&self) -> usize {
         match *self {
             Self::Dense { inputs, outputs } => inputs.max(outputs),
@@ -105,7 +106,8 @@ impl Problem {
         }
     }
 
-    /// Additions and multiplications of each of its products, those with padding included.
+    /// Number of additions and multiplications of each of its products, including those with
+    /// padding.
     pub fn flop(&self, batch: usize) -> f64 {
         let pairs = match *self {
             Self::Dense { inputs, outputs } => inputs * outputs,

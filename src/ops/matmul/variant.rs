@@ -1,42 +1,43 @@
-//! How a matrix product is cut.
+//! Variants of the matrix product, which divide the work differently.
 
 use std::fmt::{Display, Formatter};
 use std::str::FromStr;
 
 use crate::gpu::AdapterReport;
 
-/// A kernel and the shape of its tiles; in words, as in `lanes 8 1` and `tiled 8x8 2x2 16 4`.
+/// A kernel and the shape of its tiles. As a string, it is written like `lanes 8 1` or
+/// `tiled 8x8 2x2 16 4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Variant {
-    /// `shaders/product/lanes.wgsl`: a subgroup of `lanes`, which hand blocks round.
+    /// `shaders/product/lanes.wgsl`: the invocations of a subgroup exchange blocks by shuffles.
     Lanes {
         /// Invocations in a subgroup, and in a workgroup.
         lanes: u32,
-        /// 4×4 blocks of the left side that each holds, 1 or 2.
+        /// 4×4 blocks of the left matrix that each invocation holds, 1 or 2.
         rows: u32,
     },
-    /// `shaders/product/registers.wgsl`: each invocation for itself.
+    /// `shaders/product/registers.wgsl`: each invocation computes a tile of its own.
     Registers {
         /// Invocations in a workgroup.
         lanes: u32,
         /// 4×4 blocks down an invocation's tile.
         rows: u32,
-        /// And across it.
+        /// 4×4 blocks across it.
         columns: u32,
     },
-    /// `shaders/product/tiled.wgsl`: tiles in workgroup memory.
+    /// `shaders/product/tiled.wgsl`: the invocations share tiles in workgroup memory.
     Tiled {
         /// Invocations down a tile.
         down: u32,
-        /// And across it.
+        /// Invocations across it.
         across: u32,
         /// 4×4 blocks down an invocation's part of the tile.
         rows: u32,
-        /// And across it.
+        /// 4×4 blocks across it.
         columns: u32,
         /// Depth of the tiles in memory, a multiple of 4.
         depth: u32,
-        /// Groups of invocations that share out the depth.
+        /// Groups of invocations among which the depth is divided.
         slices: u32,
     },
 }
@@ -44,7 +45,7 @@ pub enum Variant {
 use Variant::{Lanes, Registers, Tiled};
 
 impl Variant {
-    /// The file of `shaders/product` that does it, and its constants.
+    /// The variant's file in `shaders/product`, and its constants.
     pub(super) fn shader(self) -> (&'static str, Vec<(&'static str, u32)>) {
         let block = |rows, columns| [("ROWS", rows), ("COLS", columns)];
         match self {
@@ -63,7 +64,7 @@ impl Variant {
         }
     }
 
-    /// Rows and columns of a tile, and the tiles of a workgroup.
+    /// Rows and columns of a tile, and number of tiles in a workgroup.
     fn tile(self) -> [usize; 3] {
         let [height, width, tiles] = match self {
             Lanes { lanes, rows } => [4 * lanes * rows, 4 * lanes, 1],
@@ -73,13 +74,13 @@ impl Variant {
         [height, width, tiles].map(|n| n as usize)
     }
 
-    /// Workgroups for a result of `height` by `width`.
+    /// Number of workgroups for a result of `height` by `width`.
     pub(in crate::ops) fn groups(self, height: usize, width: usize) -> usize {
         let [tall, wide, tiles] = self.tile();
         (height.div_ceil(tall) * width.div_ceil(wide)).div_ceil(tiles)
     }
 
-    /// Tiles of a workgroup.
+    /// Number of tiles in a workgroup.
     pub(in crate::ops) fn tiles(self) -> usize {
         self.tile()[2]
     }
@@ -87,7 +88,7 @@ impl Variant {
     /// Whether the adapter can run it.
     pub fn fits(self, report: &AdapterReport) -> bool {
         match self {
-            // A subgroup of any other size would hand round the wrong blocks.
+            // In a subgroup of any other size, the shuffles would exchange the wrong blocks.
             Lanes { lanes, .. } => {
                 let staged = 64 * lanes * lanes;
                 report.subgroups
@@ -109,7 +110,7 @@ impl Variant {
         }
     }
 
-    /// What to take on an adapter for a result of `height` by `width` where nothing was tuned.
+    /// The variant for a result of `height` by `width` on an adapter without tuning.
     pub fn default_for(report: &AdapterReport, height: usize, width: usize) -> Self {
         let [small, large] = report.subgroup_sizes;
         if report.is_software() {
@@ -153,7 +154,8 @@ impl FromStr for Variant {
         let (kernel, shape) = words.split_once(' ').ok_or(())?;
         let numbers = shape.split([' ', 'x']).map(|n| n.parse().map_err(|_| ()));
         let numbers = numbers.collect::<Result<Vec<u32>, ()>>()?;
-        // Past these no register holds a tile, and products would overflow.
+        // Larger tiles would not fit in registers, and the products of these numbers could
+        // overflow.
         if !numbers.iter().all(|n| (1..=64).contains(n)) {
             return Err(());
         }

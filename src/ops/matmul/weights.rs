@@ -1,4 +1,4 @@
-//! The gradients of weights and biases, of several layers in a dispatch.
+//! The gradients of linear layers' weights and biases, of several layers in one dispatch.
 
 use serde::Serialize;
 
@@ -8,24 +8,25 @@ use crate::gpu::{Recording, Tensor};
 use crate::ops::optimizer::{Coefficients, Update};
 use crate::ops::{can_bind, in_parts};
 
-/// Layers in a dispatch.
+/// Largest number of layers in a dispatch.
 const TASKS: usize = 16;
 
-/// What the gradients of a layer's parameters are computed from: dweight = dyᵀ · x, dbias = the
-/// column sums of dy. Both dy and x must be of the recording's own memory.
+/// A linear layer whose parameters' gradients are computed: dweight = dyᵀ · x, dbias = the column
+/// sums of dy. Both dy and x must lie in the recording's workspace.
 #[derive(Clone)]
 pub struct WeightGradient {
-    /// (batch, outputs)
+    /// Gradient with respect to the pre-activation (batch, outputs).
     pub dy: Tensor,
-    /// (batch, inputs)
+    /// The layer's input (batch, inputs).
     pub x: Tensor,
-    /// (outputs, inputs); only its place counts.
+    /// The weight (outputs, inputs), whose offset and shape say where its gradient goes; its values
+    /// are not read.
     pub weight: Tensor,
-    /// (outputs); only its place counts.
+    /// The bias (outputs), of which only the offset and the shape are used, too.
     pub bias: Tensor,
 }
 
-/// As `Task` in `shaders/product/layers.wgsl`.
+/// Mirrors the shader struct `Task` of `shaders/product/layers.wgsl`.
 #[derive(Serialize)]
 struct Task {
     tile: usize,
@@ -40,7 +41,7 @@ struct Task {
     bias: usize,
 }
 
-/// As `Layers` there.
+/// Mirrors the shader struct `Layers` of `shaders/product/layers.wgsl`.
 #[derive(Serialize)]
 struct Layers {
     depth: usize,
@@ -59,7 +60,7 @@ struct StepParams {
     layers: Layers,
 }
 
-/// Fills `gradients`, laid out as the parameters, with the gradients of `layers`.
+/// Fills `gradients`, a tensor of the parameters' layout, with the gradients of `layers`.
 pub fn backward_weight(
     recording: &mut Recording,
     label: &str,
@@ -75,8 +76,8 @@ pub fn backward_weight(
     }
 }
 
-/// The optimizer's step ([`crate::ops::optimizer::step`]) on the parameters of `layers`, without
-/// storing their gradients.
+/// Takes the optimizer's step ([`crate::ops::optimizer::step`]) on the parameters of `layers`,
+/// without storing their gradients.
 pub fn backward_weight_step(
     recording: &mut Recording,
     label: &str,
@@ -94,7 +95,8 @@ pub fn backward_weight_step(
     }
 }
 
-/// What lies around dy and around x of all of `layers`, which kernels see as a whole.
+/// The spans of memory around the dy and around the x of all `layers`, each of which is one
+/// binding.
 fn spans(layers: &[WeightGradient]) -> [Tensor; 2] {
     [
         Tensor::span(layers.iter().map(|layer| &layer.dy)),
@@ -102,8 +104,8 @@ fn spans(layers: &[WeightGradient]) -> [Tensor; 2] {
     ]
 }
 
-/// `layers` in as few parts as a dispatch, whose layers have one batch and share buffers, and the
-/// adapter's bindings hold.
+/// Groups `layers` by dispatch, in as few groups as possible: the layers of a dispatch have one
+/// batch size, share buffers and fit the adapter's bindings.
 fn bound(recording: &Recording, layers: &[WeightGradient]) -> Vec<Vec<WeightGradient>> {
     let mut alike: Vec<Vec<WeightGradient>> = Vec::new();
     for layer in layers {
@@ -126,7 +128,7 @@ fn bound(recording: &Recording, layers: &[WeightGradient]) -> Vec<Vec<WeightGrad
     alike.iter().flat_map(parts).collect()
 }
 
-/// The largest layer's variant, the tasks in it, and their workgroups.
+/// The variant of the largest layer, the tasks of all layers in it, and the number of workgroups.
 fn cut(
     recording: &Recording,
     layers: &[WeightGradient],

@@ -1,4 +1,4 @@
-//! Finding the fastest variant for a problem by trying.
+//! Finding the fastest variant of each matrix product by timing candidates.
 
 mod trial;
 
@@ -15,15 +15,15 @@ use crate::cache;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu};
 
-/// How much to try before training.
+/// The number of variants to try before training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tune {
-    /// Nothing: every product takes the default for the adapter.
+    /// No variants: every product takes the default for the adapter.
     #[default]
     Off,
-    /// A few variants that are good on most adapters of a kind; what was found before is remembered.
+    /// A few variants that are good on most adapters of a kind. Results are kept in the cache.
     Quick,
-    /// All that the kernels allow within reason; likewise.
+    /// All reasonable variants. Results are kept in the cache.
     Full,
 }
 
@@ -41,20 +41,20 @@ impl std::str::FromStr for Tune {
     }
 }
 
-/// What was found for a problem.
+/// The fastest variant of a product of a problem.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tuned {
-    /// In the words of [`Variant`].
+    /// The [`Variant`] as a string.
     pub variant: String,
-    /// Seconds that the product takes in it.
+    /// Seconds that the product takes in the variant.
     pub seconds: f64,
-    /// Variants that were tried.
+    /// Number of variants that were tried.
     pub tried: usize,
 }
 
 /// The fastest variants for training layers with `problems` on batches of `batch`, with the hidden
-/// layers' `activation`; `found` is told each. What was found before on the same adapter, driver and
-/// kernels is taken from the cache.
+/// layers' `activation`; `found` is called with each. Results that were found before on the same
+/// adapter, driver and kernels are taken from the cache.
 ///
 /// # Errors
 ///
@@ -83,7 +83,7 @@ pub fn tune(
         compile(gpu, &kinds, activation, &candidates);
     }
     for (i, problem) in problems.iter().enumerate() {
-        // Nobody asks for the gradient of the first layer's input.
+        // Training does not need the gradient of the first layer's input.
         for product in PRODUCTS.into_iter().filter(|p| i > 0 || *p != Product::BackwardInput) {
             let name = problem.key(product);
             let key = format!("{name}, batch {batch}");
@@ -110,7 +110,7 @@ pub fn tune(
     Ok(choices)
 }
 
-/// Whether [`tune`] has nothing to try.
+/// Whether the cache has the results of all problems, so that [`tune`] returns at once.
 pub(crate) fn is_known(gpu: &Gpu, level: Tune, batch: usize, problems: &[Problem]) -> bool {
     level == Tune::Off || {
         let known = remembered(&cache_name(gpu));
@@ -118,7 +118,7 @@ pub(crate) fn is_known(gpu: &Gpu, level: Tune, batch: usize, problems: &[Problem
     }
 }
 
-/// What was found before, by product and batch.
+/// Results from the cache, by product and batch.
 fn remembered(name: &str) -> BTreeMap<String, Tuned> {
     let bytes = cache::read(name);
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
@@ -128,7 +128,7 @@ fn is_missing(known: &BTreeMap<String, Tuned>, problem: &Problem, batch: usize) 
     !known.contains_key(&format!("{}, batch {batch}", problem.key(Product::Forward)))
 }
 
-/// One file for each adapter, driver and text of the kernels.
+/// The cache's file name, one for each adapter, driver and text of the kernels.
 fn cache_name(gpu: &Gpu) -> String {
     let report = gpu.report();
     let mut key = format!("{} {} {}", report.name, report.driver, report.backend);
@@ -147,7 +147,7 @@ const REGISTERS: [Variant; 2] = [
 const SMALL: Variant =
     Variant::Tiled { down: 8, across: 8, rows: 1, columns: 1, depth: 16, slices: 1 };
 
-/// What to try on an adapter, the likeliest first.
+/// The variants to try on an adapter.
 fn candidates(gpu: &Gpu, level: Tune) -> Vec<Variant> {
     let report = gpu.report();
     let lanes = report.subgroup_sizes[0];
@@ -164,7 +164,8 @@ fn candidates(gpu: &Gpu, level: Tune) -> Vec<Variant> {
     all
 }
 
-/// Invocations down and across, blocks of each down and across, depth, slices.
+/// Shapes of [`Variant::Tiled`] for [`Tune::Quick`]: invocations down and across a tile, 4×4 blocks
+/// of each down and across, depth, slices.
 const TILED: [[u32; 6]; 8] = [
     [8, 8, 1, 1, 16, 1],
     [8, 8, 1, 1, 16, 4],
@@ -180,7 +181,7 @@ fn tiled([down, across, rows, columns, depth, slices]: [u32; 6]) -> Variant {
     Variant::Tiled { down, across, rows, columns, depth, slices }
 }
 
-/// Every sensible shape of tiles.
+/// The shapes of tiles for [`Tune::Full`].
 fn sweep() -> impl Iterator<Item = Variant> {
     let threads = [[4, 8], [8, 8], [8, 16], [16, 8], [16, 16]];
     let blocks = [[1, 1], [1, 2], [2, 1], [2, 2]];
@@ -194,7 +195,8 @@ fn sweep() -> impl Iterator<Item = Variant> {
     })
 }
 
-/// Compiles the candidates side by side, which drivers of GPUs do at once and not at first use.
+/// Compiles the candidates in parallel: drivers of GPUs compile when a pipeline is created, not at
+/// its first use.
 fn compile(
     gpu: &Gpu,
     problems: &[&Problem],
@@ -216,11 +218,11 @@ fn compile(
     });
 }
 
-/// Candidates that are timed by turns, so that an adapter that changes its speed changes it for all.
+/// Number of candidates that are timed in turns, so that changes of the adapter's speed affect all.
 const GROUP: usize = 4;
-/// Turns.
+/// Number of times that each candidate of a group is timed.
 const ROUNDS: usize = 4;
-/// A candidate this much slower than the best gets no further turn.
+/// Candidates slower than the best by more than this factor are not timed again.
 const HOPELESS: f64 = 3.0;
 
 fn fastest(

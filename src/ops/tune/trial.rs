@@ -14,18 +14,18 @@ use crate::ops::matmul::{self, Problem, Product, Variant};
 use crate::ops::optimizer::{Optimizer, Update};
 use crate::ops::{Extent, State};
 
-/// How long a sample should last at least: the clock and the submission are then below its noise.
+/// Smallest duration of a sample, at which the clock's resolution and the submission matter little.
 const SAMPLE: Duration = Duration::from_micros(500);
 
 /// A product on random data in one variant.
 pub(super) struct Trial {
     plan: Plan,
-    /// Runs in a sample.
+    /// Number of runs of the product in a sample.
     times: usize,
 }
 
 impl Trial {
-    /// Compiles it and runs it, as training does.
+    /// Compiles the product in `variant` and finds the number of runs in a sample.
     pub fn new(
         gpu: &Gpu,
         problem: &Problem,
@@ -42,7 +42,7 @@ impl Trial {
         Ok(trial)
     }
 
-    /// Seconds that it takes, by one sample.
+    /// Seconds of one run, as the mean over a sample.
     pub fn seconds(&self) -> Result<f64> {
         let gpu = self.plan.gpu();
         let begun = Instant::now();
@@ -52,8 +52,8 @@ impl Trial {
     }
 }
 
-/// A product as training has it, on random data, and first of the tensors what a layer has: x, y and
-/// weight.
+/// A plan of a product in the form in which training uses it, and the tensors that are filled with
+/// random data, which begin with the layer's x, y and weight.
 pub fn record(
     gpu: &Gpu,
     problem: &Problem,
@@ -82,7 +82,7 @@ pub fn record(
     (plan, filled)
 }
 
-/// A weight, and a bias behind it, of a tensor of their own.
+/// A weight of `shape` and a bias behind it, and the tensor of which both are views.
 fn parameters(shape: [usize; 2], outputs: usize) -> [Tensor; 3] {
     let bias_at = (shape[0] * padded(shape[1])).next_multiple_of(Tensor::ALIGNMENT);
     let length = bias_at + outputs.next_multiple_of(Tensor::ALIGNMENT);
@@ -90,7 +90,8 @@ fn parameters(shape: [usize; 2], outputs: usize) -> [Tensor; 3] {
     [all.view_matrix(0, &shape), all.view(bias_at, &[outputs]), all]
 }
 
-/// Records it and returns what is to be filled, as does [`convolution`].
+/// Records a linear layer's product and returns the tensors to be filled with random data, the
+/// layer's x, y and weight first.
 fn dense(
     recording: &mut Recording,
     product: Product,
@@ -122,6 +123,7 @@ fn dense(
     filled
 }
 
+/// Records a convolution's product and returns the tensors to be filled: see [`dense`].
 fn convolution(
     recording: &mut Recording,
     product: Product,
