@@ -16,7 +16,7 @@ pub enum Argument {
     Columns(ValueId, Range<usize>),
     /// The one value of each row (rows, 1), for all elements of the row.
     Row(ValueId),
-    /// One parameter of shape [1] for everything, as [`Graph::parameters`] gives it out.
+    /// One parameter of shape \[1\] for everything, as [`Graph::parameters`] gives it out.
     Parameter(Tensor),
 }
 
