@@ -41,7 +41,7 @@ impl Adversarial {
     /// What the critic's logits of codes cost if it should call them real (1) or made (0).
     fn judged(&self, graph: &mut Graph, code: ValueId, label: f64) -> ValueId {
         let logit = self.critic.apply(graph, code);
-        graph.sums("critic", &BINARY_CROSS_ENTROPY, &[label], &[logit.into()])
+        graph.row_sums("critic", &BINARY_CROSS_ENTROPY, &[label], &[logit.into()])
     }
 }
 
@@ -61,7 +61,7 @@ impl Model for Adversarial {
         let output = self.decoder.apply(&mut step.graph, code);
         let likelihood = Likelihood::Bernoulli;
         let pixels = Distribution::Given { likelihood, output, log_scale: None };
-        let recon = pixels.nats(&mut step.graph, "decoder", x);
+        let recon = pixels.neg_log_prob(&mut step.graph, "decoder", x);
 
         // First the critic is trained, on draws and on codes, through which it trains nobody else.
         let draws = step.normal(step.rows(), CODE);

@@ -1,5 +1,5 @@
 // The reconstruction loss, the negative log-likelihood of the pixels, with its gradient; and the
-// likelihood's mean and draws from it. LIKELIHOOD is the position in ops::loss::KINDS. Matrices are
+// likelihood's mean and draws from it. LIKELIHOOD is ops::likelihood::Likelihood::number. Matrices are
 // (rows, columns), padded.
 #import shared/activation
 #import shared/index

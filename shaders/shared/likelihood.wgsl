@@ -1,5 +1,5 @@
-// Likelihoods of a pixel given the decoder's output: loss, mean and draws. LIKELIHOOD is the
-// position in ops::loss::KINDS.
+// Likelihoods of a pixel given the decoder's output: loss, mean and draws. LIKELIHOOD is
+// ops::likelihood::Likelihood::number.
 #import shared/math
 
 // For a gaussian or laplace: sigma or b, scale^-power, and the log of the normalising constant.

@@ -1,4 +1,4 @@
-// Update rules of torch.optim. OPTIMIZER is the position in ops::optimizer::NAMES; MOMENTUM is 1
+// Update rules of torch.optim. OPTIMIZER is one of the numbers below; MOMENTUM is 1
 // for sgd and rmsprop with momentum, 2 for Nesterov's, otherwise 0. The importing file declares
 // `parameter`, `first_moment` and `second_moment`; moments that a rule does not need are left
 // untouched.

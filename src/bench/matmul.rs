@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Row, Suite, random};
+use vae_gpu::Model;
 use vae_gpu::Result;
 use vae_gpu::config::Preset;
 use vae_gpu::gpu::{Choices, Gpu, Recording, Tensor};

@@ -5,7 +5,7 @@ use vae_gpu::Result;
 use vae_gpu::gpu::{Gpu, Plan, Recording, Tensor};
 use vae_gpu::ops::gather::{Corruption, Source};
 use vae_gpu::ops::latent::KlObjective;
-use vae_gpu::ops::optimizer::{NAMES, Optimizer, Rule, Update};
+use vae_gpu::ops::optimizer::{Optimizer, Rule, Update};
 use vae_gpu::ops::{self, Extent, State, Stream};
 
 /// Number of values of an image, and of latent variables.
@@ -63,9 +63,10 @@ pub(super) fn optimizer(suite: &mut Suite, operation: &str) -> Result<()> {
     let [few, many] = PARAMETERS;
     let rule = |name| serde_json::from_value(serde_json::json!({ "name": name }));
     // Words that each rule moves for a parameter: the parameter, its gradient and its moments.
-    const WORDS: [f64; NAMES.len()] = [3.0, 5.0, 5.0, 7.0, 7.0];
-    let rules = NAMES.into_iter().zip(WORDS);
-    for (count, (name, words)) in rules.map(|rule| (few, rule)).chain([(many, ("adam", 7.0))]) {
+    let words = [("sgd", 3.0), ("rmsprop", 5.0), ("adagrad", 5.0), ("adam", 7.0), ("adamw", 7.0)];
+    for (count, (name, words)) in
+        words.map(|rule| (few, rule)).into_iter().chain([(many, ("adam", 7.0))])
+    {
         let rule: Rule = rule(name).expect("a rule has defaults");
         let optimizer = Optimizer { rule, ..Optimizer::default() };
         let [gradient, parameter] = [1, 2].map(|seed| tensor(&gpu, seed, &[count]));

@@ -121,7 +121,7 @@ fn images(count: usize, shape: ImageShape) -> Result<Dataset> {
 fn work(config: &Config, model: &Vae) -> (f64, f64) {
     let batch = config.train.batch_size as u64;
     let network = model.network();
-    let layers = network.rows();
+    let layers = crate::cli::layers::rows(network);
     // The forward pass, the gradients of the weights, and, except in the first layer, of the input.
     let passes = |i: usize| if i == 0 { 2 } else { 3 };
     let flop: u64 = layers.iter().enumerate().map(|(i, row)| passes(i) * row.flop).sum();

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use vae_gpu::gpu::{AdapterReport, Recording};
-use vae_gpu::model::{LayerRow, Network, TensorFile};
+use vae_gpu::model::{Network, TensorFile};
 use vae_gpu::train::{RunFolder, StepKind, recorded};
 use vae_gpu::{Config, Error, ImageShape, Preset};
 
 use super::failure::Result;
+use super::layers::{self, LayerRow};
 use super::size;
 use super::source::{images, named};
 
@@ -45,7 +46,7 @@ pub fn run(args: &InspectArgs) -> Result<ExitCode> {
     let network = Network::new(&config.model, shape).map_err(named(args.model.what()))?;
     let (adapter, choices) = (AdapterReport::webgpu(), Arc::default());
     let step = recorded(&config, shape, StepKind::Train, &adapter, &choices)?;
-    print_layers(&network.rows(), shape);
+    print_layers(&layers::rows(&network), shape);
     print_memory(&step, config.train.batch_size, shape, count);
     Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@ mod devices;
 mod evaluate;
 mod failure;
 mod inspect;
+pub mod layers;
 mod plan;
 mod presets;
 mod progress;

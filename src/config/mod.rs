@@ -1,5 +1,7 @@
 //! Configurations of the model, its training and its dataset; and the presets, which come with the
 //! program.
+//!
+#![doc = include_str!("../../docs/configuration.md")]
 
 mod dataset;
 mod objective;

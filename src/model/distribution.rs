@@ -32,38 +32,40 @@ pub enum Distribution {
 impl Distribution {
     /// Minus the log density of x (rows, n), summed over each row: nats (rows, 1). Gradients go to x and
     /// to what the distribution was computed from.
-    pub fn nats(&self, graph: &mut Graph, label: &str, x: ValueId) -> ValueId {
+    pub fn neg_log_prob(&self, graph: &mut Graph, label: &str, x: ValueId) -> ValueId {
         match self {
-            Self::StandardNormal => graph.sums(label, &density::STANDARD_NORMAL, &[], &[x.into()]),
+            Self::StandardNormal => {
+                graph.row_sums(label, &density::STANDARD_NORMAL, &[], &[x.into()])
+            }
             Self::StandardLaplace => {
-                graph.sums(label, &density::STANDARD_LAPLACE, &[], &[x.into()])
+                graph.row_sums(label, &density::STANDARD_LAPLACE, &[], &[x.into()])
             }
             Self::Normal(moments) => {
                 let [mean, log_variance] = halves(graph, *moments);
-                graph.sums(label, &density::GAUSSIAN, &[], &[x.into(), mean, log_variance])
+                graph.row_sums(label, &density::GAUSSIAN, &[], &[x.into(), mean, log_variance])
             }
             Self::Given { likelihood, output, log_scale } => {
                 let (expression, numbers) = density::negative_log_likelihood(*likelihood);
                 let scale = log_scale.clone().map(Argument::Parameter);
                 let arguments: Vec<_> =
                     [(*output).into(), x.into()].into_iter().chain(scale).collect();
-                graph.sums(label, &expression, &numbers, &arguments)
+                graph.row_sums(label, &expression, &numbers, &arguments)
             }
             Self::Poisson(log_rate) => {
-                graph.sums(label, &density::POISSON, &[], &[(*log_rate).into(), x.into()])
+                graph.row_sums(label, &density::POISSON, &[], &[(*log_rate).into(), x.into()])
             }
         }
     }
 
     /// A draw (rows, n), made of standard normals (rows, n) so that gradients go to means and
     /// log-variances (Kingma and Welling 2013, section 2.4). Panics unless it is a Gaussian.
-    pub fn draw(&self, graph: &mut Graph, label: &str, noise: ValueId) -> ValueId {
+    pub fn rsample(&self, graph: &mut Graph, label: &str, noise: ValueId) -> ValueId {
         match self {
             Self::StandardNormal => noise,
             Self::Normal(moments) => {
                 let [mean, log_variance] = halves(graph, *moments);
                 let arguments = [mean, log_variance, noise.into()];
-                graph.each(label, &density::REPARAMETERIZE, &[], &arguments)
+                graph.map(label, &density::REPARAMETERIZE, &[], &arguments)
             }
             _ => panic!("{label}: only Gaussians are drawn from by normals"),
         }
@@ -73,7 +75,7 @@ impl Distribution {
     pub fn mean(&self, graph: &mut Graph, label: &str) -> ValueId {
         let Self::Normal(moments) = self else { panic!("{label}: the mean of no Gaussian") };
         let [mean, _] = halves(graph, *moments);
-        graph.each(label, &IDENTITY, &[], &[mean])
+        graph.map(label, &IDENTITY, &[], &[mean])
     }
 
     /// The Kullback-Leibler divergence from `prior`, summed over each row: nats (rows, 1). Nothing where
@@ -82,7 +84,7 @@ impl Distribution {
         match (self, prior) {
             (Self::Normal(moments), Self::StandardNormal) => {
                 let moments = halves(graph, *moments);
-                Some(graph.sums(label, &density::NORMAL_KL, &[], &moments))
+                Some(graph.row_sums(label, &density::NORMAL_KL, &[], &moments))
             }
             _ => None,
         }

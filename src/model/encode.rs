@@ -1,14 +1,14 @@
 //! What a model makes of images: codes, reconstructions, scores.
 
-use super::generate::as_many_as_fit;
+use super::blocks::Ports;
 use super::network::HEAD;
 use super::{Distribution, Input, Network, Noise, Vae};
 use crate::data::Images;
 use crate::error::Result;
 use crate::gpu::{Recording, Tensor};
 use crate::nn::{Graph, Shape, ValueId};
-use crate::ops::noise::{self, BLOCK, Draw};
-use crate::ops::{State, Stream};
+use crate::ops::Stream;
+use crate::ops::noise::{self, Draw};
 
 /// The posterior of each of several images: a Gaussian whose latent variables are independent.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,12 +52,6 @@ pub struct Scores {
     pub recon: Vec<f32>,
     /// The KL divergence of the posterior from the prior; 0 for a plain autoencoder.
     pub kl: Vec<f32>,
-}
-
-/// What is written before a plan runs, each with its shape, and what is read after it.
-struct Ports {
-    inputs: Vec<(Shape, Tensor)>,
-    outputs: Vec<Tensor>,
 }
 
 impl Vae {
@@ -127,43 +121,16 @@ impl Vae {
         Ok(scores)
     }
 
-    /// Runs what `record` records on `images`, a block at a time, and hands on what comes out of each.
-    /// `record` is given the tensor of a state whose step is the block's number.
+    /// Runs what `record` records on `images`, a block at a time: see [`Vae::blocks`].
     fn over(
         &self,
         images: Input,
         record: impl Fn(&mut Recording, usize, &Tensor) -> Ports,
-        mut made: impl FnMut(&[Vec<f32>]),
+        made: impl FnMut(&[Vec<f32>]),
     ) -> Result<()> {
-        let (gpu, count) = (self.gpu(), images.rows(self.shape())?);
-        if count == 0 {
-            return Ok(());
-        }
-        let state = State::tensor("state");
-        let ((Ports { inputs, outputs }, rows), recording) =
-            as_many_as_fit(count.min(BLOCK), |rows| {
-                let mut recording = self.recording();
-                let ports = record(&mut recording, rows, &state);
-                ((ports, rows), recording)
-            })?;
-        let plan = recording.compile(gpu);
-        for (block, first) in (0..count).step_by(rows).enumerate() {
-            let wanted = rows.min(count - first);
-            for (shape, tensor) in &inputs {
-                let mut values = images.values(first, wanted, *shape);
-                values.resize(tensor.len(), 0.0);
-                tensor.write(gpu, &values);
-            }
-            State { step: block as u32, ..State::default() }.write(gpu, &state);
-            plan.run();
-            let part = |output: &Tensor| {
-                let mut all: Vec<f32> = output.read(gpu)?;
-                all.truncate(all.len() / rows * wanted);
-                Ok(all)
-            };
-            made(&outputs.iter().map(part).collect::<Result<Vec<_>>>()?);
-        }
-        Ok(())
+        let rows = images.rows(self.shape())?;
+        let fill = |first, wanted, shape| images.values(first, wanted, shape);
+        self.blocks(rows, record, fill, |block, _| block, made)
     }
 }
 
@@ -220,7 +187,7 @@ impl Network {
                 let draw = Draw { seed, stream: Stream::Evaluate, number: 0 };
                 noise::normal(graph.recording, HEAD, draw, state, &epsilon);
                 let epsilon = graph.input(shape, rows, epsilon);
-                posterior.draw(&mut graph, HEAD, epsilon)
+                posterior.rsample(&mut graph, HEAD, epsilon)
             }
         };
         let output = self.decoder.apply(&mut graph, z);
@@ -231,7 +198,7 @@ impl Network {
             inputs.push((shape, target.clone()));
         }
         let target = graph.input(shape, rows, target);
-        let recon = self.likelihood(&mut graph, output).nats(&mut graph, "decoder", target);
+        let recon = self.likelihood(&mut graph, output).neg_log_prob(&mut graph, "decoder", target);
         outputs.push(graph.tensor(recon));
         if self.config().variational {
             let kl = posterior.kl(&mut graph, HEAD, &Distribution::StandardNormal);

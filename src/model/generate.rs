@@ -1,22 +1,12 @@
 //! What a model makes: draws from the prior, decoded.
 
+use super::blocks::Ports;
 use super::{Network, Vae};
 use crate::data::Images;
-use crate::error::{Error, Load, Result};
-use crate::gpu::{Plan, Recording, Tensor};
-use crate::ops::State;
-use crate::ops::noise::{self, BLOCK};
-
-/// The decoder, ready to run.
-struct Decoder {
-    plan: Plan,
-    /// (rows, latent)
-    z: Tensor,
-    /// What the pixels' draws depend on, beside their place: the first row that is decoded with them.
-    place: Tensor,
-    /// Laid out as the decoder's output.
-    made: Tensor,
-}
+use crate::error::{Error, Result};
+use crate::gpu::{Recording, Tensor};
+use crate::nn::Shape;
+use crate::ops::noise;
 
 impl Vae {
     /// `count` new images, the same at every call: the mean of the likelihood for draws from the prior of
@@ -100,40 +90,23 @@ impl Vae {
         draw: Option<u64>,
         mut block: impl FnMut(Vec<f32>),
     ) -> Result<()> {
-        let (gpu, latent) = (self.gpu(), self.config().latent);
+        let latent = self.config().latent;
         if !z.len().is_multiple_of(latent) {
             return Err(Error::Input(format!(
                 "{} values are no whole number of rows of {latent} latent variables",
                 z.len()
             )));
         }
-        if z.is_empty() {
-            return Ok(());
-        }
-        let decoder = self.decoder((z.len() / latent).min(BLOCK), draw)?;
-        for (i, rows) in z.chunks(decoder.z.len()).enumerate() {
-            let mut all = rows.to_vec();
-            all.resize(decoder.z.len(), 0.0);
-            decoder.z.write(gpu, &all);
-            let step = (i * decoder.z.rows()) as u32;
-            State { step, ..State::default() }.write(gpu, &decoder.place);
-            decoder.plan.run();
-            let made: Vec<f32> = decoder.made.read(gpu)?;
-            let made = &made[..rows.len() / latent * self.shape().pixels()];
-            block(self.network().decoder.output().channels_first(made));
-        }
-        Ok(())
-    }
-
-    /// The decoder for `rows` at once, or as many as fit the adapter.
-    fn decoder(&self, rows: usize, draw: Option<u64>) -> Result<Decoder> {
-        let place = State::tensor("place");
-        let ((z, made), recording) = as_many_as_fit(rows, |rows| {
-            let mut recording = self.recording();
-            let parts = self.network().sampling(&mut recording, rows, draw, &place);
-            (parts, recording)
-        })?;
-        Ok(Decoder { plan: recording.compile(self.gpu()), z, place, made })
+        let record = |recording: &mut Recording, rows, place: &Tensor| {
+            let (z, made) = self.network().sampling(recording, rows, draw, place);
+            Ports { inputs: vec![(Shape::Features(latent), z)], outputs: vec![made] }
+        };
+        let fill = |first, wanted, _| z[first * latent..][..wanted * latent].to_vec();
+        // A pixel's draw depends on the row that it is of.
+        let step = |_, first| first;
+        let output = self.network().decoder.output();
+        let made = |made: &[Vec<f32>]| block(output.channels_first(&made[0]));
+        self.blocks(z.len() / latent, record, fill, step, made)
     }
 }
 
@@ -150,20 +123,5 @@ impl Network {
         let z = recording.matrix(&[rows, self.config().latent]);
         let made = self.decoded(recording, &z, draw.map(|seed| (seed, place)));
         (z, made)
-    }
-}
-
-/// What `record` makes of `rows`, or of fewer where that does not fit the adapter.
-pub(super) fn as_many_as_fit<T>(
-    mut rows: usize,
-    record: impl Fn(usize) -> (T, Recording),
-) -> Result<(T, Recording)> {
-    loop {
-        let (parts, recording) = record(rows);
-        match recording.check_fits(Load::Image) {
-            Ok(()) => return Ok((parts, recording)),
-            Err(e) if rows == 1 => return Err(e),
-            Err(_) => rows = rows.div_ceil(2),
-        }
     }
 }

@@ -25,7 +25,7 @@
 //!     fn record(&self, step: &mut Step) -> Result<Phase> {
 //!         let (images, labels) = (step.column("image")?, step.column("label")?);
 //!         let y = self.chain.apply(&mut step.graph, images);
-//!         let errors = step.graph.sums("error", &SQUARED_ERROR, &[], &[y.into(), labels.into()]);
+//!         let errors = step.graph.row_sums("error", &SQUARED_ERROR, &[], &[y.into(), labels.into()]);
 //!         Ok(Phase::new("step", [Term::new("error", errors)]))
 //!     }
 //! }
@@ -52,6 +52,7 @@
 //! # }
 //! ```
 
+mod blocks;
 mod columns;
 mod distribution;
 mod encode;
@@ -71,7 +72,7 @@ pub use distribution::Distribution;
 pub use encode::{Posterior, Scores};
 pub use file::{Header, TensorFile};
 pub use input::Input;
-pub use network::{LayerRow, Network};
+pub use network::Network;
 pub use pass::{Batch, Elbo, KL, RECON};
 pub use phase::{Phase, Term, TermSpec};
 pub use running::{Running, Totals};

@@ -4,7 +4,7 @@ use crate::config::ModelConfig;
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::Tensor;
-use crate::nn::{Chain, Layer, Linear, Link, Modules, ParameterSpec, Shape, Weights};
+use crate::nn::{Chain, Layer, Linear, Modules, ParameterSpec, Shape, Weights};
 use crate::ops::matmul::Problem;
 
 /// The encoder, the linear layer that gives the latent variables, and the decoder.
@@ -23,7 +23,7 @@ pub struct Network {
     pub head: Linear,
     /// Layers after them.
     pub decoder: Chain,
-    weights: Weights,
+    pub(super) weights: Weights,
 }
 
 /// Terms of a dot product that every adapter adds up: llvmpipe runs an invocation's loops for 65,535
@@ -36,38 +36,6 @@ pub const HEAD: &str = "latent";
 pub const LIKELIHOOD: &str = "likelihood";
 /// That parameter: the logarithm of the likelihood's scale.
 pub const LOG_SCALE: &str = "log_scale";
-
-/// A layer as it stands in a table.
-#[derive(Clone, Debug)]
-pub struct LayerRow {
-    /// `encoder.0`
-    pub label: String,
-    /// The layer and its options.
-    pub words: String,
-    /// Shape of its output.
-    pub output: Shape,
-    /// Trained values.
-    pub parameters: usize,
-    /// Multiplications and additions of matrix products in a forward pass for an image.
-    pub flop: u64,
-}
-
-impl LayerRow {
-    fn new(label: &str, words: &str, layer: &dyn Layer) -> Self {
-        Self {
-            label: label.into(),
-            words: words.into(),
-            output: layer.output(),
-            parameters: layer.parameters().iter().map(ParameterSpec::len).sum(),
-            flop: layer.flop(),
-        }
-    }
-
-    fn chain(chain: &Chain) -> Vec<Self> {
-        let row = |link: &Link| Self::new(&link.label, &link.words, link.layer.as_ref());
-        chain.links().iter().map(row).collect()
-    }
-}
 
 impl Network {
     /// The layers that `config` names, for images of `image`.
@@ -120,11 +88,6 @@ impl Network {
         self.shape
     }
 
-    /// Its parameters, and what its layers keep beside them.
-    pub fn weights(&self) -> &Weights {
-        &self.weights
-    }
-
     /// The logarithm of the likelihood's scale (1), where that is learnt.
     pub(super) fn log_scale(&self) -> Option<Tensor> {
         let learnt = self.config.likelihood.is_learnt();
@@ -146,33 +109,5 @@ impl Network {
         let deep = |problem: &Problem| problem.longest_sum() > LONGEST_SUM;
         let mut layers = self.layers();
         layers.find(|(_, layer)| layer.problems().iter().any(deep)).map(|(label, _)| label)
-    }
-
-    /// The matrix products of a training step, each once.
-    pub fn problems(&self) -> Vec<Problem> {
-        let mut problems: Vec<Problem> = Vec::new();
-        for problem in self.layers().flat_map(|(_, layer)| layer.problems()) {
-            if !problems.contains(&problem) {
-                problems.push(problem);
-            }
-        }
-        problems
-    }
-
-    /// A row for each layer, the latent variables in between. Those of a residual block come before the
-    /// block's own, which is its sum.
-    pub fn rows(&self) -> Vec<LayerRow> {
-        let halves = if self.config.variational { " (means, log-variances)" } else { "" };
-        let scale = LayerRow {
-            label: LIKELIHOOD.into(),
-            words: "learnt scale".into(),
-            output: self.decoder.output(),
-            parameters: 1,
-            flop: 0,
-        };
-        let scale = if self.config.likelihood.is_learnt() { vec![scale] } else { Vec::new() };
-        let head =
-            LayerRow::new(HEAD, &format!("linear {}{halves}", self.head.outputs), &self.head);
-        [LayerRow::chain(&self.encoder), vec![head], LayerRow::chain(&self.decoder), scale].concat()
     }
 }

@@ -44,7 +44,7 @@ pub struct Elbo {
 
 impl Model for Network {
     fn weights(&self) -> &Weights {
-        self.weights()
+        &self.weights
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {
@@ -53,7 +53,13 @@ impl Model for Network {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        self.problems()
+        let mut problems: Vec<Problem> = Vec::new();
+        for problem in self.layers().flat_map(|(_, layer)| layer.problems()) {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        problems
     }
 
     fn units(&self) -> usize {

@@ -274,7 +274,7 @@ impl<'a> Step<'a> {
                     let (nats, rows) = (*nats, self.graph.rows(*nats));
                     let shape = self.graph.shape(nats);
                     if shape != Shape::Features(1) {
-                        let message = "wants one value for each row (Graph::sums)";
+                        let message = "wants one value for each row (Graph::row_sums)";
                         return Err(fails(format!("term {name}: {message}, and has {shape}")));
                     }
                     if spec.weight != 0.0 {

@@ -8,7 +8,7 @@ use crate::config::TrainConfig;
 use crate::config::check_optimizer;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::nn::{Layout, Parameters, Sink, Step};
+use crate::nn::{Layout, OptimizerStep, Parameters, Sink};
 use crate::ops::optimizer::{Optimizer, Update};
 
 /// What training adds to a model. Nothing of it is on an adapter before [`Training::begin`].
@@ -102,7 +102,7 @@ impl Training {
     /// What becomes of a sweep's gradients. Parameters are updated where their gradients are computed,
     /// unless not all are computed there, or they are clipped, and so must all be known first.
     pub(super) fn sink<'a>(&'a self, moments: &'a Moments, parameters: &'a Parameters) -> Sink<'a> {
-        Sink::Step(Step {
+        Sink::Step(OptimizerStep {
             label: &moments.phase,
             update: Update {
                 optimizer: &moments.optimizer,

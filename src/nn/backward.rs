@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::graph::{Graph, Step, ValueId};
+use super::graph::{Graph, Node, ValueId};
 use super::updates::{Sink, Updates, Uses};
 use super::{Draws, Layout, Parameters};
 use crate::gpu::{Recording, Tensor};
@@ -106,7 +106,7 @@ impl Graph<'_> {
 
 /// How often the sweep meets each parameter, by its offset. Panics where the value of a parameter has
 /// changed since it was used: the gradients would be those of no function.
-fn uses(graph: &Graph, steps: &[Step], sweep: &Sweep, wanted: &[bool]) -> HashMap<usize, Uses> {
+fn uses(graph: &Graph, steps: &[Node], sweep: &Sweep, wanted: &[bool]) -> HashMap<usize, Uses> {
     let mut reached = vec![false; wanted.len()];
     sweep.seeds.iter().for_each(|(seed, _)| reached[seed.0] = true);
     let (mut uses, mut groups) = (HashMap::new(), Vec::new());
@@ -135,7 +135,7 @@ fn uses(graph: &Graph, steps: &[Step], sweep: &Sweep, wanted: &[bool]) -> HashMa
 }
 
 impl<'b, 'a> Backward<'b, 'a> {
-    fn new(graph: &'b mut Graph<'a>, steps: &[Step], sweep: &Sweep<'b>) -> Self {
+    fn new(graph: &'b mut Graph<'a>, steps: &[Node], sweep: &Sweep<'b>) -> Self {
         let mut trained = sweep.train.offsets(graph.all_parameters());
         let mut wanted = vec![false; graph.values.len()];
         sweep.variables.iter().for_each(|variable| wanted[variable.0] = true);
@@ -155,7 +155,7 @@ impl<'b, 'a> Backward<'b, 'a> {
         Self { graph, pending, wanted, updates, label: String::new() }
     }
 
-    fn run<S: std::borrow::Borrow<Step>>(
+    fn run<S: std::borrow::Borrow<Node>>(
         mut self,
         steps: impl Iterator<Item = S>,
         sweep: &Sweep,
@@ -168,7 +168,7 @@ impl<'b, 'a> Backward<'b, 'a> {
             }
         }
         for step in steps {
-            let Step { label, output, backward, .. } = step.borrow();
+            let Node { label, output, backward, .. } = step.borrow();
             if let Some(dy) = self.wanted[output.0].then(|| self.take(*output)).flatten() {
                 self.label.clone_from(label);
                 backward(&mut self, &dy);

@@ -15,7 +15,7 @@ pub enum Argument {
     /// Some columns of a value, so that means and log-variances may lie side by side.
     Columns(ValueId, Range<usize>),
     /// The one value of each row (rows, 1), for all elements of the row.
-    Row(ValueId),
+    PerRow(ValueId),
     /// One parameter of shape \[1\] for everything, as [`Graph::parameters`] gives it out.
     Parameter(Tensor),
 }
@@ -29,7 +29,7 @@ impl From<ValueId> for Argument {
 impl Argument {
     fn value(&self) -> Option<ValueId> {
         match self {
-            Self::All(id) | Self::Columns(id, _) | Self::Row(id) => Some(*id),
+            Self::All(id) | Self::Columns(id, _) | Self::PerRow(id) => Some(*id),
             Self::Parameter(_) => None,
         }
     }
@@ -38,7 +38,7 @@ impl Argument {
 impl Graph<'_> {
     /// The value of `expression` for every element of the arguments, which are in its order. Panics unless
     /// one of them has columns, of which all have as many, and as many rows.
-    pub fn each(
+    pub fn map(
         &mut self,
         label: &str,
         expression: &Expression,
@@ -53,8 +53,8 @@ impl Graph<'_> {
     }
 
     /// The sums (rows, 1) of `expression` over all elements of each row of the arguments; where it is a
-    /// negative log-likelihood or a divergence, the nats of each row. Panics as [`Graph::each`].
-    pub fn sums(
+    /// negative log-likelihood or a divergence, the nats of each row. Panics as [`Graph::map`].
+    pub fn row_sums(
         &mut self,
         label: &str,
         expression: &Expression,
@@ -102,7 +102,7 @@ impl Graph<'_> {
                     let tensor = self.apart(*id, argument, arguments, &operands);
                     Operand::columns(&tensor, columns.clone())
                 }
-                Argument::Row(id) => {
+                Argument::PerRow(id) => {
                     let tensor = self.apart(*id, argument, arguments, &operands);
                     Operand::row(&tensor)
                 }
@@ -121,9 +121,9 @@ impl Graph<'_> {
         arguments: &[Argument],
         operands: &[Operand],
     ) -> Tensor {
-        let (tensor, is_row) = (self.tensor(id), matches!(argument, Argument::Row(_)));
+        let (tensor, is_row) = (self.tensor(id), matches!(argument, Argument::PerRow(_)));
         let is_other = |other: &Argument| {
-            other.value() != Some(id) || matches!(other, Argument::Row(_)) != is_row
+            other.value() != Some(id) || matches!(other, Argument::PerRow(_)) != is_row
         };
         let mut before = arguments.iter().zip(operands);
         if !before.any(|(other, operand)| operand.tensor.is_same(&tensor) && is_other(other)) {

@@ -30,7 +30,7 @@ pub(super) struct Value {
 type BackwardFn = Box<dyn Fn(&mut Backward, &Tensor)>;
 
 /// How one value came about.
-pub(super) struct Step {
+pub(super) struct Node {
     pub label: String,
     pub output: ValueId,
     pub inputs: Vec<ValueId>,
@@ -56,7 +56,7 @@ pub struct Graph<'a> {
     weights: &'a Weights,
     training: Option<Draws<'a>>,
     pub(super) values: Vec<Value>,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<Node>,
     /// How often each parameter has been updated so far, by its offset; 0 where it is missing.
     pub(super) updates: HashMap<usize, u32>,
     /// Masks drawn so far.
@@ -198,7 +198,7 @@ impl<'a> Graph<'a> {
             let offsets: BTreeSet<_> = parameters.iter().map(Tensor::offset).collect();
             let parameters = offsets.into_iter().map(|p| (p, self.updates_of(p))).collect();
             let backward = Box::new(backward);
-            self.steps.push(Step { label, output, inputs, parameters, backward });
+            self.steps.push(Node { label, output, inputs, parameters, backward });
         }
         output
     }

@@ -25,7 +25,7 @@
 //!
 //!     fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {
 //!         let [factor] = graph.parameters(label, ["factor"]);
-//!         graph.each(label, &PRODUCT, &[], &[inputs[0].into(), Argument::Parameter(factor)])
+//!         graph.map(label, &PRODUCT, &[], &[inputs[0].into(), Argument::Parameter(factor)])
 //!     }
 //! }
 //!
@@ -78,7 +78,7 @@ pub use parameters::{Layout, ParameterSpec, Parameters, Weights};
 pub use run::run;
 pub use shape::Shape;
 pub use spec::{LayerSpec, Setting};
-pub use updates::{Sink, Step};
+pub use updates::{OptimizerStep, Sink};
 
 use crate::ops::Extent;
 use crate::ops::activation::Activation;

@@ -16,12 +16,12 @@ pub enum Sink<'a> {
     /// They are stored, laid out as the parameters.
     Store(&'a Parameters),
     /// They move the parameters by an optimizer's step.
-    Step(Step<'a>),
+    Step(OptimizerStep<'a>),
 }
 
 /// An optimizer's step at the end of a sweep.
 #[derive(Clone, Copy)]
-pub struct Step<'a> {
+pub struct OptimizerStep<'a> {
     /// The label of its dispatches.
     pub label: &'a str,
     /// The optimizer with its state, and all parameters.
@@ -134,7 +134,7 @@ impl<'a> Updates<'a> {
     fn stored(&self) -> &'a Parameters {
         match self.sink {
             Sink::Store(gradients) => gradients,
-            Sink::Step(Step { gradients, .. }) => {
+            Sink::Step(OptimizerStep { gradients, .. }) => {
                 gradients.get_or_init(|| Parameters::zeros("gradients", self.parameters.layout()))
             }
         }
@@ -145,17 +145,19 @@ impl<'a> Updates<'a> {
         self.add_up_shared(recording);
         let label = match self.sink {
             Sink::Store(_) => "step",
-            Sink::Step(Step { label, .. }) => label,
+            Sink::Step(OptimizerStep { label, .. }) => label,
         };
         match self.sink {
             Sink::Store(_) => self.store(recording, label),
-            Sink::Step(Step { update, clip_norm: None, store: false, .. }) if !self.is_stored => {
+            Sink::Step(OptimizerStep { update, clip_norm: None, store: false, .. })
+                if !self.is_stored =>
+            {
                 matmul::backward_weight_step(recording, label, &self.products, &update);
                 for sums in by_buffer(self.sums) {
                     sums::parts_step(recording, label, &sums, &update);
                 }
             }
-            Sink::Step(Step { update, clip_norm, .. }) => {
+            Sink::Step(OptimizerStep { update, clip_norm, .. }) => {
                 let (gradients, runs) = (self.stored().arena().clone(), self.runs());
                 self.store(recording, label);
                 let factor = clip_norm.map(|max_norm| {

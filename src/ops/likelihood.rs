@@ -54,6 +54,19 @@ impl Likelihood {
         matches!(self, Self::Bernoulli | Self::ContinuousBernoulli)
     }
 
+    /// Numbers that [`Likelihood::number`] gives.
+    pub const NUMBERS: u32 = 4;
+
+    /// The value of the shaders' constant LIKELIHOOD.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Bernoulli => 0,
+            Self::ContinuousBernoulli => 1,
+            Self::SquaredError | Self::Gaussian(_) => 2,
+            Self::Laplace(_) => 3,
+        }
+    }
+
     /// Whether its scale is learnt.
     pub fn is_learnt(self) -> bool {
         matches!(self, Self::Gaussian(Scale::Learnt) | Self::Laplace(Scale::Learnt))

@@ -15,9 +15,6 @@ use crate::gpu::{Kernel, Recording, Shader, Tensor};
 /// `shaders/loss.wgsl`.
 pub const SHADER: Shader = Shader::new("loss");
 
-/// The distributions that the kernels distinguish, by the numbers of their constant `LIKELIHOOD`.
-pub const KINDS: [&str; 4] = ["bernoulli", "continuous_bernoulli", "gaussian", "laplace"];
-
 /// Invocations in a workgroup of the shader.
 const LANES: usize = 64;
 /// Largest number of partial sums of the loss, one a workgroup: enough to fill a GPU, and few
@@ -188,13 +185,7 @@ impl Params {
 }
 
 fn kernel(entry: &str, likelihood: Likelihood, activation: Option<Activation>) -> Arc<Kernel> {
-    let kind = match likelihood {
-        Likelihood::Bernoulli => "bernoulli",
-        Likelihood::ContinuousBernoulli => "continuous_bernoulli",
-        Likelihood::SquaredError | Likelihood::Gaussian(_) => "gaussian",
-        Likelihood::Laplace(_) => "laplace",
-    };
-    let constants = [("LIKELIHOOD", super::kind(&KINDS, kind)), activation::constant(activation)];
+    let constants = [("LIKELIHOOD", likelihood.number()), activation::constant(activation)];
     SHADER.kernel(entry, &constants)
 }
 

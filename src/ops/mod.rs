@@ -169,13 +169,6 @@ fn can_bind<'a>(recording: &Recording, tensors: impl IntoIterator<Item = &'a Ten
     4 * Tensor::span(tensors).extent() as u64 <= recording.adapter().max_binding_bytes
 }
 
-/// Position of `name` in `names`, which is its number in the shaders' constants. Panics if there is
-/// none: configurations are checked before anything is recorded.
-fn kind(names: &[&str], name: &str) -> u32 {
-    let position = names.iter().position(|n| *n == name);
-    position.unwrap_or_else(|| panic!("{name}: not one of {names:?}")) as u32
-}
-
 /// Quads (groups of four elements, padding included) in each of `tensors`; panics unless they are
 /// padded matrices of one layout.
 fn quads(label: &str, tensors: &[&Tensor]) -> usize {

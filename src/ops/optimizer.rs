@@ -2,15 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::kind;
 use super::schedule::{self, Schedule};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/optimizer.wgsl`.
 pub const SHADER: Shader = Shader::new("optimizer");
-
-/// Names of the [`Rule`]s in configurations, in the order of the shaders' constant `OPTIMIZER`.
-pub const NAMES: [&str; 5] = ["sgd", "rmsprop", "adagrad", "adam", "adamw"];
 
 /// An update rule and its learning rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -153,7 +149,18 @@ pub(super) struct Coefficients {
 }
 
 impl Rule {
-    /// The rule's name, one of [`NAMES`].
+    /// The value of the shaders' constant OPTIMIZER.
+    fn number(&self) -> u32 {
+        match self {
+            Self::Sgd { .. } => 0,
+            Self::RmsProp { .. } => 1,
+            Self::Adagrad { .. } => 2,
+            Self::Adam { .. } => 3,
+            Self::AdamW { .. } => 4,
+        }
+    }
+
+    /// The rule's name in configurations, which is PyTorch's.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Sgd { .. } => "sgd",
@@ -183,7 +190,7 @@ impl Optimizer {
             }
             _ => 0,
         };
-        [("OPTIMIZER", kind(&NAMES, self.rule.name())), ("MOMENTUM", momentum)]
+        [("OPTIMIZER", self.rule.number()), ("MOMENTUM", momentum)]
     }
 
     pub(super) fn coefficients(&self) -> Coefficients {

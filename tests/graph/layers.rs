@@ -29,7 +29,7 @@ fn gradients(
     let mut graph = Graph::new(&mut recording, weights, draws);
     let input = graph.input(INPUT, ROWS, x.clone());
     let y = model(&mut graph, input);
-    let errors = graph.sums("errors", &SQUARED_ERROR, &[], &[y.into(), input.into()]);
+    let errors = graph.row_sums("errors", &SQUARED_ERROR, &[], &[y.into(), input.into()]);
     let seeds = [(errors, Some(ones(gpu, [ROWS, 1])))];
     let sink = Sink::Store(&stored);
     graph.backward_last(&Sweep { seeds: &seeds, train: Train::All, sink, variables: &[] });
@@ -104,8 +104,8 @@ fn a_graph_is_swept_twice() {
         let input = graph.input(INPUT, ROWS, x.clone());
         let h = a.apply(&mut graph, input);
         let y = b.apply(&mut graph, h);
-        let s = graph.sums("s", &SQUARED_ERROR, &[], &[y.into(), input.into()]);
-        let t = graph.sums("t", &SQUARED_ERROR, &[], &[h.into(), y.into()]);
+        let s = graph.row_sums("s", &SQUARED_ERROR, &[], &[y.into(), input.into()]);
+        let t = graph.row_sums("t", &SQUARED_ERROR, &[], &[h.into(), y.into()]);
         let seed = Some(ones(&gpu, [ROWS, 1]));
         let [by_s, by_t] = [(s, seed.clone()), (t, seed)].map(|seed| [seed]);
         let names = ["a".to_string(), "b".to_string()];

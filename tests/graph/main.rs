@@ -12,8 +12,8 @@ use std::sync::{Arc, OnceLock};
 use vae_gpu::Gpu;
 use vae_gpu::gpu::{Recording, Tensor};
 use vae_gpu::nn::{
-    Argument, Draws, Graph, Layer, Layout, Linear, ParameterSpec, Parameters, Shape, Sink, Step,
-    Sweep, Train, ValueId, Weights,
+    Argument, Draws, Graph, Layer, Layout, Linear, OptimizerStep, ParameterSpec, Parameters, Shape,
+    Sink, Sweep, Train, ValueId, Weights,
 };
 use vae_gpu::ops::State;
 use vae_gpu::ops::activation::Activation;
@@ -190,11 +190,11 @@ fn batches_of_different_rows_meet() {
         let h = tanh.apply(graph, "a", &[x]);
         let copies = graph.repeat("h", h, COPIES);
         let noise = graph.input(Shape::Features(SIZE), COPIES * ROWS, on_noise.clone());
-        let noisy = graph.each("h", &PRODUCT, &[], &[copies.into(), noise.into()]);
+        let noisy = graph.map("h", &PRODUCT, &[], &[copies.into(), noise.into()]);
         let y = tanh.apply(graph, "b", &[noisy]);
         let target = graph.repeat("x", x, COPIES);
-        let apart = graph.sums("y", &SQUARED_ERROR, &[], &[y.into(), target.into()]);
-        let own = graph.sums("h", &SQUARED_ERROR, &[], &[h.into(), x.into()]);
+        let apart = graph.row_sums("y", &SQUARED_ERROR, &[], &[y.into(), target.into()]);
+        let own = graph.row_sums("h", &SQUARED_ERROR, &[], &[h.into(), x.into()]);
         vec![(apart, many), (own, one)]
     };
     let wide_noise = oracle::matrix(&noise, SIZE);
@@ -222,7 +222,7 @@ fn detached_values_are_data() {
     let model = |graph: &mut Graph, x: ValueId| {
         let h = tanh.apply(graph, "a", &[x]);
         let fixed = graph.detach(h);
-        vec![(graph.sums("h", &PRODUCT, &[], &[h.into(), fixed.into()]), 1.0)]
+        vec![(graph.row_sums("h", &PRODUCT, &[], &[h.into(), fixed.into()]), 1.0)]
     };
     let parameters = parameters(&gpu, &["a"]);
     let values: Values =
@@ -261,7 +261,7 @@ fn frozen_parameters_keep_their_bits_and_pass_gradients_on() {
     graph.backward_last(&Sweep {
         seeds: &[(y, Some(seed.clone()))],
         train: Train::Only(&["a".into()]),
-        sink: Sink::Step(Step {
+        sink: Sink::Step(OptimizerStep {
             label: "step",
             update,
             clip_norm: None,
@@ -287,9 +287,9 @@ fn parameters_of_formulas_get_every_gradient() {
     let model = |graph: &mut Graph, x: ValueId| {
         let [bias] = graph.parameters("a", ["scale"]);
         let scale = Argument::Parameter(bias);
-        let once = graph.each("once", &PRODUCT, &[], &[x.into(), scale.clone()]);
+        let once = graph.map("once", &PRODUCT, &[], &[x.into(), scale.clone()]);
         let h = tanh.apply(graph, "b", &[once]);
-        let twice = graph.each("twice", &PRODUCT, &[], &[h.into(), scale]);
+        let twice = graph.map("twice", &PRODUCT, &[], &[h.into(), scale]);
         vec![(once, 0.25), (twice, 1.0)]
     };
     let scale = ParameterSpec::constant("a.scale", &[1], 0.0);
@@ -307,7 +307,7 @@ fn parameters_of_formulas_get_every_gradient() {
     let model = |graph: &mut Graph, x: ValueId| {
         let y = narrow.apply(graph, "a", &[x]);
         let [bias] = graph.parameters("a", ["bias"]);
-        vec![(graph.each("y", &PRODUCT, &[], &[y.into(), Argument::Parameter(bias)]), 1.0)]
+        vec![(graph.map("y", &PRODUCT, &[], &[y.into(), Argument::Parameter(bias)]), 1.0)]
     };
     let specs = narrow.parameters().into_iter().map(|spec| spec.within("a"));
     check_specs(&gpu, "bias alone", specs, model, |x, values| {
@@ -326,13 +326,13 @@ fn arguments_may_be_rows_channels_and_both() {
         let h = wide.apply(graph, "a", &[x]);
         let map = reshape(graph, h, Shape::map(2, 2, 2));
         let halves = [0..1, 1..2].map(|channel| Argument::Columns(map, channel));
-        let product = graph.each("product", &PRODUCT, &[], &halves);
+        let product = graph.map("product", &PRODUCT, &[], &halves);
         let many = graph.repeat("many", product, 3);
         let norm =
-            graph.sums("norm", &SQUARED_ERROR, &[], &[x.into(), Argument::Columns(h, 0..SIZE)]);
+            graph.row_sums("norm", &SQUARED_ERROR, &[], &[x.into(), Argument::Columns(h, 0..SIZE)]);
         let rows = graph.repeat("rows", norm, 3);
-        let first = graph.sums("first", &PRODUCT, &[], &[Argument::Row(rows), many.into()]);
-        let own = graph.each("own", &PRODUCT, &[], &[norm.into(), Argument::Row(norm)]);
+        let first = graph.row_sums("first", &PRODUCT, &[], &[Argument::PerRow(rows), many.into()]);
+        let own = graph.map("own", &PRODUCT, &[], &[norm.into(), Argument::PerRow(norm)]);
         vec![(first, 0.5), (own, 0.01)]
     };
     check_specs(&gpu, "rows and channels", names, model, |x, values| {

@@ -56,7 +56,7 @@ impl Two {
     fn errors(&self, step: &mut Step, x: ValueId, labels: ValueId) -> ValueId {
         let h = self.a.apply(&mut step.graph, x);
         let y = self.b.apply(&mut step.graph, h);
-        step.graph.sums("b", &SQUARED_ERROR, &[], &[y.into(), labels.into()])
+        step.graph.row_sums("b", &SQUARED_ERROR, &[], &[y.into(), labels.into()])
     }
 }
 
@@ -72,7 +72,7 @@ impl Model for Two {
         let phase = Phase::new("first", [Term::new("plain", errors).weighted(0.5)]);
         step.update(phase.train(&["a"]).optimizer(Optimizer::sgd(0.3)))?;
         let errors = self.errors(step, x, labels);
-        let weighted = step.graph.each("b", &PRODUCT, &[], &[errors.into(), counts.into()]);
+        let weighted = step.graph.map("b", &PRODUCT, &[], &[errors.into(), counts.into()]);
         let terms = [Term::new("weighted", weighted), Term::new("told", errors).weighted(0.0)];
         Ok(Phase::new("second", terms).train(&["b"]))
     }

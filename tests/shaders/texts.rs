@@ -9,8 +9,9 @@ use vae_gpu::gpu::{AdapterReport, Shader, Tensor};
 use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::density::EXPRESSIONS;
 use vae_gpu::ops::expression::{Expression, Formula, Operand};
+use vae_gpu::ops::likelihood::Likelihood;
 use vae_gpu::ops::matmul::{self, Variant};
-use vae_gpu::ops::{SHADERS, limits, loss};
+use vae_gpu::ops::{SHADERS, limits};
 
 /// One entry point of a shader with its constants set.
 pub struct Text {
@@ -100,9 +101,7 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
         "gather" => [[0, 0], [1, 0], [0, 1], [1, 2]]
             .map(|[maps, kind]| vec![("MAPS", maps), ("CORRUPTION", kind)])
             .to_vec(),
-        "loss" => {
-            (0..loss::KINDS.len() as u32).flat_map(|kind| each(&[("LIKELIHOOD", kind)])).collect()
-        }
+        "loss" => (0..Likelihood::NUMBERS).flat_map(|kind| each(&[("LIKELIHOOD", kind)])).collect(),
         "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),
         "optimizer" => rules().map(|rule| rule.to_vec()).collect(),
         "sums" => vec![vec![("TASKS", 32)]],

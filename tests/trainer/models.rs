@@ -84,7 +84,7 @@ impl Model for Talkative {
         if step.is_training() {
             let x = step.column("image")?;
             let brightness =
-                step.graph.sums("x", &vae_gpu::ops::expression::IDENTITY, &[], &[x.into()]);
+                step.graph.row_sums("x", &vae_gpu::ops::expression::IDENTITY, &[], &[x.into()]);
             phase.terms.insert(0, Term::new("brightness", brightness).weighted(0.0));
         }
         Ok(phase)

@@ -1,0 +1,51 @@
+//! A model's layers as a table.
+
+use vae_gpu::model::Network;
+use vae_gpu::nn::{Chain, Layer, Link, ParameterSpec, Shape};
+
+/// A layer as it stands in a table.
+pub struct LayerRow {
+    /// The name, as in `encoder.0`.
+    pub label: String,
+    /// The layer and its options.
+    pub words: String,
+    /// Shape of its output.
+    pub output: Shape,
+    /// Trained values.
+    pub parameters: usize,
+    /// Multiplications and additions of matrix products in a forward pass for an image.
+    pub flop: u64,
+}
+
+impl LayerRow {
+    fn new(label: &str, words: &str, layer: &dyn Layer) -> Self {
+        Self {
+            label: label.into(),
+            words: words.into(),
+            output: layer.output(),
+            parameters: layer.parameters().iter().map(ParameterSpec::len).sum(),
+            flop: layer.flop(),
+        }
+    }
+}
+
+/// A row for each layer, the latent variables in between. Those of a residual block come before the
+/// block's own, which is its sum.
+pub fn rows(network: &Network) -> Vec<LayerRow> {
+    let chain = |chain: &Chain| -> Vec<LayerRow> {
+        let row = |link: &Link| LayerRow::new(&link.label, &link.words, link.layer.as_ref());
+        chain.links().iter().map(row).collect()
+    };
+    let (config, head) = (network.config(), &network.head);
+    let halves = if config.variational { " (means, log-variances)" } else { "" };
+    let words = format!("linear {}{halves}", head.outputs);
+    let mut rows = chain(&network.encoder);
+    rows.push(LayerRow::new("latent", &words, head));
+    rows.extend(chain(&network.decoder));
+    if config.likelihood.is_learnt() {
+        let (label, words) = ("likelihood".into(), "learnt scale".into());
+        let output = network.decoder.output();
+        rows.push(LayerRow { label, words, output, parameters: 1, flop: 0 });
+    }
+    rows
+}

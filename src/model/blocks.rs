@@ -1,0 +1,61 @@
+//! Many rows through a model, a block at a time.
+
+use super::Vae;
+use crate::error::{Error, Load, Result};
+use crate::gpu::{Recording, Tensor};
+use crate::nn::Shape;
+use crate::ops::State;
+use crate::ops::noise::BLOCK;
+
+/// What is written before a plan runs, each with its shape, and what is read after it.
+pub(super) struct Ports {
+    pub inputs: Vec<(Shape, Tensor)>,
+    pub outputs: Vec<Tensor>,
+}
+
+impl Vae {
+    /// Runs what `record` records on `count` rows, at most [`BLOCK`] at a time, fewer where those do not
+    /// fit the adapter, and hands on what comes out of each block. `record` is given the rows of a block
+    /// and the tensor of a state, whose step `step` tells of a block's number and first row; `fill` gives
+    /// the values of an input for some rows from a first one on.
+    pub(super) fn blocks(
+        &self,
+        count: usize,
+        record: impl Fn(&mut Recording, usize, &Tensor) -> Ports,
+        fill: impl Fn(usize, usize, Shape) -> Vec<f32>,
+        step: impl Fn(usize, usize) -> usize,
+        mut made: impl FnMut(&[Vec<f32>]),
+    ) -> Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        let (gpu, state, mut rows) = (self.gpu(), State::tensor("state"), count.min(BLOCK));
+        let (Ports { inputs, outputs }, recording) = loop {
+            let mut recording = self.recording();
+            let ports = record(&mut recording, rows, &state);
+            match recording.check_fits(Load::Image) {
+                Ok(()) => break (ports, recording),
+                Err(Error::TooLarge { .. }) if rows > 1 => rows = rows.div_ceil(2),
+                Err(e) => return Err(e),
+            }
+        };
+        let plan = recording.compile(gpu);
+        for (block, first) in (0..count).step_by(rows).enumerate() {
+            let wanted = rows.min(count - first);
+            for (shape, tensor) in &inputs {
+                let mut values = fill(first, wanted, *shape);
+                values.resize(tensor.len(), 0.0);
+                tensor.write(gpu, &values);
+            }
+            State { step: step(block, first) as u32, ..State::default() }.write(gpu, &state);
+            plan.run();
+            let part = |output: &Tensor| {
+                let mut all: Vec<f32> = output.read(gpu)?;
+                all.truncate(all.len() / rows * wanted);
+                Ok(all)
+            };
+            made(&outputs.iter().map(part).collect::<Result<Vec<_>>>()?);
+        }
+        Ok(())
+    }
+}
