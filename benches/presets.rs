@@ -12,7 +12,7 @@ use vae_gpu::nn::{LayerSpec, Setting};
 use vae_gpu::ops::likelihood::{Likelihood, Scale};
 use vae_gpu::train::{Losses, RunFolder};
 use vae_gpu::{
-    Config, Dataset, Error, Evaluator, Gpu, Images, Noise, Preset, Result, TrainOptions, Trainer,
+    Config, Dataset, Error, Evaluator, Gpu, Noise, Preset, Result, Table, TrainOptions, Trainer,
     Tune, Vae,
 };
 
@@ -40,7 +40,7 @@ struct Trained {
 
 /// Trains as `vae-gpu train` does, and leaves the run in `folder`.
 fn train(gpu: &Gpu, config: &Config, data: &Dataset, folder: &Path) -> Result<Trained> {
-    let test = test(data)?;
+    let test = test(data);
     let options = TrainOptions { tune: Tune::Quick, ..TrainOptions::default() };
     let trainer = Trainer::new(gpu, config, data, options)?;
     let mut run = RunFolder::create(folder, &trainer, data, true)?;
@@ -53,13 +53,13 @@ fn train(gpu: &Gpu, config: &Config, data: &Dataset, folder: &Path) -> Result<Tr
     Ok(Trained { untrained, losses: evaluate(trainer.model(), test, config)? })
 }
 
-fn test(data: &Dataset) -> Result<&Images> {
-    data.test.as_ref().unwrap_or(&data.train).images()
+fn test(data: &Dataset) -> &Table {
+    data.test.as_ref().unwrap_or(&data.train)
 }
 
-fn evaluate(model: &Vae, images: &Images, config: &Config) -> Result<Losses> {
+fn evaluate(model: &Vae, table: &Table, config: &Config) -> Result<Losses> {
     let noise = Noise::Seeded(config.train.seed);
-    Evaluator::new(model, images, config.train.batch_size, noise)?.run()
+    Evaluator::new(model, table, config.train.batch_size, noise)?.run()
 }
 
 fn presets(gpu: &Gpu, [mnist, colour]: [&Path; 2], out: &Path, only: &[&str]) -> Result<()> {
@@ -128,7 +128,7 @@ fn mean_image(gpu: &Gpu, config: &Config, data: &Dataset) -> Result<f64> {
             _ => vec![0.0; spec.len()],
         });
         model.parameters().write(gpu, &values.collect::<Vec<_>>());
-        Ok::<f64, Error>(evaluate(&model, test(data)?, config)?.term("recon").unwrap_or(f64::NAN))
+        Ok::<f64, Error>(evaluate(&model, test(data), config)?.term("recon").unwrap_or(f64::NAN))
     };
     match likelihood {
         Likelihood::Gaussian(Scale::Learnt) => {

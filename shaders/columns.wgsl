@@ -17,6 +17,13 @@ struct Params {
 @group(0) @binding(5) var<storage, read> classes: array<u32>;      // (count), below columns
 @group(0) @binding(6) var<storage, read_write> x: array<f32>;      // (rows, columns), padded
 
+// The example and the column that element i of x is of; the column is in the padding from `columns` up.
+// `first` is state.row, read before any branch, where software adapters read it once for all lanes.
+fn place(p: Params, first: u32, i: u32) -> vec2<u32> {
+    let row = i / p.stride;
+    return vec2(order[first + row], i - row * p.stride);
+}
+
 // x = floats
 @compute @workgroup_size(64)
 fn floats(invocation: Invocation) {
@@ -24,13 +31,11 @@ fn floats(invocation: Invocation) {
     let p = params;
     let first = state.row;
     if i < p.count {
-        let row = i / p.stride;
-        let column = i - row * p.stride;
-        var value = 0.0;
-        if column < p.columns {
-            value = real[order[first + row] * p.columns + column];
+        let at = place(p, first, i);
+        x[i] = 0.0;
+        if at.y < p.columns {
+            x[i] = real[at.x * p.columns + at.y];
         }
-        x[i] = value;
     }
 }
 
@@ -41,13 +46,11 @@ fn counts(invocation: Invocation) {
     let p = params;
     let first = state.row;
     if i < p.count {
-        let row = i / p.stride;
-        let column = i - row * p.stride;
-        var value = 0.0;
-        if column < p.columns {
-            value = f32(whole[order[first + row] * p.columns + column]);
+        let at = place(p, first, i);
+        x[i] = 0.0;
+        if at.y < p.columns {
+            x[i] = f32(whole[at.x * p.columns + at.y]);
         }
-        x[i] = value;
     }
 }
 
@@ -58,8 +61,7 @@ fn one_hot(invocation: Invocation) {
     let p = params;
     let first = state.row;
     if i < p.count {
-        let row = i / p.stride;
-        let column = i - row * p.stride;
-        x[i] = select(0.0, 1.0, (column < p.columns) && (column == classes[order[first + row]]));
+        let at = place(p, first, i);
+        x[i] = select(0.0, 1.0, (at.y < p.columns) && (at.y == classes[at.x]));
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use vae_gpu::config::{DataConfig, KlSchedule, ModelConfig};
 use vae_gpu::model::{KL, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
-use vae_gpu::{Config, Evaluator, Images, Noise, Vae};
+use vae_gpu::{Config, Evaluator, Noise, Table, Vae};
 
 use super::failure::{Failure, Result};
 use super::{AdapterArgs, size};
@@ -41,9 +41,9 @@ pub struct SplitArgs {
     channels: Option<usize>,
 }
 
-/// The images of a test split.
+/// A test split.
 pub struct Split {
-    pub images: Images,
+    pub table: Table,
     name: &'static str,
     config: Config,
 }
@@ -80,7 +80,7 @@ impl SplitArgs {
             Some(test) => (test, "test split"),
             None => (data.train, "all images, for want of a test split"),
         };
-        Ok(Split { images: table.into_images()?, name, config })
+        Ok(Split { table, name, config })
     }
 }
 
@@ -89,8 +89,8 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let model = Vae::load(&adapter.open()?, &args.split.run)?;
     let train = &split.config.train;
     let noise = if args.mean { Noise::Mean } else { Noise::Seeded }(train.seed);
-    let losses = Evaluator::new(&model, &split.images, train.batch_size, noise)?.run()?;
-    let (count, scale) = (split.images.len(), model.scale()?);
+    let losses = Evaluator::new(&model, &split.table, train.batch_size, noise)?.run()?;
+    let (count, scale) = (split.table.len(), model.scale()?);
     if args.json {
         let mut json = serde_json::to_value(&losses).expect("losses are JSON");
         json["images"] = count.into();

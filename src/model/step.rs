@@ -8,7 +8,7 @@ use crate::config::{ModelConfig, TrainConfig};
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Recording, Tensor};
-use crate::nn::{Draws, Graph, Shape, Sweep, ValueId, Weights};
+use crate::nn::{Draws, Graph, Shape, ValueId, Weights};
 use crate::ops::matmul::Problem;
 use crate::ops::noise::{self, Draw};
 use crate::ops::report::Report;
@@ -29,7 +29,7 @@ pub trait Model {
     fn record(&self, step: &mut Step) -> Result<Phase>;
 
     /// The matrix products of a step, each once, the first layer's first ([`crate::nn::Chain::problems`]).
-    /// What is not among them is not tuned.
+    /// Products that are not among them are not tuned.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()
     }
@@ -42,13 +42,13 @@ pub trait Model {
         0
     }
 
-    /// What a checkpoint says of the model, so that it is not taken for another; nothing but the names
-    /// and shapes of its parameters without it.
+    /// The configuration by which a checkpoint knows the model again; without one it goes by the names and
+    /// shapes of the parameters alone.
     fn described(&self) -> Option<(&ModelConfig, ImageShape)> {
         None
     }
 
-    /// What is to be told of the model after an epoch, beside its losses.
+    /// Figures of the model after an epoch, by name, which are reported beside its losses.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ pub enum Noise {
     Mean(u64),
 }
 
-/// What a step is recorded for.
+/// The purpose of a step's recording.
 #[derive(Clone, Copy)]
 pub enum Purpose<'a> {
     /// Its updates.
@@ -78,7 +78,7 @@ pub enum Purpose<'a> {
 
 /// A step of a model while it is recorded: its graph, its batch, and what becomes of its losses.
 pub struct Step<'a> {
-    /// What the model's values are recorded into.
+    /// The graph that the model's values are recorded into.
     pub graph: Graph<'a>,
     columns: &'a Columns,
     purpose: Purpose<'a>,
@@ -120,9 +120,7 @@ pub fn record(
     if let Purpose::Training(training) = purpose {
         let parameters = &model.weights().parameters;
         let moments = training.moments(&last, parameters.layout())?;
-        let sink = training.sink(&moments, parameters);
-        let train = last.trained();
-        graph.backward_last(&Sweep { seeds: &seeds, train, sink, variables: &[] });
+        graph.backward_last(&training.sweep(&last, &moments, parameters, &seeds));
     }
     let reported: Vec<_> = terms.iter().enumerate().filter(|(_, (_, sum))| sum.is_some()).collect();
     for (i, (term, (_, sum))) in reported.iter().enumerate() {
@@ -167,7 +165,7 @@ impl<'a> Step<'a> {
         self.columns
     }
 
-    /// What adds up over the steps of an epoch.
+    /// Counters and running means of the epoch.
     pub fn running(&self) -> &'a Running {
         self.purpose.running()
     }
@@ -238,9 +236,7 @@ impl<'a> Step<'a> {
         if let Purpose::Training(training) = self.purpose {
             let parameters = self.graph.all_parameters();
             let moments = training.moments(&phase, parameters.layout())?;
-            let sink = training.sink(&moments, parameters);
-            let sweep = Sweep { seeds: &seeds, train: phase.trained(), sink, variables: &[] };
-            self.graph.backward(&sweep);
+            self.graph.backward(&training.sweep(&phase, &moments, parameters, &seeds));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What training adds to a model on the adapter: the optimizers' moments and what adds up.
+//! The state of training beside a model: the optimizers' moments and the running means.
 
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
@@ -7,17 +7,17 @@ use super::{Model, Phase, Running};
 use crate::config::TrainConfig;
 use crate::config::check_optimizer;
 use crate::error::Result;
-use crate::gpu::Gpu;
-use crate::nn::{Layout, OptimizerStep, Parameters, Sink};
+use crate::gpu::{Gpu, Tensor};
+use crate::nn::{Layout, OptimizerStep, Parameters, Sink, Sweep, ValueId};
 use crate::ops::optimizer::{Optimizer, Update};
 
-/// What training adds to a model. Nothing of it is on an adapter before [`Training::begin`].
+/// The state of training beside a model. Nothing of it is on an adapter before [`Training::begin`].
 pub struct Training {
     /// How it was configured.
     pub config: TrainConfig,
     /// Steps in an epoch.
     pub steps_per_epoch: usize,
-    /// What adds up over an epoch.
+    /// Counters and running means of an epoch.
     pub running: Running,
     /// Whether gradients are stored even where the update could do without.
     store: bool,
@@ -39,7 +39,7 @@ pub struct Moments {
 }
 
 impl Training {
-    /// What `model` needs for training as `config` says, with `steps_per_epoch`.
+    /// The state for training `model` as `config` says, with `steps_per_epoch`.
     pub fn new(model: &dyn Model, config: &TrainConfig, steps_per_epoch: usize) -> Self {
         Self {
             config: config.clone(),
@@ -99,10 +99,16 @@ impl Training {
         Ok(moments)
     }
 
-    /// What becomes of a sweep's gradients. Parameters are updated where their gradients are computed,
-    /// unless not all are computed there, or they are clipped, and so must all be known first.
-    pub(super) fn sink<'a>(&'a self, moments: &'a Moments, parameters: &'a Parameters) -> Sink<'a> {
-        Sink::Step(OptimizerStep {
+    /// The sweep of `phase` from `seeds`. Parameters are updated where their gradients are computed, unless
+    /// not all are computed there, or they are clipped, and so must all be known first.
+    pub(super) fn sweep<'a>(
+        &'a self,
+        phase: &'a Phase,
+        moments: &'a Moments,
+        parameters: &'a Parameters,
+        seeds: &'a [(ValueId, Option<Tensor>)],
+    ) -> Sweep<'a> {
+        let sink = Sink::Step(OptimizerStep {
             label: &moments.phase,
             update: Update {
                 optimizer: &moments.optimizer,
@@ -113,6 +119,7 @@ impl Training {
             clip_norm: self.config.clip_norm,
             store: self.store,
             gradients: &moments.gradients,
-        })
+        });
+        Sweep { seeds, train: phase.trained(), sink, variables: &[] }
     }
 }

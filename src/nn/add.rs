@@ -2,7 +2,7 @@
 
 use super::{Graph, Layer, Shape, ValueId};
 use crate::ops::activation::Activation;
-use crate::ops::{activate, add};
+use crate::ops::add;
 
 /// y = f(a + b) of two values of one shape.
 pub(super) struct Add {
@@ -23,17 +23,16 @@ impl Layer for Add {
         let ids = [inputs[0], inputs[1]];
         let [a, mut b] = ids.map(|id| graph.tensor(id));
         if a.is_same(&b) {
-            // Kernels take no tensor twice.
-            let copy = graph.allocate(self.shape, graph.rows(ids[0]));
-            activate::forward(graph.recording, label, &b, None, &copy);
-            b = copy;
+            b = graph.copy(label, ids[1], &b);
         }
         let out = graph.output(ids[0], self.shape, self.activation);
         let (recording, [pre, y]) = (&mut *graph.recording, [&out.pre, &out.y]);
         add::forward(recording, label, [&a, &b], self.activation, pre, y);
         graph.push(label, inputs, &[], out, move |back, dy| {
-            for id in ids.into_iter().filter(|id| back.wants(*id)).collect::<Vec<_>>() {
-                back.pass(id, dy.clone());
+            for id in ids {
+                if back.wants(id) {
+                    back.pass(id, dy.clone());
+                }
             }
         })
     }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::graph::{Graph, Node, ValueId};
 use super::updates::{Sink, Updates, Uses};
-use super::{Draws, Layout, Parameters};
+use super::{Layout, Parameters};
 use crate::gpu::{Recording, Tensor};
 use crate::ops::activation::Origin;
 use crate::ops::matmul::WeightGradient;
@@ -54,13 +54,13 @@ pub struct Sweep<'a> {
     pub seeds: &'a [(ValueId, Option<Tensor>)],
     /// Which parameters have gradients.
     pub train: Train<'a>,
-    /// What becomes of their gradients.
+    /// The use of their gradients.
     pub sink: Sink<'a>,
     /// Variables whose gradients are wanted as well.
     pub variables: &'a [ValueId],
 }
 
-/// What is known so far of the gradient by a value.
+/// The gradient by a value as far as it has been recorded.
 #[derive(Clone, Default)]
 struct Pending {
     /// The gradient by its pre-activation.
@@ -72,7 +72,7 @@ struct Pending {
 /// A sweep while it is recorded.
 pub struct Backward<'b, 'a> {
     graph: &'b mut Graph<'a>,
-    /// What is known of the gradient by each value, in their order.
+    /// The gradient by each value so far, in the order of the values.
     pending: Vec<Pending>,
     /// Whether a gradient that is wanted depends on the gradient by each value, in their order.
     wanted: Vec<bool>,
@@ -180,14 +180,9 @@ impl<'b, 'a> Backward<'b, 'a> {
         gradients
     }
 
-    /// What dispatches are recorded into, and the label of the step that is passed.
+    /// The recording that dispatches are added to, and the label of the step that is passed.
     pub fn recorder(&mut self) -> (&mut Recording, &str) {
         (self.graph.recording, &self.label)
-    }
-
-    /// What the forward pass drew from.
-    pub fn draws(&self) -> Draws<'a> {
-        self.graph.training().expect("there is no backward pass outside of training")
     }
 
     /// Whether the gradient by `x` is wanted.
@@ -195,7 +190,8 @@ impl<'b, 'a> Backward<'b, 'a> {
         self.wanted[x.0]
     }
 
-    /// What the gradient by `x` is to be multiplied by, to be the gradient by its pre-activation.
+    /// The activation that `x` came out of: the gradient by `x`, multiplied by its slope, is that by the
+    /// pre-activation.
     pub fn origin(&self, x: ValueId) -> Origin {
         self.graph.origin_of(x)
     }
@@ -235,9 +231,7 @@ impl<'b, 'a> Backward<'b, 'a> {
         if !tensor.is_same(other) {
             return tensor;
         }
-        let copy = self.allocate(x);
-        activate::forward(self.graph.recording, &self.label, &tensor, None, &copy);
-        copy
+        self.graph.copy(&self.label, x, &tensor)
     }
 
     /// The whole gradient by the pre-activation of `x`, if anything was added to it.

@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use super::{Graph, Output, Shape, ValueId};
 use crate::gpu::Tensor;
-use crate::ops::activate;
 use crate::ops::expression::{self, Expression, Formula, Operand};
 
-/// What an expression is of.
+/// An argument of an expression.
 #[derive(Clone, Debug)]
 pub enum Argument {
     /// Every element of a value.
@@ -47,9 +46,9 @@ impl Graph<'_> {
     ) -> ValueId {
         let (shape, rows) = self.extent(label, arguments);
         let formula = self.formula(expression, numbers, arguments);
-        let y = self.allocate(shape, rows);
-        expression::forward(self.recording, label, &formula, &y);
-        self.push_formula(label, formula, arguments, Output::plain(shape, rows, y), Operand::all)
+        let y = Output::plain(shape, rows, self.allocate(shape, rows));
+        expression::forward(self.recording, label, &formula, &y.y);
+        self.push_formula(label, formula, arguments, y, Operand::all)
     }
 
     /// The sums (rows, 1) of `expression` over all elements of each row of the arguments; where it is a
@@ -63,9 +62,9 @@ impl Graph<'_> {
     ) -> ValueId {
         let (shape, (_, rows)) = (Shape::Features(1), self.extent(label, arguments));
         let formula = self.formula(expression, numbers, arguments);
-        let sums = self.allocate(shape, rows);
-        expression::sums(self.recording, label, &formula, &sums);
-        self.push_formula(label, formula, arguments, Output::plain(shape, rows, sums), Operand::row)
+        let sums = Output::plain(shape, rows, self.allocate(shape, rows));
+        expression::sums(self.recording, label, &formula, &sums.y);
+        self.push_formula(label, formula, arguments, sums, Operand::row)
     }
 
     /// Shape and rows of the arguments that have columns.
@@ -92,22 +91,16 @@ impl Graph<'_> {
     ) -> Formula {
         let mut operands: Vec<Operand> = Vec::new();
         for argument in arguments {
-            let operand = match argument {
-                Argument::Parameter(parameter) => Operand::scalar(parameter),
-                Argument::All(id) => {
-                    let tensor = self.apart(*id, argument, arguments, &operands);
-                    Operand::all(&tensor)
-                }
-                Argument::Columns(id, columns) => {
-                    let tensor = self.apart(*id, argument, arguments, &operands);
+            let tensor = argument.value().map(|id| self.apart(id, argument, arguments, &operands));
+            operands.push(match (argument, tensor) {
+                (Argument::All(_), Some(tensor)) => Operand::all(&tensor),
+                (Argument::Columns(_, columns), Some(tensor)) => {
                     Operand::columns(&tensor, columns.clone())
                 }
-                Argument::PerRow(id) => {
-                    let tensor = self.apart(*id, argument, arguments, &operands);
-                    Operand::row(&tensor)
-                }
-            };
-            operands.push(operand);
+                (Argument::PerRow(_), Some(tensor)) => Operand::row(&tensor),
+                (Argument::Parameter(parameter), _) => Operand::scalar(parameter),
+                (_, None) => unreachable!("all others are values"),
+            });
         }
         Formula { expression: *expression, numbers: numbers.to_vec(), operands }
     }
@@ -129,9 +122,7 @@ impl Graph<'_> {
         if !before.any(|(other, operand)| operand.tensor.is_same(&tensor) && is_other(other)) {
             return tensor;
         }
-        let copy = self.allocate(self.shape(id), self.rows(id));
-        activate::forward(self.recording, "copy", &tensor, None, &copy);
-        copy
+        self.copy("copy", id, &tensor)
     }
 
     fn push_formula(

@@ -8,13 +8,14 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Backward, Parameters, Shape, Weights};
 use crate::gpu::{Recording, Tensor};
+use crate::ops::activate;
 use crate::ops::activation::{Activation, Origin};
 
 /// One of the values of a [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValueId(pub(super) usize);
 
-/// What is known of a value.
+/// Shape, memory and origin of a value.
 pub(super) struct Value {
     shape: Shape,
     rows: usize,
@@ -40,7 +41,7 @@ pub(super) struct Node {
     pub backward: BackwardFn,
 }
 
-/// What the random draws of a training step depend on.
+/// The seed and the step that the random draws of a training step depend on.
 #[derive(Clone, Copy)]
 pub struct Draws<'a> {
     /// The run's seed.
@@ -51,7 +52,7 @@ pub struct Draws<'a> {
 
 /// A model while it is recorded.
 pub struct Graph<'a> {
-    /// What the dispatches are recorded into.
+    /// The recording that dispatches are added to.
     pub recording: &'a mut Recording,
     weights: &'a Weights,
     training: Option<Draws<'a>>,
@@ -95,7 +96,7 @@ impl<'a> Graph<'a> {
         Self { recording, weights, training, values, steps, updates, masks }
     }
 
-    /// What layers draw from in training; nothing outside of it.
+    /// The seed and step for the draws of layers in training; `None` outside of it.
     pub fn training(&self) -> Option<Draws<'a>> {
         self.training
     }
@@ -137,8 +138,8 @@ impl<'a> Graph<'a> {
         self.values[x.0].tensor.clone().expect("a value that was released is used")
     }
 
-    /// What a loss takes, to lose no digits: the pre-activation of x, and the activation that x came out
-    /// of; x itself where there is none, or where its pre-activation is not kept.
+    /// The pre-activation of x with the activation that x came out of, from which a loss loses no digits; x
+    /// itself where there is none, or where its pre-activation is not kept.
     pub(crate) fn pre(&self, x: ValueId) -> (Tensor, Option<Activation>) {
         match &self.values[x.0].origin {
             Some((activation, pre)) if !activation.has_slope_of_output() => {
@@ -159,6 +160,13 @@ impl<'a> Graph<'a> {
         shape.tensor(self.recording, rows)
     }
 
+    /// A copy of `tensor`, which lies as x does: kernels take no tensor twice.
+    pub(super) fn copy(&mut self, label: &str, x: ValueId, tensor: &Tensor) -> Tensor {
+        let copy = self.allocate(self.shape(x), self.rows(x));
+        activate::forward(self.recording, label, tensor, None, &copy);
+        copy
+    }
+
     /// Memory for what comes out of `activation`, as many rows as `x` has.
     pub fn output(&self, x: ValueId, shape: Shape, activation: Option<Activation>) -> Output {
         let rows = self.rows(x);
@@ -171,7 +179,7 @@ impl<'a> Graph<'a> {
         self.weights.parameters.expect(label, names)
     }
 
-    /// What the layer `label` keeps beside its parameters under `names`; panics if one is missing.
+    /// The statistics called `names` of the layer `label`; panics if one is missing.
     pub fn statistics<const N: usize>(&self, label: &str, names: [&str; N]) -> [Tensor; N] {
         self.weights.statistics.expect(label, names)
     }
@@ -237,7 +245,7 @@ impl<'a> Graph<'a> {
         ValueId(self.values.len() - 1)
     }
 
-    /// What the gradient by `x` is to be multiplied by.
+    /// The activation that `x` came out of, by whose slope the gradient by `x` is multiplied.
     pub(super) fn origin_of(&self, x: ValueId) -> Origin {
         match &self.values[x.0].origin {
             Some((activation, pre)) => Origin { activation: Some(*activation), pre: pre.clone() },

@@ -1,4 +1,4 @@
-//! What becomes of the parameters' gradients at the end of a sweep.
+//! The end of a sweep: parameters' gradients are stored, or move the parameters.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
@@ -153,9 +153,7 @@ impl<'a> Updates<'a> {
                 if !self.is_stored =>
             {
                 matmul::backward_weight_step(recording, label, &self.products, &update);
-                for sums in by_buffer(self.sums) {
-                    sums::parts_step(recording, label, &sums, &update);
-                }
+                sums::parts_step(recording, label, &self.sums, &update);
             }
             Sink::Step(OptimizerStep { update, clip_norm, .. }) => {
                 let (gradients, runs) = (self.stored().arena().clone(), self.runs());
@@ -178,25 +176,20 @@ impl<'a> Updates<'a> {
     fn store(self, recording: &mut Recording, label: &str) {
         let gradients = self.stored().arena();
         matmul::backward_weight(recording, label, &self.products, gradients);
-        for sums in by_buffer(self.sums) {
-            sums::parts(recording, label, &sums, gradients);
-        }
+        sums::parts(recording, label, &self.sums, gradients);
     }
 
     /// Computes the gradient of every use of parameters that have several, and leaves their sums to be
     /// taken with the others.
     fn add_up_shared(&mut self, recording: &mut Recording) {
-        let is_shared = |slots: &BTreeMap<usize, Slots>, parameter: &Tensor| {
-            slots.contains_key(&parameter.offset())
-        };
-        let (shared, own) = std::mem::take(&mut self.products).into_iter().partition(|gradient| {
-            let WeightGradient { weight, bias, .. } = gradient;
-            is_shared(&self.slots, weight) || is_shared(&self.slots, bias)
-        });
-        self.products = own;
-        let shared: Vec<WeightGradient> = shared;
         let mut placed = Vec::new();
-        for WeightGradient { dy, x, weight, bias } in shared {
+        for gradient in std::mem::take(&mut self.products) {
+            // All parameters of a layer have slots, or none.
+            if !self.slots.contains_key(&gradient.weight.offset()) {
+                self.products.push(gradient);
+                continue;
+            }
+            let WeightGradient { dy, x, weight, bias } = gradient;
             let [weight, bias] = [weight, bias].map(|parameter| {
                 let slots = self.slots.get_mut(&parameter.offset());
                 slots.expect("all parameters of a layer have slots").next(&self.shared)
@@ -233,16 +226,4 @@ impl<'a> Updates<'a> {
         }
         runs
     }
-}
-
-/// `sums` in lists whose parts share a buffer, as a dispatch takes them.
-fn by_buffer(sums: Vec<Sum>) -> Vec<Vec<Sum>> {
-    let mut lists: Vec<Vec<Sum>> = Vec::new();
-    for sum in sums {
-        match lists.iter_mut().find(|list| list[0].parts.shares_buffer(&sum.parts)) {
-            Some(list) => list.push(sum),
-            None => lists.push(vec![sum]),
-        }
-    }
-    lists
 }

@@ -5,77 +5,55 @@
 use super::expression::{Expression, IDENTITY};
 use super::likelihood::{Likelihood, Scale};
 
-/// The fields that most expressions share.
-const PLAIN: Expression = Expression {
-    name: "",
-    imports: &["shared/math"],
-    constants: &[],
-    operands: &[],
-    numbers: &[],
-    value: "",
-    slopes: &[],
-};
-
 /// z = mean + exp(log_variance / 2) · epsilon: a draw from a Gaussian, given a draw epsilon from
 /// the standard normal (Kingma and Welling 2013, section 2.4).
-pub const REPARAMETERIZE: Expression = Expression {
-    name: "reparameterize",
-    operands: &["mean", "log_variance", "epsilon"],
-    value: "mean + exp(0.5 * log_variance) * epsilon",
-    slopes: &["1.0", "0.5 * exp(0.5 * log_variance) * epsilon", "exp(0.5 * log_variance)"],
-    ..PLAIN
-};
+pub const REPARAMETERIZE: Expression = Expression::new(
+    "reparameterize",
+    &["mean", "log_variance", "epsilon"],
+    "mean + exp(0.5 * log_variance) * epsilon",
+    &["1.0", "0.5 * exp(0.5 * log_variance) * epsilon", "exp(0.5 * log_variance)"],
+);
 
 /// The Kullback-Leibler divergence of a Gaussian from the standard normal,
 /// ½ (mean² + exp(log_variance) − 1 − log_variance) (Kingma and Welling 2013, appendix B).
-pub const NORMAL_KL: Expression = Expression {
-    name: "normal_kl",
-    operands: &["mean", "log_variance"],
-    value: "0.5 * (mean * mean + expm1(log_variance) - log_variance)",
-    slopes: &["mean", "0.5 * expm1(log_variance)"],
-    ..PLAIN
-};
+pub const NORMAL_KL: Expression = Expression::new(
+    "normal_kl",
+    &["mean", "log_variance"],
+    "0.5 * (mean * mean + expm1(log_variance) - log_variance)",
+    &["mean", "0.5 * expm1(log_variance)"],
+);
 
 /// Minus the standard normal's log density, ½ (x² + log 2π).
-pub const STANDARD_NORMAL: Expression = Expression {
-    name: "standard_normal",
-    operands: &["x"],
-    value: "0.5 * x * x + 0.91893853",
-    slopes: &["x"],
-    ..PLAIN
-};
+pub const STANDARD_NORMAL: Expression =
+    Expression::new("standard_normal", &["x"], "0.5 * x * x + 0.91893853", &["x"]);
 
 /// Minus a Gaussian's log density, ½ ((x − mean)² / exp(log_variance) + log_variance + log 2π).
-pub const GAUSSIAN: Expression = Expression {
-    name: "gaussian",
-    operands: &["x", "mean", "log_variance"],
-    value: "0.5 * ((x - mean) * (x - mean) * exp(-log_variance) + log_variance) + 0.91893853",
-    slopes: &[
+pub const GAUSSIAN: Expression = Expression::new(
+    "gaussian",
+    &["x", "mean", "log_variance"],
+    "0.5 * ((x - mean) * (x - mean) * exp(-log_variance) + log_variance) + 0.91893853",
+    &[
         "(x - mean) * exp(-log_variance)",
         "(mean - x) * exp(-log_variance)",
         "0.5 - 0.5 * (x - mean) * (x - mean) * exp(-log_variance)",
     ],
-    ..PLAIN
-};
+);
 
 /// Minus the log density of the Laplace distribution around 0 of scale 1, |x| + log 2; its slope at
 /// 0 is taken to be 0.
-pub const STANDARD_LAPLACE: Expression = Expression {
-    name: "standard_laplace",
-    operands: &["x"],
-    value: "abs(x) + 0.69314718",
-    slopes: &["sign(x)"],
-    ..PLAIN
-};
+pub const STANDARD_LAPLACE: Expression =
+    Expression::new("standard_laplace", &["x"], "abs(x) + 0.69314718", &["sign(x)"]);
 
 /// Minus the log-likelihood of a value x given the decoder's output, by
 /// `shaders/shared/likelihood.wgsl`; the fields that those expressions share.
 const PIXEL: Expression = Expression {
     imports: &["shared/likelihood"],
-    operands: &["output", "x"],
-    value: "pixel_loss(output, x, Scale(1.0, 1.0, 0.0)).x",
-    slopes: &["pixel_loss(output, x, Scale(1.0, 1.0, 0.0)).y", ""],
-    ..PLAIN
+    ..Expression::new(
+        "",
+        &["output", "x"],
+        "pixel_loss(output, x, Scale(1.0, 1.0, 0.0)).x",
+        &["pixel_loss(output, x, Scale(1.0, 1.0, 0.0)).y", ""],
+    )
 };
 
 /// [`Likelihood::Bernoulli`] of a logit: log(1 + exp(output)) − output · x.
@@ -89,13 +67,12 @@ pub const CONTINUOUS_BERNOULLI: Expression =
 
 /// [`Likelihood::SquaredError`], (output − x)²: a Gaussian of variance ½ without its constant. It
 /// has derivatives by both operands, so that it serves for any two values.
-pub const SQUARED_ERROR: Expression = Expression {
-    name: "squared_error",
-    operands: &["output", "x"],
-    value: "(output - x) * (output - x)",
-    slopes: &["2.0 * (output - x)", "2.0 * (x - output)"],
-    ..PLAIN
-};
+pub const SQUARED_ERROR: Expression = Expression::new(
+    "squared_error",
+    &["output", "x"],
+    "(output - x) * (output - x)",
+    &["2.0 * (output - x)", "2.0 * (x - output)"],
+);
 
 /// [`Likelihood::Gaussian`] of the standard deviation `scale`:
 /// ½ ((output − x) / scale)² + log scale + ½ log 2π.
@@ -151,13 +128,12 @@ pub const LAPLACE_LEARNT: Expression = Expression {
 
 /// Minus the log probability of the count x, given the logarithm of the expected count:
 /// exp(log_rate) − log_rate · x + log x!.
-pub const POISSON: Expression = Expression {
-    name: "poisson",
-    operands: &["log_rate", "x"],
-    value: "exp(log_rate) - log_rate * x + log_gamma(x + 1.0)",
-    slopes: &["exp(log_rate) - x", ""],
-    ..PLAIN
-};
+pub const POISSON: Expression = Expression::new(
+    "poisson",
+    &["log_rate", "x"],
+    "exp(log_rate) - log_rate * x + log_gamma(x + 1.0)",
+    &["exp(log_rate) - x", ""],
+);
 
 /// The binary cross-entropy of a discriminator's logit against the number `label`, 1 for real
 /// examples and 0 for generated ones: log(1 + exp(logit)) − logit · label (Goodfellow et al. 2014).
@@ -172,22 +148,17 @@ pub const BINARY_CROSS_ENTROPY: Expression = Expression {
 };
 
 /// a · b
-pub const PRODUCT: Expression = Expression {
-    name: "product",
-    operands: &["a", "b"],
-    value: "a * b",
-    slopes: &["b", "a"],
-    ..PLAIN
-};
+pub const PRODUCT: Expression = Expression::new("product", &["a", "b"], "a * b", &["b", "a"]);
 
 /// a_weight · a + b_weight · b
 pub const WEIGHTED_SUM: Expression = Expression {
-    name: "weighted_sum",
-    operands: &["a", "b"],
     numbers: &["a_weight", "b_weight"],
-    value: "a_weight * a + b_weight * b",
-    slopes: &["a_weight", "b_weight"],
-    ..PLAIN
+    ..Expression::new(
+        "weighted_sum",
+        &["a", "b"],
+        "a_weight * a + b_weight * b",
+        &["a_weight", "b_weight"],
+    )
 };
 
 /// Every expression of this module, and [`IDENTITY`].

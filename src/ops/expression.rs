@@ -64,15 +64,7 @@ impl Expression {
 }
 
 /// The identity, with which [`sums`] sums a tensor's own elements.
-pub const IDENTITY: Expression = Expression {
-    name: "identity",
-    imports: &[],
-    constants: &[],
-    operands: &["x"],
-    numbers: &[],
-    value: "x",
-    slopes: &["1.0"],
-};
+pub const IDENTITY: Expression = Expression::new("identity", &["x"], "x", &["1.0"]);
 
 /// The part of a tensor that an operand is.
 #[derive(Clone, Debug, PartialEq, Eq)]

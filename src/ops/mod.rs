@@ -164,6 +164,25 @@ fn in_parts<T>(
     })
 }
 
+/// Groups `items` by dispatch: at most `most` in one, of which each `is_alike` the first, and for which
+/// `fits` holds.
+fn by_dispatch<T: Clone>(
+    items: &[T],
+    most: usize,
+    is_alike: impl Fn(&T, &T) -> bool,
+    fits: impl Fn(&[T]) -> bool,
+) -> Vec<Vec<T>> {
+    let mut alike: Vec<Vec<T>> = Vec::new();
+    for item in items {
+        match alike.iter_mut().find(|others| is_alike(&others[0], item)) {
+            Some(others) => others.push(item.clone()),
+            None => alike.push(vec![item.clone()]),
+        }
+    }
+    let parts = alike.iter().flat_map(|items| in_parts(items, most, &fits));
+    parts.map(<[_]>::to_vec).collect()
+}
+
 /// Whether a kernel can bind the span of all `tensors`, which share a buffer, as one.
 fn can_bind<'a>(recording: &Recording, tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {
     4 * Tensor::span(tensors).extent() as u64 <= recording.adapter().max_binding_bytes

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::optimizer::{Coefficients, Update};
-use super::{can_bind, in_parts};
+use super::{by_dispatch, can_bind};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/sums.wgsl`.
@@ -18,6 +18,7 @@ const CONSTANT: (&str, u32) = ("TASKS", TASKS as u32);
 
 /// A result and its parts, which lie in the recording's workspace. Each row of the parts holds,
 /// from `offset` on, as many elements as the result has, its padding included.
+#[derive(Clone)]
 pub struct Sum {
     /// The parts (parts, elements), one a row.
     pub parts: Tensor,
@@ -60,7 +61,7 @@ struct StepParams {
 pub fn parts(recording: &mut Recording, label: &str, sums: &[Sum], results: &Tensor) {
     for sums in bound(recording, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
-        let sums = tasks(&all, sums);
+        let sums = tasks(&all, &sums);
         let count = sums.count;
         let kernel = SHADER.kernel("parts", &[CONSTANT]);
         let tensors = [("addends", &all), ("result", results)];
@@ -73,7 +74,7 @@ pub fn parts(recording: &mut Recording, label: &str, sums: &[Sum], results: &Ten
 pub fn parts_step(recording: &mut Recording, label: &str, sums: &[Sum], update: &Update) {
     for sums in bound(recording, sums) {
         let all = Tensor::span(sums.iter().map(|sum| &sum.parts));
-        let sums = tasks(&all, sums);
+        let sums = tasks(&all, &sums);
         let count = sums.count;
         let constants = [&[CONSTANT][..], &update.optimizer.constants()].concat();
         let kernel = STEP.kernel("parts", &constants);
@@ -88,10 +89,11 @@ pub fn parts_step(recording: &mut Recording, label: &str, sums: &[Sum], update: 
     }
 }
 
-/// Groups `sums` by dispatch, in as few groups as the adapter's bindings allow.
-fn bound<'a>(recording: &Recording, sums: &'a [Sum]) -> Vec<&'a [Sum]> {
+/// Groups `sums` by dispatch: in one their parts share a buffer, and fit the adapter's bindings.
+fn bound(recording: &Recording, sums: &[Sum]) -> Vec<Vec<Sum>> {
+    let is_alike = |a: &Sum, b: &Sum| a.parts.shares_buffer(&b.parts);
     let fits = |sums: &[Sum]| can_bind(recording, sums.iter().map(|sum| &sum.parts));
-    in_parts(sums, TASKS, fits).collect()
+    by_dispatch(sums, TASKS, is_alike, fits)
 }
 
 fn tasks(all: &Tensor, sums: &[Sum]) -> Sums {

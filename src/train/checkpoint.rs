@@ -6,7 +6,7 @@ use super::{TrainOptions, Trainer};
 use crate::config::{Config, TrainConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Choices, Gpu};
 use crate::model::{Header, Model, TensorFile, Totals};
 use crate::nn::{Parameters, Weights};
 use crate::ops::State;
@@ -26,10 +26,9 @@ impl Trainer {
         options: TrainOptions,
         path: impl AsRef<Path>,
     ) -> Result<Self> {
-        let file = TensorFile::read(&path)?;
-        let choices = Some(file.header.choices.clone());
-        let trainer = Self::of_config(gpu, config, data, options, choices)?;
-        trainer.restore(&file, path.as_ref())
+        Self::restored(path.as_ref(), |choices| {
+            Self::of_config(gpu, config, data, options, choices)
+        })
     }
 }
 
@@ -47,14 +46,21 @@ impl<M: Model> Trainer<M> {
         options: TrainOptions,
         path: impl AsRef<Path>,
     ) -> Result<Self> {
-        let file = TensorFile::read(&path)?;
-        let choices = Some(file.header.choices.clone());
-        let trainer = Self::of_model(gpu, model, config, data, options, choices)?;
-        trainer.restore(&file, path.as_ref())
+        Self::restored(path.as_ref(), |choices| {
+            Self::of_model(gpu, model, config, data, options, choices)
+        })
     }
 
-    /// The same trainer as `file`, which was read from `path`, has it.
-    fn restore(self, file: &TensorFile, path: &Path) -> Result<Self> {
+    /// The trainer that `new` makes with the kernels of the checkpoint at `path`, going on from there.
+    fn restored(path: &Path, new: impl FnOnce(Option<Choices>) -> Result<Self>) -> Result<Self> {
+        let file = TensorFile::read(path)?;
+        let trainer = new(Some(file.header.choices.clone()))?;
+        trainer.restore(&file, path)?;
+        Ok(trainer)
+    }
+
+    /// Sets everything as `file`, which was read from `path`, has it.
+    fn restore(&self, file: &TensorFile, path: &Path) -> Result<()> {
         let foreign = || {
             let message = "belongs to another model, dataset or training configuration; \
                            undo the change, or train anew into another folder";
@@ -80,7 +86,7 @@ impl<M: Model> Trainer<M> {
         let [sums, units] =
             [sums, units].map(|words| words.into_iter().map(f32::from_bits).collect());
         self.totals.replace(Totals { state, sums, units });
-        Ok(self)
+        Ok(())
     }
 
     /// The counters, and the terms' sums.
@@ -121,7 +127,7 @@ impl<M: Model> Trainer<M> {
         Header::of(&self.model, Some(&self.config.train), &self.choices)
     }
 
-    /// What a checkpoint keeps for every parameter, under these prefixes.
+    /// All values that a checkpoint keeps for every parameter, under these prefixes.
     fn saved_parts(&self) -> Vec<(String, Parameters)> {
         let Weights { parameters, statistics } = self.model.weights().clone();
         let mut parts =

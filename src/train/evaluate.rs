@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Batches, Losses};
-use crate::data::{Images, Table};
+use crate::data::Table;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu};
 use crate::model::{Columns, Model, Noise, Purpose, Running, Totals, Vae};
@@ -21,16 +21,14 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// Prepares to evaluate `vae` on `images`, `batch_size` at a time.
+    /// Prepares to evaluate `vae` on the images of `table`, `batch_size` at a time.
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] when there are no images or `batch_size` is 0, [`Error::Shape`] when they
-    /// are not of the model's shape, [`Error::TooLarge`] when they do not fit the adapter.
-    pub fn new(vae: &Vae, images: &Images, batch_size: usize, noise: Noise) -> Result<Self> {
-        vae.check_shape(images)?;
-        let table = Table::new().with(Table::IMAGE, images.clone())?;
-        Self::for_model(vae.gpu(), vae, &table, batch_size, noise, vae.choices())
+    /// [`Error::Input`] when there are no images or `batch_size` is 0, [`Error::Shape`] when they are not
+    /// of the model's shape, [`Error::TooLarge`] when they do not fit the adapter.
+    pub fn new(vae: &Vae, table: &Table, batch_size: usize, noise: Noise) -> Result<Self> {
+        Self::for_model(vae.gpu(), vae, table, batch_size, noise, vae.choices())
     }
 
     /// Prepares to evaluate `model` on all rows of `table`, `batch_size` at a time, with kernels in

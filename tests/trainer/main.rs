@@ -102,7 +102,7 @@ fn training_learns_and_reports_the_mean_over_all_images() {
     still.model.kl_weight = 3.0;
     let trainer = self::trainer(&gpu, &still, TrainOptions::default());
     let report = trainer.epochs().next().unwrap().unwrap();
-    let evaluator = Evaluator::new(trainer.model(), &images(203), 50, Noise::Seeded(5));
+    let evaluator = Evaluator::new(trainer.model(), &table(images(203)), 50, Noise::Seeded(5));
     let whole = evaluator.unwrap().run().unwrap();
     let terms = |losses: &Losses| ["kl", "recon"].map(|name| losses.term(name).unwrap());
     let ([kl, recon], [whole_kl, whole_recon]) = (terms(&report.train), terms(&whole));

@@ -11,7 +11,7 @@ fn an_evaluation_repeats_itself_and_without_noise_does_not_depend_on_the_batch()
     let Some(gpu) = common::gpu() else { return };
     let trainer = trainer(&gpu, &config(1), TrainOptions::default());
     let run = |batch, noise| {
-        let evaluator = Evaluator::new(trainer.model(), &images(203), batch, noise);
+        let evaluator = Evaluator::new(trainer.model(), &table(images(203)), batch, noise);
         evaluator.unwrap().run().unwrap()
     };
     assert_eq!(run(20, Noise::Seeded(1)), run(20, Noise::Seeded(1)));
@@ -78,7 +78,7 @@ fn losses_stay_finite_at_the_extremes() {
         for log_variance in [-80.0, 80.0] {
             for logit in [-1e4, 1e4] {
                 let vae = extreme(&gpu, likelihood, log_variance, logit);
-                let evaluator = Evaluator::new(&vae, &images(203), 20, Noise::Seeded(1));
+                let evaluator = Evaluator::new(&vae, &table(images(203)), 20, Noise::Seeded(1));
                 let losses = evaluator.unwrap().run().unwrap();
                 let what = format!("{likelihood:?}, log-variance {log_variance}, logits {logit}");
                 assert!(losses.loss.is_finite() && losses.loss > 0.0, "{what}: {losses:?}");
@@ -117,7 +117,8 @@ fn scores_add_up_to_the_evaluation() {
         let images = images(300);
         for noise in [Noise::Seeded(3), Noise::Mean(3)] {
             // Draws go by the place in a batch.
-            let losses = Evaluator::new(&vae, &images, 256, noise).unwrap().run().unwrap();
+            let losses =
+                Evaluator::new(&vae, &table(images.clone()), 256, noise).unwrap().run().unwrap();
             let scores = vae.score(&images, noise).unwrap();
             for (name, scores) in [("recon", &scores.recon), ("kl", &scores.kl)] {
                 assert_eq!(scores.len(), images.len(), "{what}");
@@ -142,7 +143,7 @@ fn weights_that_are_not_numbers_show_in_the_loss() {
         let mut values = vae.parameters().read(&gpu).unwrap();
         values[0].fill(f32::NAN);
         vae.parameters().write(&gpu, &values);
-        let evaluator = Evaluator::new(&vae, &images(9), 4, Noise::Mean(1)).unwrap();
+        let evaluator = Evaluator::new(&vae, &table(images(9)), 4, Noise::Mean(1)).unwrap();
         assert!(evaluator.run().unwrap().loss.is_nan(), "{activation} hides it");
     }
 }

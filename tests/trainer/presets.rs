@@ -107,7 +107,7 @@ fn a_saved_model_of_every_layer_evaluates_as_before() {
     trainer.model().save(&file).unwrap();
     let loaded = Vae::load(&gpu, &file).unwrap();
     let evaluate = |model: &Vae| {
-        Evaluator::new(model, &images(37), 20, Noise::Seeded(1)).unwrap().run().unwrap()
+        Evaluator::new(model, &table(images(37)), 20, Noise::Seeded(1)).unwrap().run().unwrap()
     };
     assert_eq!(evaluate(trainer.model()), evaluate(&loaded));
     assert_eq!(trainer.model().sample(5).unwrap(), loaded.sample(5).unwrap());
@@ -120,7 +120,7 @@ fn evaluation_of_every_layer_does_not_depend_on_the_batch() {
     let trainer = trainer(&gpu, &all_layers(), TrainOptions::default());
     trainer.epochs().for_each(|report| drop(report.unwrap()));
     let run = |batch| {
-        let evaluator = Evaluator::new(trainer.model(), &images(37), batch, Noise::Mean(1));
+        let evaluator = Evaluator::new(trainer.model(), &table(images(37)), batch, Noise::Mean(1));
         evaluator.unwrap().run().unwrap().loss
     };
     for batch in [1, 5, 37] {

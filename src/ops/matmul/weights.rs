@@ -6,7 +6,7 @@ use super::forms::kernel;
 use super::{Product, Variant};
 use crate::gpu::{Recording, Tensor};
 use crate::ops::optimizer::{Coefficients, Update};
-use crate::ops::{can_bind, in_parts};
+use crate::ops::{by_dispatch, can_bind};
 
 /// Largest number of layers in a dispatch.
 const TASKS: usize = 16;
@@ -107,25 +107,15 @@ fn spans(layers: &[WeightGradient]) -> [Tensor; 2] {
 /// Groups `layers` by dispatch, in as few groups as possible: the layers of a dispatch have one
 /// batch size, share buffers and fit the adapter's bindings.
 fn bound(recording: &Recording, layers: &[WeightGradient]) -> Vec<Vec<WeightGradient>> {
-    let mut alike: Vec<Vec<WeightGradient>> = Vec::new();
-    for layer in layers {
-        let is_like = |other: &WeightGradient| {
-            other.dy.rows() == layer.dy.rows()
-                && other.dy.shares_buffer(&layer.dy)
-                && other.x.shares_buffer(&layer.x)
-        };
-        match alike.iter_mut().find(|others| is_like(&others[0])) {
-            Some(others) => others.push(layer.clone()),
-            None => alike.push(vec![layer.clone()]),
-        }
-    }
+    let is_alike = |a: &WeightGradient, b: &WeightGradient| {
+        let is_same_batch = a.dy.rows() == b.dy.rows();
+        is_same_batch && a.dy.shares_buffer(&b.dy) && a.x.shares_buffer(&b.x)
+    };
     let fits = |layers: &[WeightGradient]| {
         can_bind(recording, layers.iter().map(|layer| &layer.dy))
             && can_bind(recording, layers.iter().map(|layer| &layer.x))
     };
-    let parts =
-        |layers: &Vec<_>| in_parts(layers, TASKS, fits).map(<[_]>::to_vec).collect::<Vec<_>>();
-    alike.iter().flat_map(parts).collect()
+    by_dispatch(layers, TASKS, is_alike, fits)
 }
 
 /// The variant of the largest layer, the tasks of all layers in it, and the number of workgroups.
