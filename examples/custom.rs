@@ -38,7 +38,7 @@ impl Adversarial {
         Ok(Self { encoder, decoder, critic, weights: modules.weights(gpu, 1) })
     }
 
-    /// What the critic's logits of codes cost if it should call them real (1) or made (0).
+    /// The critic's cross-entropy on each code, where it should say real (label 1) or made (label 0).
     fn judged(&self, graph: &mut Graph, code: ValueId, label: f64) -> ValueId {
         let logit = self.critic.apply(graph, code);
         graph.row_sums("critic", &BINARY_CROSS_ENTROPY, &[label], &[logit.into()])

@@ -34,7 +34,7 @@ pub enum Error {
         key: String,
         /// The value as it would be written.
         value: String,
-        /// What it must be.
+        /// The requirement that it fails.
         message: String,
     },
     /// A configuration file that is none.
@@ -44,23 +44,23 @@ pub enum Error {
         file: String,
         /// The line at fault, counted from 1.
         line: usize,
-        /// What is wrong, with the key if that is known.
+        /// The fault, with the key if that is known.
         message: String,
     },
-    /// What is wrong with what lies in a file or has a name.
+    /// Another error, about the contents of a file or a thing that has a name.
     #[error("{name}: {error}")]
     Named {
         /// The file, or what stands for it.
         name: String,
-        /// What is wrong.
+        /// The error itself.
         error: Box<Error>,
     },
     /// A name that is none of those there are.
     #[error("no {kind} is named `{name}`; there are: {}", known.join(", "))]
     Unknown {
-        /// What it was to name, as in `preset`.
+        /// The kind of thing that it should name, as in `preset`.
         kind: &'static str,
-        /// What was asked for.
+        /// The name that was given.
         name: String,
         /// All that there are.
         known: Vec<&'static str>,
@@ -70,19 +70,19 @@ pub enum Error {
     Layer {
         /// Its name, as in `encoder.3`; of a whole list of layers, `encoder` or `decoder`.
         layer: String,
-        /// What it is and where, as in `(linear 16), layer 4 of 5`; empty of a whole list.
+        /// The layer in words and its place, as in `(linear 16), layer 4 of 5`; empty for a whole list.
         about: String,
-        /// What it is given, if that is known.
+        /// The shape of its input, if that is known.
         input: Option<Shape>,
-        /// What it wants.
+        /// The requirement that it has.
         message: String,
     },
     /// Images of another shape than the model's.
     #[error("the model takes images of {model} (width x height x channels), and these are {given}")]
     Shape {
-        /// What the model takes.
+        /// The shape of the model's images.
         model: ImageShape,
-        /// What it was given.
+        /// The shape of the images that it was given.
         given: ImageShape,
     },
     /// A column that cannot be, or does not fit its table.
@@ -90,7 +90,7 @@ pub enum Error {
     Column {
         /// Its name.
         column: String,
-        /// What is wrong with it.
+        /// The fault in it.
         message: String,
     },
     /// Images or values that cannot be taken: none at all, no whole number of rows, a shape that no
@@ -102,7 +102,7 @@ pub enum Error {
     Phase {
         /// Its name.
         phase: String,
-        /// What is wrong with it.
+        /// The fault in it.
         message: String,
     },
     /// A batch that is larger than the dataset.
@@ -144,7 +144,7 @@ pub enum Error {
     Data {
         /// The file or folder at fault.
         path: PathBuf,
-        /// What is wrong with it and what to do.
+        /// The fault in it and the remedy.
         message: String,
     },
     /// A run folder, checkpoint or model file that cannot be used.
@@ -152,7 +152,7 @@ pub enum Error {
     Run {
         /// The file or folder at fault.
         path: PathBuf,
-        /// What is wrong with it and what to do.
+        /// The fault in it and the remedy.
         message: String,
     },
     /// A folder that is to hold a run and holds something.
@@ -172,7 +172,7 @@ pub enum Error {
     Io {
         /// The file or folder at fault.
         path: PathBuf,
-        /// What was attempted, as a verb: `read`, `write`, `create`.
+        /// The attempt, as a verb: `read`, `write`, `create`.
         action: &'static str,
         /// The system's reason.
         source: std::io::Error,
@@ -183,7 +183,7 @@ pub enum Error {
     /// There are adapters, and none is the one that was asked for.
     #[error("no adapter has `{wanted}` as its index or in its name; there are: {}", known.join(", "))]
     NoSuchAdapter {
-        /// What was asked for.
+        /// The name or index that was asked for.
         wanted: String,
         /// Index and name of each.
         known: Vec<String>,
@@ -194,13 +194,13 @@ pub enum Error {
         bytes.div_ceil(1 << 20), limit >> 20, load.remedy()
     )]
     TooLarge {
-        /// What does not fit.
+        /// The thing that does not fit.
         load: Load,
         /// Bytes that it takes.
         bytes: u64,
         /// Bytes that the adapter allows.
         limit: u64,
-        /// In what: `a buffer` or `a tensor`.
+        /// The place that limits it: `a buffer` or `a tensor`.
         place: &'static str,
         /// The adapter's name.
         adapter: String,
@@ -213,7 +213,7 @@ pub enum Error {
     Gpu(String),
 }
 
-/// What is to fit an adapter.
+/// A thing that must fit an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Load {
@@ -221,16 +221,16 @@ pub enum Load {
     Dataset,
     /// All parameters of a model.
     Parameters,
-    /// What a training step computes.
+    /// The workspace of a training step.
     Step,
-    /// What an evaluation computes of a batch.
+    /// The workspace of an evaluation's batch.
     Batch,
-    /// What a model computes of a single image.
+    /// The workspace of a model for a single image.
     Image,
 }
 
 impl Load {
-    /// What to do where it does not fit.
+    /// The remedy where it does not fit.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Dataset => "use fewer or smaller images",
@@ -286,7 +286,7 @@ impl Error {
     }
 }
 
-/// What follows a layer's name.
+/// The words behind a layer's name.
 fn place(about: &str, input: &Option<Shape>) -> String {
     let given = match input {
         Some(Shape::Features(count)) => format!(", given {count} features"),

@@ -16,7 +16,7 @@ use super::source::named;
 pub struct PlanArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// What to print: train, evaluate, sample or reconstruct
+    /// Step to print: train, evaluate, sample or reconstruct
     #[arg(long, value_name = "STEP", default_value = "train")]
     step: StepKind,
     /// Print one dispatch of the list, all that it binds, and its WGSL

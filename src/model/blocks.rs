@@ -7,7 +7,7 @@ use crate::nn::Shape;
 use crate::ops::State;
 use crate::ops::noise::BLOCK;
 
-/// What is written before a plan runs, each with its shape, and what is read after it.
+/// The tensors of a plan that are written before it runs, each with its shape, and those read after it.
 pub(super) struct Ports {
     pub inputs: Vec<(Shape, Tensor)>,
     pub outputs: Vec<Tensor>,

@@ -29,7 +29,7 @@ struct Stored {
     is_taken: Cell<bool>,
 }
 
-/// What a column holds in each row.
+/// The kind and shape of a column's rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Image(ImageShape),
@@ -72,7 +72,7 @@ impl Columns {
 
     fn new<'a>(rows: usize, kinds: impl IntoIterator<Item = (&'a str, Kind)>) -> Self {
         let place = |(name, kind): (&str, Kind)| Stored {
-            // What is said of a dataset that is too large.
+            // The name of the buffer in listings of memory.
             data: Tensor::zeros(
                 if let Kind::Image(_) = kind { "images" } else { name },
                 &kind.stored(rows),

@@ -20,7 +20,7 @@ pub enum Distribution {
     Given {
         /// Their distribution.
         likelihood: Likelihood,
-        /// What its location or logit is.
+        /// The output that is its location or logit.
         output: ValueId,
         /// The logarithm of its scale (1), where that is learnt.
         log_scale: Option<Tensor>,

@@ -1,4 +1,4 @@
-//! What a model makes of images: codes, reconstructions, scores.
+//! Images through a model: codes, reconstructions, scores.
 
 use super::blocks::Ports;
 use super::network::HEAD;
@@ -79,7 +79,7 @@ impl Vae {
         Ok(posterior)
     }
 
-    /// What the model makes of images: encoded to the mean of the posterior, without noise, and decoded
+    /// Reconstructions of images: encoded to the mean of the posterior, without noise, and decoded
     /// to the mean of the likelihood.
     ///
     /// # Errors

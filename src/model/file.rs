@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu};
 use crate::nn::{Layout, Parameters, Weights};
 
-/// What a file says of the model in it, as JSON under the metadata key `config`.
+/// The description of the model in a file, as JSON under the metadata key `config`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
@@ -33,7 +33,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// What a file says of `model`.
+    /// The description of `model`.
     pub fn of(model: &dyn Model, train: Option<&TrainConfig>, choices: &Choices) -> Self {
         let described = model.described();
         Self {
@@ -48,7 +48,7 @@ impl Header {
 /// Named tensors of 32-bit values and the [`Header`] they belong to.
 pub struct TensorFile {
     path: PathBuf,
-    /// What the metadata says.
+    /// The description of the model.
     pub header: Header,
     tensors: HashMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
 }

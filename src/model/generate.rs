@@ -1,4 +1,4 @@
-//! What a model makes: draws from the prior, decoded.
+//! New images: draws from the prior, decoded.
 
 use super::blocks::Ports;
 use super::{Network, Vae};

@@ -32,7 +32,7 @@ pub(super) const LONGEST_SUM: usize = 4 * 65_000;
 
 /// Name of the layer between the encoder and the decoder.
 pub const HEAD: &str = "latent";
-/// What the likelihood's own parameter belongs to.
+/// Name of the module that the likelihood's own parameter belongs to.
 pub const LIKELIHOOD: &str = "likelihood";
 /// That parameter: the logarithm of the likelihood's scale.
 pub const LOG_SCALE: &str = "log_scale";
@@ -78,7 +78,7 @@ impl Network {
         Ok(Self { config, shape, input, encoder, head, decoder, weights })
     }
 
-    /// What it was built from.
+    /// The configuration that it was built from.
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }

@@ -9,14 +9,14 @@ use crate::ops::latent::{self, KlObjective};
 use crate::ops::matmul::Problem;
 use crate::ops::{Stream, gather, loss};
 
-/// What a step is given, in the recording's workspace.
+/// The tensors of a batch, in the recording's workspace.
 #[derive(Clone)]
 pub struct Batch {
     /// Images in it.
     pub rows: usize,
-    /// What the encoder takes, laid out as [`Network::input`] says.
+    /// The encoder's input, laid out as [`Network::input`] says.
     pub x: Tensor,
-    /// What the decoder is to give, laid out as its output; x itself where both are the same.
+    /// The target of the decoder, laid out as its output; x itself where both are the same.
     pub target: Tensor,
     /// Standard normals (rows · latent).
     pub epsilon: Tensor,

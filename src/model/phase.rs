@@ -1,4 +1,4 @@
-//! What a step minimizes, and which parameters it moves for it.
+//! Phases of a step: the losses that it minimizes and the parameters that it moves.
 
 use crate::gpu::Tensor;
 use crate::nn::{Train, ValueId};
@@ -59,14 +59,14 @@ pub(super) enum Source {
     Units,
 }
 
-/// What is known of a term where nothing is recorded any more.
+/// The description of a term, which outlives its recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TermSpec {
     /// The name, as in metrics.
     pub name: String,
     /// Its weight in the loss.
     pub weight: f64,
-    /// What the objective makes of a KL divergence that is known for each latent variable, its weight
+    /// The objective's use of a KL divergence that is known for each latent variable, its weight
     /// included; nothing for other terms.
     pub objective: Option<KlObjective>,
 }

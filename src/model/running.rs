@@ -1,10 +1,10 @@
-//! What adds up over an epoch.
+//! Counters and means of an epoch.
 
 use crate::error::Result;
 use crate::gpu::{Gpu, Tensor};
 use crate::ops::State;
 
-/// What adds up over an epoch, on the adapter.
+/// Counters and running means of an epoch, on the adapter.
 pub struct Running {
     /// All of it, in one buffer.
     all: Tensor,

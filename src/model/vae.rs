@@ -94,7 +94,7 @@ impl Vae {
         Recording::with_choices(self.gpu.report(), &self.choices)
     }
 
-    /// What it was built from.
+    /// The configuration that it was built from.
     pub fn config(&self) -> &ModelConfig {
         self.network.config()
     }
@@ -109,7 +109,7 @@ impl Vae {
         &self.network.weights().parameters
     }
 
-    /// What its layers keep beside them: running statistics, which gradients do not change.
+    /// Its layers' running statistics, which gradients do not change.
     pub fn statistics(&self) -> &Parameters {
         &self.network.weights().statistics
     }

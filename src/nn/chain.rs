@@ -29,7 +29,7 @@ pub struct Link {
     pub label: String,
     /// The layer in words, and the activation that it computes as well.
     pub words: String,
-    /// What computes it.
+    /// The layer itself.
     pub layer: Box<dyn Layer>,
     /// The values that it takes: 0 is the chain's input, and i + 1 the output of link i.
     inputs: Vec<usize>,
@@ -109,7 +109,7 @@ impl Chain {
         super::check(spec)?;
         let (words, from) = (spec.to_string(), vec![self.links.len()]);
         if let Ok(activation) = spec.name.parse::<Activation>() {
-            // What lies before the list may be the input of a block, whose sum takes it as it is.
+            // A layer before the list may give a block's input, which the block's sum takes as it is.
             if let Some(last) = self.links[first..].last_mut()
                 && last.layer.activate(activation)
             {
@@ -140,7 +140,7 @@ impl Chain {
     ) -> std::result::Result<(), String> {
         let layers = match &spec.size {
             Some(Setting::Layers(layers)) => &layers[..],
-            // What an empty list parses as.
+            // An empty list parses as a list of integers.
             Some(Setting::Integers(sizes)) if sizes.is_empty() => &[],
             _ => {
                 let wants = "wants a list of layers, as in";
@@ -168,12 +168,12 @@ impl Chain {
         self.links.push(Link { label, words, layer, inputs });
     }
 
-    /// What goes into it for each image.
+    /// Shape of its input for each image.
     pub fn input(&self) -> Shape {
         self.input
     }
 
-    /// What comes out of it for each image.
+    /// Shape of its output for each image.
     pub fn output(&self) -> Shape {
         self.output
     }
@@ -188,7 +188,7 @@ impl Chain {
         self.full(|layer| layer.parameters())
     }
 
-    /// What every layer keeps beside its parameters, under the full names.
+    /// Every layer's statistics (PyTorch's buffers) under their full names.
     pub fn statistics(&self) -> Vec<ParameterSpec> {
         self.full(|layer| layer.statistics())
     }
@@ -226,8 +226,8 @@ impl Chain {
         self.links.iter().flat_map(|link| link.layer.problems()).collect()
     }
 
-    /// What the chain makes of `values`, as many rows of its input as there are, in evaluation: both in
-    /// PyTorch's order, (rows, channels, height, width) for maps.
+    /// The output of the chain for `values`, rows of its input, in evaluation. Both are in PyTorch's order,
+    /// (rows, channels, height, width) for maps.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ pub struct Linear {
     pub inputs: usize,
     /// Values per image that come out.
     pub outputs: usize,
-    /// What is applied to the result.
+    /// The activation f, if there is one.
     pub activation: Option<Activation>,
 }
 

@@ -135,7 +135,8 @@ pub trait Layer: Send + Sync {
         Vec::new()
     }
 
-    /// What it keeps beside them from step to step, which no gradient changes: PyTorch's buffers.
+    /// The values that it keeps beside them from step to step, which no gradient changes: PyTorch's
+    /// buffers.
     fn statistics(&self) -> Vec<ParameterSpec> {
         Vec::new()
     }

@@ -175,7 +175,7 @@ impl Parameters {
         self.layout.places().map(|(spec, offset)| (spec.view(&self.arena, offset), offset))
     }
 
-    /// What lies here where `tensor` lies in other parameters of the same layout.
+    /// The values at the place that `tensor` has in other parameters of the same layout.
     pub fn at(&self, tensor: &Tensor) -> Tensor {
         match tensor.shape() {
             shape @ [_] => self.arena.view(tensor.offset(), shape),
@@ -224,7 +224,7 @@ impl Parameters {
 pub struct Weights {
     /// Those that training moves.
     pub parameters: Parameters,
-    /// What layers keep beside them, as running statistics, which no gradient changes: PyTorch's buffers.
+    /// Values that layers keep beside them, as running means, which no gradient changes: PyTorch's buffers.
     pub statistics: Parameters,
 }
 

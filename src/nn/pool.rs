@@ -4,7 +4,8 @@ use super::{Graph, Layer, LayerSpec, Shape, ValueId};
 use crate::gpu::padded;
 use crate::ops::pool::{self, Window};
 
-/// Pooling as PyTorch's `MaxPool2d` and `AvgPool2d` without `ceil_mode`; in a mean, padding counts as zeros.
+/// Pooling as PyTorch's `MaxPool2d` and `AvgPool2d` without `ceil_mode`; in a mean, padding counts as
+/// zeros.
 struct Pool {
     channels: usize,
     window: Window,

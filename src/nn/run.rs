@@ -4,8 +4,8 @@ use super::{Graph, Shape, ValueId, Weights};
 use crate::error::{Error, Load, Result};
 use crate::gpu::{Gpu, Recording};
 
-/// What `record` makes of the rows of `inputs`, each a shape and values, in evaluation. Inputs and the
-/// result are in PyTorch's order, (rows, channels, height, width) for maps, and have as many rows each.
+/// The output of `record` for the rows of `inputs`, each a shape and values, in evaluation. Inputs and
+/// output are in PyTorch's order, (rows, channels, height, width) for maps, and have as many rows each.
 ///
 /// ```no_run
 /// # use vae_gpu::nn::{Chain, Shape, Weights};

@@ -1,4 +1,4 @@
-//! What goes from layer to layer.
+//! Shapes of the values between layers.
 
 use std::fmt::{Display, Formatter};
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct LayerSpec {
     /// The layer's or the activation's name: see `docs/configuration.md`.
     pub name: String,
-    /// What stands behind the name, if anything does.
+    /// The value behind the name: a size, a probability, layers.
     pub size: Option<Setting>,
     /// The options, in the order in which they were written.
     pub options: Vec<(String, Setting)>,

@@ -1,8 +1,9 @@
-//! What is known of an epoch.
+//! Losses, and the report of an epoch.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::model::TermSpec;
+use crate::ops::latent::STATISTICS;
 
 /// Means over a split's images, in nats per image.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,7 +46,7 @@ impl Losses {
     }
 
     fn set_units(&mut self, units: &[f64]) {
-        let (unit_kl, means) = units.split_at(units.len() / 3);
+        let (unit_kl, means) = units.split_at(units.len() / STATISTICS);
         let (means, squares) = means.split_at(unit_kl.len());
         let variances = means.iter().zip(squares).map(|(mean, square)| square - mean * mean);
         self.unit_kl = unit_kl.to_vec();
@@ -86,7 +87,7 @@ pub struct EpochReport {
     pub train: Losses,
     /// Losses on the test split, if there is one.
     pub validation: Option<Losses>,
-    /// What else the model tells, by name: of a VAE `kl_weight`, β in the last step, which is 0 for a
+    /// Other figures of the model, by name: for a VAE `kl_weight`, β in the last step, which is 0 for a
     /// plain autoencoder, and `scale`, the likelihood's, if it is learnt.
     pub figures: Vec<(String, f64)>,
     /// The optimizer's, in the last step; with several phases, the last one's.

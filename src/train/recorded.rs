@@ -9,7 +9,7 @@ use crate::gpu::{AdapterReport, Choices, Recording};
 use crate::model::{self, Columns, Model, Network, Noise, Purpose, Running, Training};
 use crate::ops::State;
 
-/// What a model is recorded for.
+/// The kinds of step that a model is recorded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepKind {
     /// A step of training on a batch.

@@ -26,7 +26,7 @@ struct Line {
     known: Known,
 }
 
-/// What is wanted of it again.
+/// The numbers of a line that the loss curve and a resumed run need.
 #[derive(Deserialize)]
 struct Known {
     epoch: u32,
@@ -152,7 +152,7 @@ impl RunFolder {
         &self.path
     }
 
-    /// What the run was configured as.
+    /// The configuration of the run.
     ///
     /// # Errors
     ///

@@ -13,14 +13,15 @@ use crate::model::{Columns, Model, Noise, Purpose, Running, Totals, Training, Va
 use crate::ops::tune::{self, Tune};
 use crate::ops::{State, shuffle};
 
-/// What may be set for one call of training, and is not part of a [`Config`].
+/// Options of one call of training, which are not part of a [`Config`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrainOptions {
     /// Stop once this many steps have been taken since the beginning.
     pub max_steps: Option<u32>,
     /// Steps in a submission; without it, as many as take about a tenth of a second.
     pub steps_per_submission: Option<usize>,
-    /// How much to try for the fastest kernels; nothing by default. Equal seeds give equal bits only with equal kernels.
+    /// How much to try for the fastest kernels; nothing by default. Equal seeds give equal bits only with
+    /// equal kernels.
     pub tune: Tune,
 }
 
