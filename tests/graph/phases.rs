@@ -6,7 +6,7 @@ use vae_gpu::gpu::Gpu;
 use vae_gpu::model::{Model, Phase, Step, Term};
 use vae_gpu::nn::{Chain, Modules, Parameters, Shape, ValueId, Weights};
 use vae_gpu::ops::density::{PRODUCT, SQUARED_ERROR};
-use vae_gpu::ops::optimizer::Optimizer;
+use vae_gpu::ops::optimizer::{Optimizer, Rule};
 use vae_gpu::{Result, TrainOptions, Trainer};
 
 use super::common;
@@ -243,6 +243,41 @@ fn faults_of_a_model_are_named() {
         let got = train(&gpu, fault).unwrap_err().to_string();
         assert!(got.starts_with(message), "{got}");
         assert_eq!(got.lines().count(), 1, "{got}");
+    }
+}
+
+/// A layer that no term of the phase depends on, though the phase may train it.
+struct Unreached<'a>(&'a Two);
+
+impl Model for Unreached<'_> {
+    fn weights(&self) -> &Weights {
+        &self.0.weights
+    }
+
+    fn record(&self, step: &mut Step) -> Result<Phase> {
+        let x = step.column("x")?;
+        let h = self.0.a.apply(&mut step.graph, x);
+        let size = step.graph.row_sums("h", &PRODUCT, &[], &[h.into(), h.into()]);
+        let rule = Rule::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.5 };
+        let optimizer = Optimizer { rule, ..Optimizer::adam(0.1) };
+        Ok(Phase::new("all", [Term::new("size", size)]).optimizer(optimizer))
+    }
+}
+
+/// Neither the decay of weights nor a stored gradient moves what has no gradient, as in PyTorch.
+#[test]
+fn parameters_that_no_term_depends_on_stay() {
+    let Some(gpu) = common::gpu() else { return };
+    for clip_norm in [None, Some(1.0)] {
+        let config = TrainConfig { epochs: 2, batch_size: 10, clip_norm, ..Default::default() };
+        let two = Two::new(&gpu);
+        let before = two.weights.parameters.read(&gpu).unwrap();
+        let options = TrainOptions::default();
+        let trainer = Trainer::with_model(&gpu, Unreached(&two), &config, &data(), options);
+        trainer.unwrap().epochs().for_each(|report| drop(report.unwrap()));
+        let after = two.weights.parameters.read(&gpu).unwrap();
+        assert_ne!(before[..2], after[..2], "{clip_norm:?}: layer a is trained");
+        assert_eq!(before[2..], after[2..], "{clip_norm:?}: layer b keeps its bits");
     }
 }
 
