@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::pictures::{self, RECONSTRUCTIONS, SAMPLES};
 use super::{EpochReport, Trainer, plot};
 use crate::config::Config;
-use crate::data::grid::BACKGROUND;
-use crate::data::{Dataset, Images};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::model::{Vae, corrupted};
 
 /// A folder with `model.safetensors`, `config.toml`, `metrics.jsonl`, `samples.png`,
 /// `reconstructions.png`, `loss.svg` and `checkpoint.safetensors`.
@@ -50,19 +49,12 @@ const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const MODEL: &str = "model.safetensors";
-const SAMPLES: &str = "samples.png";
-const RECONSTRUCTIONS: &str = "reconstructions.png";
 const LOSS: &str = "loss.svg";
 /// In the order in which a save replaces them. The checkpoint comes last: should the program be
 /// killed between two of them, the older one trains again what the metrics already tell of.
 const FILES: [&str; 7] = [CONFIG, METRICS, MODEL, SAMPLES, RECONSTRUCTIONS, LOSS, CHECKPOINT];
 /// Folder within the run's for the files of a save until all of them are on the disk.
 const UNFINISHED: &str = ".vae-gpu-unfinished";
-
-/// Images in a row of a run's pictures.
-pub const COLUMNS: usize = 10;
-/// Images in `samples.png`.
-const COUNT: usize = 100;
 
 impl RunFolder {
     /// Fails where [`RunFolder::create`] would, and touches nothing.
@@ -228,11 +220,8 @@ impl RunFolder {
         crate::files::write(&folder.join(LOSS), svg.as_bytes())?;
         let model = trainer.model();
         model.save_trained(folder.join(MODEL), Some(&config.train))?;
-        if model.config().variational {
-            model.sample(COUNT)?.save_grid(folder.join(SAMPLES), COLUMNS)?;
-        }
         let images = data.test.as_ref().unwrap_or(&data.train).images()?;
-        reconstructions(model, images, COUNT / 2)?.save_grid(folder.join(RECONSTRUCTIONS), COLUMNS)
+        pictures::write(folder, model, images)
     }
 }
 
@@ -249,31 +238,4 @@ fn config_file(path: &Path) -> Result<PathBuf> {
             "is no run folder: it holds no config.toml; give a folder that training wrote",
         )),
     }
-}
-
-/// The first `count` of `images` and what `model` makes of them, for a grid of ten columns: a row
-/// of originals above the row of their reconstructions; in between, for a model that restores them,
-/// what it was given.
-///
-/// # Errors
-///
-/// As [`Vae::reconstruct`].
-pub fn reconstructions(model: &Vae, images: &Images, count: usize) -> Result<Images> {
-    let originals: Vec<usize> = (0..count.min(images.len())).collect();
-    let originals = images.select(&originals);
-    let mut shown = vec![originals];
-    if let Some(corruption) = model.config().corruption {
-        shown.push(corrupted(model.gpu(), &shown[0], corruption)?);
-    }
-    shown.push(model.reconstruct(&shown[shown.len() - 1])?);
-    let row = COLUMNS * images.shape.pixels();
-    let mut pixels = Vec::new();
-    for first in (0..shown[0].pixels.len()).step_by(row) {
-        for kind in &shown {
-            pixels.extend_from_slice(&kind.pixels[first..kind.pixels.len().min(first + row)]);
-            // A last row that is not full is filled up, to keep the pairs in line.
-            pixels.resize(pixels.len().next_multiple_of(row), BACKGROUND);
-        }
-    }
-    Ok(Images { shape: images.shape, pixels })
 }
