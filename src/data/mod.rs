@@ -107,9 +107,11 @@ impl Dataset {
         Self::read(path, &ReadOptions::default())
     }
 
-    /// Reads an IDX folder as MNIST ships it (gzipped or not; the `train` and `t10k` files are the
-    /// splits), or else a folder of PNG and JPEG images (recursive; `train/` and `test/` are the
-    /// splits where present, otherwise every image is for training).
+    /// Reads IDX files as MNIST, EMNIST or QMNIST ship them (gzipped or not; the files named `train`
+    /// and `test` or `t10k` are the splits), or else a folder of PNG and JPEG images (recursive;
+    /// `train/` and `test/` are the splits where present, otherwise every image is for training).
+    /// IDX files may lie in folders below `path`, as in torchvision's `MNIST/raw`; where a folder
+    /// holds those of several datasets, `path` must be one of the files.
     ///
     /// The tables have a column `image` and, where labels are known, one of classes, `label`: from
     /// the labels files beside IDX images, whose classes are called by their numbers, or from the
@@ -125,19 +127,17 @@ impl Dataset {
     /// [`Error::Config`] for options that do not fit the folder.
     pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         let path = path.as_ref();
-        let metadata = std::fs::metadata(path).map_err(Error::io("read the dataset", path))?;
-        if !metadata.is_dir() {
-            return Err(Error::data(
-                path,
-                "is not a folder; a dataset is a folder of IDX files or of PNG/JPEG images",
-            ));
-        }
-        let (train, test) = match idx::read(path, options)? {
-            Some(splits) => splits,
+        std::fs::metadata(path).map_err(Error::io("read the dataset", path))?;
+        let idx = idx::find(path)?;
+        let (train, test) = match &idx {
+            Some(set) => idx::read(set, options)?,
             None => folder::read(path, options)?,
         };
         let canonical = path.canonicalize().map_err(Error::io("read", path))?;
-        let name = canonical.file_name().map_or("data".into(), |n| n.to_string_lossy().into());
+        let named = idx.map(|set| set.name).filter(|name| !name.is_empty());
+        let folder = if path.is_dir() { Some(&*canonical) } else { canonical.parent() };
+        let folder = folder.and_then(Path::file_name).map(|name| name.to_string_lossy().into());
+        let name = named.or(folder).unwrap_or_else(|| "data".into());
         Ok(Self { name, train, test })
     }
 

@@ -41,7 +41,7 @@ fn idx_files_that_are_cut_short_fail() {
 fn idx_files_of_something_else_fail() {
     let labels = [&[0, 0, 8, 1, 0, 0, 0, 2], [3; 2].as_slice()].concat();
     data_fails(&[(TRAIN, labels)], &["train-images-idx3-ubyte: holds labels", "put the images"]);
-    data_fails(&[(TRAIN, b"<html>404".to_vec())], &["is no IDX file of images: its magic is"]);
+    data_fails(&[(TRAIN, b"<html>404".to_vec())], &["is no IDX file of images: it begins with"]);
 }
 
 #[test]

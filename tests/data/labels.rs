@@ -93,11 +93,11 @@ fn idx_labels_of_another_type_or_dimension_fail() {
         let files = with_images(4, &[(TRAIN_LABELS, bytes)]);
         open_fails(&files, &[&[TRAIN_LABELS], parts].concat());
     };
-    fails(idx_images(4), &["holds images (magic 0x00000803)", "put the labels file"]);
-    let integers = idx_of(0xc01, &[4], 16);
-    fails(integers.clone(), &["no IDX file of labels", "0x00000c01, not 0x00000801"]);
-    fails(gz(&integers), &["0x00000c01"]);
-    fails(idx_of(0x802, &[4, 2], 8), &["0x00000802, not 0x00000801"]);
+    fails(idx_images(4), &["holds images under the name", "put the labels in its place"]);
+    let floats = idx_of(0xd01, &[4], 16);
+    fails(floats.clone(), &["holds 32-bit floats", "labels are unsigned bytes or integers"]);
+    fails(gz(&floats), &["holds 32-bit floats"]);
+    fails(idx_of(0x802, &[4, 2], 8), &["unsigned bytes, 2 dimensions (4x2)"]);
     fails(b"<html>404</html>".to_vec(), &["no IDX file of labels"]);
 }
 
