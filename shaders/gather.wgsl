@@ -18,12 +18,15 @@ struct Params {
     corruption: u32, // stream of the corruption's draws
     spread: f32,     // standard deviation of the noise that is added to a value
     masked: f32,     // probability of a value to be set to 0
+    mask: u32,       // of positions in order, where it is a ring of a power of two
+    first: u32,      // the first image that images holds
+    count: u32,      // PARTS: images that it holds
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> state: State;
 @group(0) @binding(2) var<storage, read> images: array<u32>;         // (count, channels, places) bytes, four a word
-@group(0) @binding(3) var<storage, read> order: array<u32>;          // (count)
+@group(0) @binding(3) var<storage, read> order: array<u32>;          // (images of the dataset), or a ring
 @group(0) @binding(4) var<storage, read_write> x: array<vec4<f32>>;  // MAPS: (rows · places, channels), padded; else (rows, channels · places), padded
 @group(0) @binding(5) var<storage, read_write> epsilon: array<f32>;
 
@@ -36,17 +39,16 @@ fn four_bytes(at: u32, words: u32) -> vec4<u32> {
     return (vec4(word) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u);
 }
 
-// The bytes of quad number `i` of x; sets `within` to those that are not padding.
-fn bytes_of(p: Params, row: u32, i: u32, within: ptr<function, vec4<bool>>) -> vec4<u32> {
+// The bytes of quad number `i` of x, which is in row b of the batch, where `image` is; sets `within` to
+// those that are not padding.
+fn bytes_of(p: Params, image: u32, b: u32, i: u32, within: ptr<function, vec4<bool>>) -> vec4<u32> {
     let columns = p.channels * p.places;
     if MAPS == 0u {
-        let b = i / p.row_quads;
         let column = 4u * (i - b * p.row_quads);
         *within = vec4(column) + vec4(0u, 1u, 2u, 3u) < vec4(columns);
-        return four_bytes(order[row + b] * columns + column, p.words);
+        return four_bytes(image * columns + column, p.words);
     }
-    let b = i / p.places;
-    let first = order[row + b] * columns + i - b * p.places;
+    let first = image * columns + i - b * p.places;
     *within = vec4(0u, 1u, 2u, 3u) < vec4(p.channels);
     var bytes: vec4<u32>;
     for (var c = 0u; c < p.channels; c++) {
@@ -64,10 +66,17 @@ fn batch(invocation: Invocation) {
     let p = params;
     let row = state.row;
     let step = state.step;
-    let quads = p.rows * select(p.row_quads, p.places, MAPS == 1u);
+    let row_quads = select(p.row_quads, p.places, MAPS == 1u);
+    let quads = p.rows * row_quads;
     if i < quads {
+        let b = i / row_quads;
+        let image = order[(row + b) & p.mask] - p.first;
+        // Another dispatch has the image: its part of the dataset lies in another buffer.
+        if PARTS == 1u && image >= p.count {
+            return;
+        }
         var within: vec4<bool>;
-        var pixels = vec4<f32>(bytes_of(p, row, i, &within)) / 255.0;
+        var pixels = vec4<f32>(bytes_of(p, image, b, i, &within)) / 255.0;
         if CORRUPTION == 1u {
             let draw = threefry(vec4(i, step, 0u, 0u), vec4(p.seed_low, p.seed_high, 0u, p.corruption));
             // Clamped to the range of pixels.

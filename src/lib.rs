@@ -116,7 +116,7 @@ pub mod ops;
 pub mod train;
 
 pub use config::{Config, Preset};
-pub use data::{Column, Dataset, ImageShape, Images, ReadOptions, Table};
+pub use data::{Column, Dataset, ImageShape, Images, PackedImages, ReadOptions, Table};
 pub use error::{Error, Result};
 pub use gpu::{AdapterOptions, Gpu};
 pub use model::{Distribution, Model, Noise, Phase, Step, Term, Vae};

@@ -18,7 +18,7 @@ pub(super) fn columns(suite: &mut Suite, operation: &str) -> Result<()> {
     let state = state(&gpu);
     let order: Vec<u32> = (0..EXAMPLES as u32).rev().collect();
     let indices = Tensor::new(&gpu, "order", &[EXAMPLES], &order);
-    let order = Order { state: &state, indices: &indices };
+    let order = Order::of_all(&state, &indices);
     let x = Tensor::matrix("bench", &[ROWS, COLUMNS]);
     let mut recording = Recording::new(gpu.report());
     let p = &mut recording;

@@ -81,7 +81,11 @@ struct AdapterArgs {
 
 impl AdapterArgs {
     fn options(&self) -> AdapterOptions {
-        AdapterOptions { adapter: self.adapter.clone(), backend: self.backend }
+        AdapterOptions {
+            adapter: self.adapter.clone(),
+            backend: self.backend,
+            ..AdapterOptions::default()
+        }
     }
 
     fn open(&self) -> Result<Gpu> {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{ImageShape, Images};
+use super::packed::BLOCK;
+use super::{ImageShape, Images, PackedImages};
+use crate::error::Result;
 
 /// One column of a [`super::Table`]: the values of all rows, one row after the other.
 ///
@@ -13,6 +15,8 @@ use super::{ImageShape, Images};
 pub enum Column {
     /// An image in each row.
     Images(Images),
+    /// An image in each row, in a file from which it is read when it is used.
+    Packed(PackedImages),
     /// Real numbers in each row.
     Floats {
         /// Shape of a row's values; empty for a single number.
@@ -69,12 +73,13 @@ impl Column {
 
     /// The number of rows, or the end of an error message, after the column's name, if the values
     /// do not form a column.
-    pub(super) fn rows(&self) -> Result<usize, String> {
+    pub(super) fn rows(&self) -> std::result::Result<usize, String> {
         match self {
             Self::Images(images) => {
                 images.check().map_err(|error| error.to_string())?;
                 Ok(images.len())
             }
+            Self::Packed(images) => Ok(images.len()),
             Self::Floats { shape, values } => rows_of(shape, values.len(), "floats"),
             Self::Counts { shape, values } => rows_of(shape, values.len(), "counts"),
             Self::Classes { names, indices } => {
@@ -88,6 +93,7 @@ impl Column {
     pub fn select(&self, rows: &[usize]) -> Self {
         match self {
             Self::Images(images) => Self::Images(images.select(rows)),
+            Self::Packed(images) => Self::Packed(images.select(rows)),
             Self::Floats { shape, values } => {
                 Self::Floats { shape: shape.clone(), values: pick(shape, values, rows) }
             }
@@ -100,11 +106,77 @@ impl Column {
         }
     }
 
+    /// Shape of the images, if there is one in each row.
+    pub(crate) fn image_shape(&self) -> Option<ImageShape> {
+        match self {
+            Self::Images(images) => Some(images.shape),
+            Self::Packed(images) => Some(images.shape()),
+            _ => None,
+        }
+    }
+
+    /// Bytes of a row: one for each value of an image, four for a number or a class.
+    pub(crate) fn row_bytes(&self) -> usize {
+        match self {
+            Self::Images(Images { shape, .. }) => shape.pixels(),
+            Self::Packed(images) => images.shape().pixels(),
+            Self::Floats { shape, .. } | Self::Counts { shape, .. } => {
+                4 * shape.iter().product::<usize>()
+            }
+            Self::Classes { .. } => 4,
+        }
+    }
+
+    /// Appends the bytes of the rows at `rows`, in that order.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Io`] naming the file in which they lie when it cannot be read.
+    pub(crate) fn append_rows(&self, rows: &[usize], bytes: &mut Vec<u8>) -> Result<()> {
+        let all: &[u8] = match self {
+            Self::Packed(images) => return images.append(rows, bytes),
+            Self::Images(images) => &images.pixels,
+            Self::Floats { values, .. } => bytemuck::cast_slice(values),
+            Self::Classes { indices: values, .. } | Self::Counts { values, .. } => {
+                bytemuck::cast_slice(values)
+            }
+        };
+        let size = self.row_bytes();
+        rows.iter().for_each(|row| bytes.extend_from_slice(&all[row * size..][..size]));
+        Ok(())
+    }
+
+    /// Calls `take` with the bytes of the rows in `rows`, a block of whole rows at a time, with the
+    /// first row of each block. All blocks but the last have a multiple of `align` rows.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`Column::append_rows`], and what `take` fails with.
+    pub(crate) fn for_blocks(
+        &self,
+        rows: std::ops::Range<usize>,
+        align: usize,
+        mut take: impl FnMut(usize, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let most = (BLOCK / self.row_bytes().max(1)).max(1).next_multiple_of(align);
+        let mut bytes = Vec::new();
+        for first in rows.clone().step_by(most) {
+            bytes.clear();
+            let block: Vec<usize> = (first..rows.end.min(first + most)).collect();
+            self.append_rows(&block, &mut bytes)?;
+            take(first, &bytes)?;
+        }
+        Ok(())
+    }
+
     /// Descriptions of this column and of `other` in what they differ, if rows of one are not valid
     /// rows of the other: their kinds, shapes or classes; otherwise `None`.
     pub(super) fn difference(&self, other: &Self) -> Option<[String; 2]> {
+        let image = |column: &Self| column.image_shape();
         let same = match (self, other) {
-            (Self::Images(a), Self::Images(b)) => a.shape == b.shape,
+            (Self::Images(_) | Self::Packed(_), Self::Images(_) | Self::Packed(_)) => {
+                image(self) == image(other)
+            }
             (Self::Floats { shape: a, .. }, Self::Floats { shape: b, .. })
             | (Self::Counts { shape: a, .. }, Self::Counts { shape: b, .. }) => a == b,
             (Self::Classes { names: a, .. }, Self::Classes { names: b, .. })
@@ -130,6 +202,7 @@ impl fmt::Display for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Images(images) => write!(f, "images of {}", images.shape),
+            Self::Packed(images) => write!(f, "images of {}", images.shape()),
             Self::Floats { shape, .. } => write!(f, "floats of shape {shape:?}"),
             Self::Classes { names, .. } => write!(f, "{} classes", names.len()),
             Self::Counts { shape, .. } => write!(f, "counts of shape {shape:?}"),
@@ -138,7 +211,7 @@ impl fmt::Display for Column {
 }
 
 /// The number of rows of `shape` in `found` values.
-fn rows_of(shape: &[usize], found: usize, what: &str) -> Result<usize, String> {
+fn rows_of(shape: &[usize], found: usize, what: &str) -> std::result::Result<usize, String> {
     let each = shape.iter().try_fold(1usize, |each, &side| each.checked_mul(side));
     match each {
         Some(each) if each > 0 && found.is_multiple_of(each) => Ok(found / each),
@@ -149,7 +222,7 @@ fn rows_of(shape: &[usize], found: usize, what: &str) -> Result<usize, String> {
     }
 }
 
-fn check_classes(names: &[String], indices: &[u32]) -> Result<(), String> {
+fn check_classes(names: &[String], indices: &[u32]) -> std::result::Result<(), String> {
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort_unstable();
     if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -7,10 +7,13 @@ mod folder;
 pub(crate) mod grid;
 mod idx;
 mod images;
+mod packed;
 mod table;
 
 pub use column::Column;
 pub use images::{ImageShape, Images};
+pub use packed::PackedImages;
+pub(crate) use packed::{BLOCK, available_memory};
 pub use table::Table;
 
 use std::path::Path;
@@ -145,9 +148,9 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// The same as [`Table::images`].
+    /// The same as [`Table::shape`].
     pub fn shape(&self) -> Result<ImageShape> {
-        Ok(self.train.images()?.shape)
+        self.train.shape()
     }
 
     /// Holds out a random `fraction` of the training rows as the test split, the same rows for the

@@ -1,6 +1,8 @@
 //! Rows of named columns.
 
-use super::{Column, Images};
+use std::sync::Arc;
+
+use super::{Column, ImageShape, Images};
 use crate::error::{Error, Result};
 
 /// One split of a dataset: a row for each example, and of each row the same named columns.
@@ -30,7 +32,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     rows: usize,
-    columns: Vec<(String, Column)>,
+    columns: Vec<(String, Arc<Column>)>,
 }
 
 impl Table {
@@ -66,7 +68,7 @@ impl Table {
             return Err(fails(message));
         }
         self.rows = rows;
-        self.columns.push((name, column));
+        self.columns.push((name, Arc::new(column)));
         Ok(self)
     }
 
@@ -82,7 +84,7 @@ impl Table {
 
     /// All columns with their names, in the order in which they were added.
     pub fn columns(&self) -> impl Iterator<Item = (&str, &Column)> {
-        self.columns.iter().map(|(name, column)| (name.as_str(), column))
+        self.columns.iter().map(|(name, column)| (name.as_str(), &**column))
     }
 
     /// The column of that name, if there is one.
@@ -90,11 +92,40 @@ impl Table {
         self.columns().find(|(other, _)| *other == name).map(|(_, column)| column)
     }
 
-    /// The first column of images, whatever its name, on which an image model is trained.
+    /// Shape of the images in the first column of them, on which an image model is trained.
     ///
     /// # Errors
     ///
     /// [`Error::Input`] naming the columns that there are when none holds images.
+    pub fn shape(&self) -> Result<ImageShape> {
+        let mut shapes = self.columns().filter_map(|(_, column)| column.image_shape());
+        shapes.next().ok_or_else(|| self.without_images())
+    }
+
+    /// The images at `rows`, in that order, of the first column of images, wherever they lie. Panics if
+    /// one is past the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] naming the columns that there are when none holds images, [`Error::Io`] when
+    /// the file in which they lie cannot be read.
+    pub fn read_images(&self, rows: &[usize]) -> Result<Images> {
+        let shape = self.shape()?;
+        let (_, column) = self
+            .columns()
+            .find(|(_, column)| column.image_shape().is_some())
+            .expect("they have one");
+        let mut pixels = Vec::with_capacity(rows.len() * shape.pixels());
+        column.append_rows(rows, &mut pixels)?;
+        Ok(Images { shape, pixels })
+    }
+
+    /// The first column of images in memory, whatever its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] naming the columns that there are when none holds images, or they lie in a
+    /// file: [`Table::read_images`] reads them wherever they lie.
     pub fn images(&self) -> Result<&Images> {
         self.columns()
             .find_map(|(_, column)| match column {
@@ -113,7 +144,7 @@ impl Table {
         let error = self.without_images();
         self.columns
             .into_iter()
-            .find_map(|(_, column)| match column {
+            .find_map(|(_, column)| match Arc::unwrap_or_clone(column) {
                 Column::Images(images) => Some(images),
                 _ => None,
             })
@@ -121,6 +152,14 @@ impl Table {
     }
 
     fn without_images(&self) -> Error {
+        if let Some((name, Column::Packed(images))) =
+            self.columns().find(|(_, column)| column.image_shape().is_some())
+        {
+            let path = images.path().display();
+            return Error::Input(format!(
+                "column {name}: its images lie in {path}; read them first"
+            ));
+        }
         let columns: Vec<_> =
             self.columns().map(|(name, column)| format!("{name}: {column}")).collect();
         let columns = if columns.is_empty() { "none".into() } else { columns.join(", ") };
@@ -130,7 +169,8 @@ impl Table {
     /// The rows at `rows`, in that order, of every column. Panics if one is past the end.
     pub fn select(&self, rows: &[usize]) -> Self {
         let columns = self.columns.iter();
-        let columns = columns.map(|(name, column)| (name.clone(), column.select(rows))).collect();
+        let columns = columns.map(|(name, column)| (name.clone(), Arc::new(column.select(rows))));
+        let columns = columns.collect();
         Self { rows: rows.len(), columns }
     }
 }

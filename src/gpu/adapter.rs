@@ -59,6 +59,9 @@ pub struct AdapterOptions {
     pub adapter: Option<String>,
     /// Backend to which the choice is limited.
     pub backend: Option<Backend>,
+    /// Largest part of a buffer that a shader is to see, in bytes, where the adapter would allow more: to
+    /// try what a smaller adapter does.
+    pub max_binding_bytes: Option<u64>,
 }
 
 /// An adapter's description, with the limits and features that matter to this crate.

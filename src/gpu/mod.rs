@@ -96,11 +96,16 @@ impl Gpu {
     /// [`Error::NoAdapter`] or [`Error::NoSuchAdapter`] when none fits, [`Error::Gpu`] when it
     /// cannot be opened.
     pub fn with_options(options: &AdapterOptions) -> Result<Self> {
-        let (adapter, report) = adapter::find(options)?.swap_remove(0);
+        let (adapter, mut report) = adapter::find(options)?.swap_remove(0);
+        let mut limits = adapter.limits();
+        if let Some(bytes) = options.max_binding_bytes {
+            report.max_binding_bytes = report.max_binding_bytes.min(bytes);
+            limits.max_storage_buffer_binding_size = report.max_binding_bytes;
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("vae-gpu"),
             required_features: adapter.features() & WELCOME,
-            required_limits: adapter.limits(),
+            required_limits: limits,
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
@@ -173,6 +178,35 @@ impl Gpu {
     /// Whether anything has been written to `tensor`'s buffer here, or computed in it.
     pub fn holds(&self, tensor: &Tensor) -> bool {
         self.0.memory.lock().unwrap().contains_key(&tensor.buffer().id())
+    }
+
+    /// Makes the buffers of `tensors`, and says whether the adapter has the memory; otherwise none of them
+    /// is kept, and nothing counts as failed.
+    pub fn reserve<'a>(&self, tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {
+        let scope = self.0.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let made: Vec<u64> = tensors
+            .into_iter()
+            .map(|tensor| {
+                self.buffer(tensor.buffer());
+                tensor.buffer().id()
+            })
+            .collect();
+        let has_memory = pollster::block_on(scope.pop()).is_none();
+        if !has_memory {
+            self.0.memory.lock().unwrap().retain(|id, _| !made.contains(id));
+        }
+        has_memory
+    }
+
+    /// Waits until everything that was written has arrived, after which the copies that were made of it
+    /// are free.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`Gpu::wait`].
+    pub fn flush(&self) -> Result<()> {
+        let encoder = self.0.device.create_command_encoder(&Default::default());
+        self.wait(self.submit_encoder(encoder))
     }
 
     /// The memory of `buffer`, which is made at its first use and filled with its first contents.

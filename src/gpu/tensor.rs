@@ -185,6 +185,23 @@ impl Tensor {
         write(&all);
     }
 
+    /// Overwrites the elements from number `first` on, padding counted, with `bytes`, which are filled up
+    /// with zeros to whole elements. Panics if they end past the tensor.
+    pub fn write_bytes(&self, gpu: &Gpu, first: usize, bytes: &[u8]) {
+        assert!(first + bytes.len().div_ceil(4) <= self.extent(), "the bytes must fit the tensor");
+        gpu.0.traffic[1].fetch_add(1, Relaxed);
+        let (buffer, at) = (gpu.buffer(self.buffer()), 4 * (self.offset + first) as u64);
+        let (whole, rest) = bytes.split_at(bytes.len() / 4 * 4);
+        if !whole.is_empty() {
+            gpu.queue().write_buffer(&buffer, at, whole);
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 4];
+            last[..rest.len()].copy_from_slice(rest);
+            gpu.queue().write_buffer(&buffer, at + whole.len() as u64, &last);
+        }
+    }
+
     /// Waits for all submitted work, then returns the elements, without the padding.
     ///
     /// # Errors

@@ -1,37 +1,43 @@
 //! A table on the adapter, and the batches that steps take from it.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use crate::data::{Column, ImageShape, Images, Table};
-use crate::error::{Error, Load, Result};
-use crate::gpu::{AdapterReport, Gpu, Recording, Tensor};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Recording, Tensor};
 use crate::nn::Shape;
 use crate::ops::columns::{self, Order};
 use crate::ops::gather::{self, Corruption, Source};
 use crate::ops::{Extent, State, Stream};
 
-/// The columns of a table on the adapter and the order to take their rows in. A column has memory
-/// there once a step that takes it was recorded.
+/// The columns of a table on the adapter and the order to take their rows in: all rows, in one or
+/// several buffers, or a window of the rows that the next steps take. A column has memory there once a
+/// step that takes it was recorded.
 pub struct Columns {
-    rows: usize,
-    /// Indices of the rows (rows): a permutation of its own for each epoch of training.
+    pub(super) rows: usize,
+    /// Indices of the rows (rows): a permutation of its own for each epoch of training. With a window,
+    /// a ring of positions in it.
     pub order: Tensor,
-    columns: Vec<Stored>,
+    /// Rows of the window; `None` where all rows are on the adapter.
+    pub(super) window: Option<usize>,
+    pub(super) columns: Vec<Stored>,
 }
 
 /// One column.
-struct Stored {
-    name: String,
+pub(super) struct Stored {
+    pub name: String,
     kind: Kind,
-    /// Images four bytes to an element, the others one value to an element, rows without padding.
-    data: Tensor,
+    /// Its rows, and where they lie: images four bytes to an element, the others one value to an
+    /// element, rows without padding.
+    pub parts: Vec<(Range<usize>, Tensor)>,
     /// Whether a step takes it.
-    is_taken: Cell<bool>,
+    pub is_taken: Cell<bool>,
 }
 
 /// The kind and shape of a column's rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Image(ImageShape),
     Floats(usize),
     Classes(usize),
@@ -39,9 +45,10 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(column: &Column) -> Self {
+    pub fn of(column: &Column) -> Self {
         match column {
-            Column::Images(images) => Self::Image(images.shape),
+            Column::Images(Images { shape, .. }) => Self::Image(*shape),
+            Column::Packed(images) => Self::Image(images.shape()),
             Column::Floats { shape, .. } => Self::Floats(shape.iter().product()),
             Column::Classes { names, .. } => Self::Classes(names.len()),
             Column::Counts { shape, .. } => Self::Counts(shape.iter().product()),
@@ -56,33 +63,43 @@ impl Kind {
             Self::Classes(_) => vec![rows],
         }
     }
+
+    /// Bytes of a row.
+    pub fn row_bytes(self) -> usize {
+        match self {
+            Self::Image(shape) => shape.pixels(),
+            Self::Floats(size) | Self::Counts(size) => 4 * size,
+            Self::Classes(_) => 4,
+        }
+    }
 }
 
 impl Columns {
-    /// A place for the columns of `table`.
-    pub fn of(table: &Table) -> Self {
-        let kinds = table.columns().map(|(name, column)| (name, Kind::of(column)));
-        Self::new(table.len(), kinds)
-    }
-
     /// A place for `rows` images.
     pub fn of_images(rows: usize, shape: ImageShape) -> Self {
-        Self::new(rows, [(Table::IMAGE, Kind::Image(shape))])
+        Self::new(rows, None, [(Table::IMAGE.to_string(), Kind::Image(shape), rows)])
     }
 
-    fn new<'a>(rows: usize, kinds: impl IntoIterator<Item = (&'a str, Kind)>) -> Self {
-        let place = |(name, kind): (&str, Kind)| Stored {
-            // The name of the buffer in listings of memory.
-            data: Tensor::zeros(
-                if let Kind::Image(_) = kind { "images" } else { name },
-                &kind.stored(rows),
-            ),
-            name: name.into(),
-            kind,
-            is_taken: Cell::new(false),
+    /// A place for `rows` rows of columns of these names and kinds, each in parts of at most so many
+    /// rows; or for so many of them as `window` says.
+    pub(super) fn new(
+        rows: usize,
+        window: Option<usize>,
+        kinds: impl IntoIterator<Item = (String, Kind, usize)>,
+    ) -> Self {
+        let place = |(name, kind, most): (String, Kind, usize)| {
+            let starts = (0..window.unwrap_or(rows)).step_by(most.max(1));
+            let parts = starts.map(|first| {
+                let part = first..window.unwrap_or(rows).min(first + most);
+                // The name of the buffer in listings of memory.
+                let name = if let Kind::Image(_) = kind { "images" } else { &name };
+                (part.clone(), Tensor::zeros(name, &kind.stored(part.len())))
+            });
+            Stored { parts: parts.collect(), name: name.clone(), kind, is_taken: Cell::new(false) }
         };
         let columns = kinds.into_iter().map(place).collect();
-        Self { rows, order: Tensor::zeros("order", &[rows]), columns }
+        let positions = window.map_or(rows, usize::next_power_of_two);
+        Self { rows, order: Tensor::zeros("order", &[positions]), window, columns }
     }
 
     /// Number of rows.
@@ -90,61 +107,17 @@ impl Columns {
         self.rows
     }
 
-    /// Fails unless the columns that steps take fit the adapter.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooLarge`] naming the limit.
-    pub fn check_fits(&self, adapter: &AdapterReport) -> Result<()> {
-        let taken = self.columns.iter().filter(|column| column.is_taken.get());
-        let bytes = taken.map(|column| column.data.buffer().bytes());
-        let (all, largest) =
-            bytes.fold((0, 0), |(all, most), bytes| (all + bytes, most.max(bytes)));
-        adapter.check_fits(Load::Dataset, all, largest)
-    }
-
-    /// Uploads the columns of `table` that steps take, in their own order.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Gpu`] when the adapter has not so much memory.
-    pub fn upload(&self, gpu: &Gpu, table: &Table) -> Result<()> {
-        for column in self.columns.iter().filter(|column| column.is_taken.get()) {
-            match table.column(&column.name).expect("the table has the columns it is a place for") {
-                Column::Images(images) => column.data.write(gpu, &packed(images)),
-                Column::Floats { values, .. } => column.data.write(gpu, values),
-                Column::Classes { indices: values, .. } | Column::Counts { values, .. } => {
-                    column.data.write(gpu, values);
-                }
-            }
-        }
-        let order: Vec<u32> = (0..self.rows as u32).collect();
-        self.order.write(gpu, &order);
-        gpu.check()
-    }
-
-    /// A checksum of the columns of `table` that steps take.
-    pub fn checksum(&self, table: &Table) -> u32 {
-        let mut hasher = crc32fast::Hasher::new();
-        for stored in self.columns.iter().filter(|column| column.is_taken.get()) {
-            hasher.update(match table.column(&stored.name) {
-                Some(Column::Images(images)) => &images.pixels,
-                Some(Column::Floats { values, .. }) => bytemuck::cast_slice(values),
-                Some(Column::Classes { indices: values, .. } | Column::Counts { values, .. }) => {
-                    bytemuck::cast_slice(values)
-                }
-                None => &[],
-            });
-        }
-        hasher.finalize()
-    }
-
-    /// The first column of images, which is then taken.
+    /// The parts of the first column of images, which is then taken, in the order of the epoch at the
+    /// row in `state`.
     ///
     /// # Errors
     ///
     /// [`Error::Input`] when there is none, [`Error::Shape`] when they are not of `shape`.
-    pub(super) fn images(&self, shape: ImageShape) -> Result<Source<'_>> {
+    pub(super) fn images<'a>(
+        &'a self,
+        shape: ImageShape,
+        state: &'a Tensor,
+    ) -> Result<Vec<Source<'a>>> {
         let image = |column: &Stored| match column.kind {
             Kind::Image(given) => Some(given),
             _ => None,
@@ -152,7 +125,7 @@ impl Columns {
         let mut columns = self.columns.iter();
         let found = columns.find_map(|column| Some((column, image(column)?)));
         match found {
-            Some((column, given)) if given == shape => Ok(self.source(column)),
+            Some((column, given)) if given == shape => Ok(self.sources(column, shape, state)),
             Some((_, given)) => Err(Error::Shape { model: shape, given }),
             None => {
                 let message = "a split has no column of images, which the model takes";
@@ -161,11 +134,29 @@ impl Columns {
         }
     }
 
-    fn source<'a>(&'a self, column: &'a Stored) -> Source<'a> {
-        let Kind::Image(shape) = column.kind else { panic!("{}: holds no images", column.name) };
-        column.is_taken.set(true);
+    fn sources<'a>(
+        &'a self,
+        column: &'a Stored,
+        shape: ImageShape,
+        state: &'a Tensor,
+    ) -> Vec<Source<'a>> {
         let extent = Extent { height: shape.height, width: shape.width };
-        Source { images: &column.data, order: &self.order, channels: shape.channels, extent }
+        let parts = self.parts(column, state);
+        let source = |(order, images)| Source { images, order, channels: shape.channels, extent };
+        parts.map(source).collect()
+    }
+
+    /// The order of the rows in each part of `column`, which is then taken, and the part.
+    fn parts<'a>(
+        &'a self,
+        column: &'a Stored,
+        state: &'a Tensor,
+    ) -> impl Iterator<Item = (Order<'a>, &'a Tensor)> {
+        column.is_taken.set(true);
+        column.parts.iter().map(move |(held, tensor)| {
+            let is_ring = self.window.is_some();
+            (Order { state, indices: &self.order, is_ring, held: held.clone() }, tensor)
+        })
     }
 
     /// Records the next `rows` of the column called `name`, by the row in `state`: images as features
@@ -187,32 +178,28 @@ impl Columns {
             let message = format!("is not there, only {}", names.join(", "));
             Error::Column { column: name.into(), message }
         })?;
-        column.is_taken.set(true);
         let shape = match column.kind {
             Kind::Image(shape) if maps => Shape::map(shape.channels, shape.height, shape.width),
             Kind::Image(shape) => Shape::Features(shape.pixels()),
             Kind::Floats(size) | Kind::Classes(size) | Kind::Counts(size) => Shape::Features(size),
         };
         let x = shape.tensor(recording, rows);
-        let order = Order { state, indices: &self.order };
-        match column.kind {
-            Kind::Image(_) => {
-                let (source, none) = (self.source(column), recording.vector(1));
-                gather::batch(recording, name, state, &source, &x, maps, None, None, &none);
+        let op = match column.kind {
+            Kind::Image(shape) => {
+                let (parts, none) = (self.sources(column, shape, state), recording.vector(1));
+                gather::batch(recording, name, &parts, &x, maps, None, None, &none);
+                None
             }
-            Kind::Floats(_) => columns::floats(recording, name, &order, &column.data, &x),
-            Kind::Classes(_) => columns::one_hot(recording, name, &order, &column.data, &x),
-            Kind::Counts(_) => columns::counts(recording, name, &order, &column.data, &x),
+            Kind::Floats(_) => Some(columns::floats as fn(&mut _, &str, &Order, &Tensor, &Tensor)),
+            Kind::Classes(_) => Some(columns::one_hot as _),
+            Kind::Counts(_) => Some(columns::counts as _),
+        };
+        if let Some(op) = op {
+            self.parts(column, state)
+                .for_each(|(order, values)| op(recording, name, &order, values, &x));
         }
         Ok((shape, x))
     }
-}
-
-/// Pixels four to a word.
-fn packed(images: &Images) -> Vec<u32> {
-    let mut words = vec![0u32; images.pixels.len().div_ceil(4)];
-    bytemuck::cast_slice_mut(&mut words)[..images.pixels.len()].copy_from_slice(&images.pixels);
-    words
 }
 
 /// `images` as a denoising model is given them, by the same draws every time.
@@ -226,8 +213,8 @@ pub fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<I
     let x = recording.matrix(&[images.len(), images.shape.pixels()]);
     let (none, state) = (recording.vector(1), State::tensor("state"));
     let corruption = Some((corruption, (0, Stream::CorruptEvaluate)));
-    let source = columns.images(images.shape)?;
-    gather::batch(&mut recording, "shown", &state, &source, &x, false, corruption, None, &none);
+    let parts = columns.images(images.shape, &state)?;
+    gather::batch(&mut recording, "shown", &parts, &x, false, corruption, None, &none);
     columns.check_fits(gpu.report())?;
     columns.upload(gpu, &Table::new().with(Table::IMAGE, images.clone())?)?;
     recording.compile(gpu).run();

@@ -81,7 +81,7 @@ impl Network {
     /// epsilon, which stays zero.
     fn gathered(&self, step: &mut Step) -> Result<Batch> {
         let (seed, stream, is_drawn) = step.noise();
-        let (source, state) = (step.columns().images(self.shape())?, &step.running().state);
+        let parts = step.columns().images(self.shape(), &step.running().state)?;
         let mut batch = self.batch(step.graph.recording, step.rows());
         if !is_drawn {
             batch.epsilon = Tensor::zeros("epsilon", batch.epsilon.shape());
@@ -92,10 +92,10 @@ impl Network {
         let noise = (is_drawn && self.config().variational).then_some((seed, stream));
         let (Batch { x, target, epsilon, .. }, maps) = (&batch, is_map(self.input));
         let recording = &mut *step.graph.recording;
-        gather::batch(recording, "input", state, &source, x, maps, corruption, noise, epsilon);
+        gather::batch(recording, "input", &parts, x, maps, corruption, noise, epsilon);
         if !batch.is_own_target() {
             let maps = is_map(self.decoder.output());
-            gather::batch(recording, "output", state, &source, target, maps, None, None, epsilon);
+            gather::batch(recording, "output", &parts, target, maps, None, None, epsilon);
         }
         Ok(batch)
     }

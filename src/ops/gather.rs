@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::columns::Order;
 use super::{Extent, Stream, halves};
 use crate::gpu::{Recording, Shader, Tensor};
 
@@ -32,23 +33,27 @@ struct Params {
     corruption: u32,
     spread: f64,
     masked: f64,
+    mask: u32,
+    first: usize,
+    count: usize,
 }
 
-/// A dataset on the adapter.
+/// A dataset on the adapter, or a part of it.
 pub struct Source<'a> {
-    /// Bytes (count, channels, height, width), four packed into each element.
+    /// Bytes (images, channels, height, width), four packed into each element.
     pub images: &'a Tensor,
-    /// Indices of the images in the order of the epoch (count).
-    pub order: &'a Tensor,
+    /// The order of the images in an epoch, and those that `images` holds.
+    pub order: Order<'a>,
     /// Channels of an image.
     pub channels: usize,
     /// Height and width of an image.
     pub extent: Extent,
 }
 
-/// x = the images at `order[row..row + batch]`, as floats in [0, 1], with `row` from `state`:
+/// x = the images at `order[row..row + batch]`, as floats in [0, 1], with `row` from the order's state:
 /// features (batch, channels · height · width) or, if `maps` is set, maps (batch · height · width,
-/// channels).
+/// channels). A dataset that lies in several `parts` takes a dispatch for each, of which the first draws
+/// the noise.
 ///
 /// With a seed and a stream in `noise`, epsilon = the standard normals of [`super::noise::normal`];
 /// `corruption` comes with the seed and the stream of its own draws.
@@ -56,48 +61,60 @@ pub struct Source<'a> {
 pub fn batch(
     recording: &mut Recording,
     label: &str,
-    state: &Tensor,
-    source: &Source,
+    parts: &[Source],
     x: &Tensor,
     maps: bool,
     corruption: Option<(Corruption, (u64, Stream))>,
     noise: Option<(u64, Stream)>,
     epsilon: &Tensor,
 ) {
-    assert!(!maps || source.channels <= 4, "{label}: a quad holds a place of a map");
-    let places = source.extent.height * source.extent.width;
-    let (seed, stream) = noise.unwrap_or((0, Stream::Train));
-    let [seed_low, seed_high] = halves(seed);
-    let count = noise.map_or(0, |_| epsilon.len());
-    let mut params = Params {
-        rows: x.len() / (source.channels * places),
-        channels: source.channels,
-        places,
-        row_quads: x.stride() / 4,
-        words: source.images.len(),
-        noise: count,
-        seed_low,
-        seed_high,
-        stream: stream as u32,
-        corruption: 0,
-        spread: 0.0,
-        masked: 0.0,
-    };
-    let mut kind = 0;
-    if let Some((corruption, (seed, stream))) = corruption {
-        assert!(noise.is_none_or(|noise| noise.0 == seed), "{label}: one seed for all");
-        [params.seed_low, params.seed_high] = halves(seed);
-        params.corruption = stream as u32;
-        (kind, params.spread, params.masked) = match corruption {
-            Corruption::Gaussian(spread) => (1, spread, 0.0),
-            Corruption::Masking(share) => (2, 0.0, share),
-        };
+    let Source { channels, extent, .. } = parts[0];
+    assert!(!maps || channels <= 4, "{label}: a quad holds a place of a map");
+    let places = extent.height * extent.width;
+    let (noise_seed, stream) = noise.unwrap_or((0, Stream::Train));
+    let (mut seed, mut corrupting, mut kind) = (noise_seed, 0, 0);
+    let (mut spread, mut masked) = (0.0, 0.0);
+    if let Some((corruption, (given, stream))) = corruption {
+        assert!(noise.is_none_or(|noise| noise.0 == given), "{label}: one seed for all");
+        (seed, corrupting) = (given, stream as u32);
+        match corruption {
+            Corruption::Gaussian(by) => (kind, spread) = (1, by),
+            Corruption::Masking(share) => (kind, masked) = (2, share),
+        }
     }
-    let constants = [("MAPS", maps.into()), ("CORRUPTION", kind)];
-    let kernel = SHADER.kernel("batch", &constants);
-    let Source { images, order, .. } = *source;
-    let tensors =
-        [("state", state), ("images", images), ("order", order), ("x", x), ("epsilon", epsilon)];
-    let elements = x.extent() / 4 + count.div_ceil(4);
-    recording.record_elements(kernel, label, &params, &tensors, elements);
+    let [seed_low, seed_high] = halves(seed);
+    for (number, source) in parts.iter().enumerate() {
+        // The noise is not of any part.
+        let count = noise.filter(|_| number == 0).map_or(0, |_| epsilon.len());
+        let params = Params {
+            rows: x.len() / (channels * places),
+            channels,
+            places,
+            row_quads: x.stride() / 4,
+            words: source.images.len(),
+            noise: count,
+            seed_low,
+            seed_high,
+            stream: stream as u32,
+            corruption: corrupting,
+            spread,
+            masked,
+            mask: source.order.mask(),
+            first: source.order.held.start,
+            count: source.order.held.len(),
+        };
+        let constants =
+            [("MAPS", maps.into()), ("CORRUPTION", kind), ("PARTS", (parts.len() > 1).into())];
+        let kernel = SHADER.kernel("batch", &constants);
+        let Order { state, indices, .. } = source.order;
+        let tensors = [
+            ("state", state),
+            ("images", source.images),
+            ("order", indices),
+            ("x", x),
+            ("epsilon", epsilon),
+        ];
+        let elements = x.extent() / 4 + count.div_ceil(4);
+        recording.record_elements(kernel, label, &params, &tensors, elements);
+    }
 }

@@ -1,8 +1,13 @@
-//! The plans of a model's step for all rows of a table.
+//! The plans of a model's step for all rows of a table, and their submission.
 
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Losses;
+use crate::data::Table;
 use crate::error::{Load, Result};
 use crate::gpu::{AdapterReport, Choices, Gpu, Plan, Recording};
 use crate::model::{self, Columns, Model, Purpose, TermSpec, Totals};
@@ -13,19 +18,27 @@ pub(super) struct Batches {
     plans: Vec<(Plan, usize)>,
     /// The terms of the losses, in the order of their sums.
     terms: Vec<TermSpec>,
+    /// Rows of a full batch.
+    rows: usize,
+    columns: Columns,
+    /// The rows, where they are sent as steps take them.
+    streamed: Option<Table>,
+    /// Steps in the next submission.
+    size: Cell<usize>,
 }
 
 impl Batches {
-    /// Records the step of `model` for batches of `batch_size` rows of `columns`.
+    /// Records the step of `model` for batches of `batch_size` rows of `table`, for which `columns` is a
+    /// place, and uploads what is to stay on the adapter.
     ///
     /// # Errors
     ///
     /// [`crate::Error::TooLarge`] when the data or a batch do not fit the adapter, and what the recording
-    /// fails with.
+    /// and the upload fail with.
     pub fn new(
         gpu: &Gpu,
         model: &dyn Model,
-        columns: &Columns,
+        (columns, table): (Columns, &Table),
         purpose: Purpose,
         batch_size: usize,
         choices: &Arc<Choices>,
@@ -34,11 +47,74 @@ impl Batches {
         let parts = [(rows, count / rows), (count % rows, 1)];
         let (mut plans, mut terms) = (Vec::new(), Vec::new());
         for (rows, times) in parts.into_iter().filter(|(rows, _)| *rows > 0) {
-            let recorded = recorded(model, columns, purpose, rows, gpu.report(), choices)?;
+            let recorded = recorded(model, &columns, purpose, rows, gpu.report(), choices)?;
             terms = recorded.1;
             plans.push((recorded.0.compile(gpu), times));
         }
-        Ok(Self { plans, terms })
+        columns.upload(gpu, table)?;
+        let streamed = columns.window().map(|_| table.clone());
+        Ok(Self { plans, terms, rows, columns, streamed, size: Cell::new(1) })
+    }
+
+    /// The data on the adapter.
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// Submits the batches in `batches` of an epoch, a few at a time and at most two submissions ahead of
+    /// the adapter; what `first` encodes goes with the first of them. Streamed rows, which the epoch takes
+    /// in `order`, are sent before each submission, while the adapter is busy with the one before it. Calls
+    /// `progress` with the batches that are done, which may break. Submissions have `fixed` steps, if that
+    /// is given, and otherwise as many as take about a tenth of a second.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`] if the adapter fails, [`crate::Error::Io`] if the file in which rows lie
+    /// cannot be read.
+    pub fn submit(
+        &self,
+        gpu: &Gpu,
+        batches: Range<usize>,
+        fixed: Option<usize>,
+        first: impl Fn(&mut wgpu::ComputePass),
+        order: impl Fn(u32) -> u32,
+        mut progress: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let most = self.columns.window().map_or(usize::MAX, |window| (window / self.rows).max(1));
+        let mut next = batches.start;
+        let mut in_flight = VecDeque::new();
+        let mut finished_at = Instant::now();
+        while next < batches.end || !in_flight.is_empty() {
+            if next < batches.end {
+                let size = fixed.unwrap_or(self.size.get()).clamp(1, most);
+                let end = batches.end.min(next + size);
+                if let Some(table) = &self.streamed {
+                    let positions = next * self.rows..self.columns.rows().min(end * self.rows);
+                    self.columns.feed(gpu, table, positions, &order)?;
+                }
+                let submission = gpu.submit(|pass| {
+                    if next == batches.start {
+                        first(pass);
+                    }
+                    (next..end).for_each(|batch| self.plan(batch).encode(pass));
+                });
+                in_flight.push_back((submission, end, end - next));
+                next = end;
+            }
+            if in_flight.len() < 2 && next < batches.end {
+                continue;
+            }
+            let Some((submission, done, count)) = in_flight.pop_front() else { break };
+            gpu.wait(submission)?;
+            let now = Instant::now();
+            let each = (now - finished_at) / count as u32;
+            self.size.set(next_size(self.size.get(), each));
+            finished_at = now;
+            if progress(done).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Batches in an epoch.
@@ -63,6 +139,13 @@ impl Batches {
         let [sums, units]: [Vec<f64>; 2] = [&totals.sums[..], &totals.units].map(wide);
         Losses::new(&self.terms, &sums, &units)
     }
+}
+
+/// Steps for the next submission: about a tenth of a second, so that a bar moves, Ctrl-C is quick
+/// and no watchdog bites, and growing at most fourfold at a time.
+fn next_size(size: usize, step: Duration) -> usize {
+    let wanted = Duration::from_millis(100).as_nanos() / step.as_nanos().max(1);
+    (wanted as usize).clamp(1, (4 * size).min(1024))
 }
 
 /// Records the step of `model` on `rows` of `columns`, and fails unless it fits the adapter.

@@ -1,13 +1,13 @@
 //! An epoch of training, in which nothing is uploaded and nothing is read back.
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{EpochReport, Evaluator, Trainer};
 use crate::error::Result;
 use crate::model::Model;
 use crate::ops::State;
+use crate::ops::shuffle::Permutation;
 
 /// Where training stands, for a progress bar.
 #[derive(Clone, Copy, Debug)]
@@ -75,8 +75,7 @@ impl<M: Model> Trainer<M> {
         }))
     }
 
-    /// Submits the rest of the epoch, a few steps at a time and at most two submissions ahead of
-    /// the adapter; the shuffle goes with the first.
+    /// Submits the rest of the epoch; the shuffle goes with the first steps.
     fn submit_steps(&self, mut progress: impl FnMut(Progress) -> ControlFlow<()>) -> Result<()> {
         let (steps, state) = (self.steps_per_epoch(), self.state());
         let first = (state.row as usize).div_ceil(self.config.train.batch_size);
@@ -84,42 +83,15 @@ impl<M: Model> Trainer<M> {
         let last = allowed.map_or(steps, |allowed| steps.min(first + allowed));
         let epoch = state.epoch + 1;
 
-        let mut next = first;
-        let mut in_flight = VecDeque::new();
-        let mut finished_at = Instant::now();
-        while next < last || !in_flight.is_empty() {
-            if next < last {
-                let size = self.options.steps_per_submission.unwrap_or(self.submission.get());
-                let end = last.min(next + size.max(1));
-                let submission = self.gpu.submit(|pass| {
-                    if next == first {
-                        self.shuffle.encode(pass);
-                    }
-                    (next..end).for_each(|step| self.batches.plan(step).encode(pass));
-                });
-                in_flight.push_back((submission, end, end - next));
-                next = end;
-            }
-            if in_flight.len() < 2 && next < last {
-                continue;
-            }
-            let Some((submission, step, count)) = in_flight.pop_front() else { break };
-            self.gpu.wait(submission)?;
-            let now = Instant::now();
-            let each = (now - finished_at) / count as u32;
-            self.submission.set(next_size(self.submission.get(), each));
-            finished_at = now;
-            if progress(Progress { epoch, step, steps }).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        let permutation =
+            Permutation::new(self.config.train.seed, state.epoch, state.images as usize);
+        self.batches.submit(
+            &self.gpu,
+            first..last,
+            self.options.steps_per_submission,
+            |pass| self.shuffle.iter().for_each(|shuffle| shuffle.encode(pass)),
+            |position| permutation.at(position),
+            |step| progress(Progress { epoch, step, steps }),
+        )
     }
-}
-
-/// Steps for the next submission: about a tenth of a second, so that a bar moves, Ctrl-C is quick
-/// and no watchdog bites, and growing at most fourfold at a time.
-fn next_size(size: usize, step: Duration) -> usize {
-    let wanted = Duration::from_millis(100).as_nanos() / step.as_nanos().max(1);
-    (wanted as usize).clamp(1, (4 * size).min(1024))
 }

@@ -14,6 +14,7 @@ mod recorded;
 mod run;
 mod trainer;
 
+pub use crate::model::Placement;
 use batches::Batches;
 pub use epoch::Progress;
 pub use evaluate::Evaluator;

@@ -1,6 +1,6 @@
 //! Training: what it is made of, and where it stands.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::batches::{Batches, recorded};
@@ -9,7 +9,7 @@ use crate::config::{Config, TrainConfig};
 use crate::data::{Dataset, Table};
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Recording};
-use crate::model::{Columns, Model, Noise, Purpose, Running, Totals, Training, Vae};
+use crate::model::{Columns, Model, Noise, Placement, Purpose, Running, Totals, Training, Vae};
 use crate::ops::tune::{self, Tune};
 use crate::ops::{State, shuffle};
 
@@ -23,6 +23,8 @@ pub struct TrainOptions {
     /// How much to try for the fastest kernels; nothing by default. Equal seeds give equal bits only with
     /// equal kernels.
     pub tune: Tune,
+    /// Where the data lie while steps take them.
+    pub placement: Placement,
 }
 
 /// Trains a model on the training split of a dataset: a [`Vae`], or any other [`Model`].
@@ -39,13 +41,12 @@ pub struct Trainer<M = Vae> {
     pub(super) training: Training,
     /// Where training stands, between two calls.
     pub(super) totals: RefCell<Totals>,
-    pub(super) shuffle: Plan,
+    /// The permutation of rows that all lie on the adapter.
+    pub(super) shuffle: Option<Plan>,
     pub(super) batches: Batches,
     pub(super) evaluator: Option<Evaluator>,
     /// A checksum of the training data, by which a checkpoint knows them again.
     pub(super) checksum: u32,
-    /// Steps in the next submission.
-    pub(super) submission: Cell<usize>,
 }
 
 impl Trainer {
@@ -127,7 +128,7 @@ impl<M: Model> Trainer<M> {
     ) -> Result<Self> {
         check_weights(gpu, &model)?;
         let TrainConfig { batch_size, seed, .. } = config.train;
-        let columns = Columns::of(&data.train);
+        let columns = Columns::of(gpu, &data.train, batch_size, options.placement);
         let steps_per_epoch = columns.rows().div_ceil(batch_size);
         let training = Training::new(&model, &config.train, steps_per_epoch);
         let purpose = Purpose::Training(&training);
@@ -145,13 +146,17 @@ impl<M: Model> Trainer<M> {
         };
         let choices = Arc::new(choices);
         model.set_choices(&choices);
-        let batches = Batches::new(gpu, &model, &columns, purpose, batch_size, &choices)?;
+        let table = (columns, &data.train);
+        let batches = Batches::new(gpu, &model, table, purpose, batch_size, &choices)?;
+        let columns = batches.columns();
         training.begin(gpu);
-        columns.upload(gpu, &data.train)?;
-        let mut shuffle = Recording::new(gpu.report());
-        let state = &training.running.state;
-        shuffle::permutation(&mut shuffle, "epoch", seed, state, &columns.order);
-        let noise = Noise::Seeded(seed);
+        let shuffle = columns.window().is_none().then(|| {
+            let mut shuffle = Recording::new(gpu.report());
+            let state = &training.running.state;
+            shuffle::permutation(&mut shuffle, "epoch", seed, state, &columns.order);
+            shuffle.compile(gpu)
+        });
+        let noise = (Noise::Seeded(seed), options.placement);
         let evaluator = data
             .test
             .as_ref()
@@ -163,6 +168,7 @@ impl<M: Model> Trainer<M> {
             other => other,
         })?;
         gpu.check()?;
+        let checksum = columns.checksum(&data.train)?;
         let state = State { images: columns.rows() as u32, ..State::default() };
         let totals = Totals {
             state,
@@ -177,11 +183,10 @@ impl<M: Model> Trainer<M> {
             choices,
             training,
             totals: RefCell::new(totals),
-            shuffle: shuffle.compile(gpu),
+            shuffle,
             batches,
             evaluator,
-            checksum: columns.checksum(&data.train),
-            submission: Cell::new(1),
+            checksum,
         })
     }
 
@@ -203,6 +208,7 @@ impl<M: Model> Trainer<M> {
     /// what [`Model::record`] fails with.
     pub fn evaluator(&self, table: &Table, noise: Noise) -> Result<Evaluator> {
         let batch_size = self.config.train.batch_size;
+        let noise = (noise, self.options.placement);
         Evaluator::for_model(&self.gpu, &self.model, table, batch_size, noise, &self.choices)
     }
 

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use vae_gpu::{Error, Gpu};
 
 /// All that the ops' shaders want to be told, of any value: for who looks at their entry points only.
-pub const CONSTANTS: [(&str, u32); 13] = [
+pub const CONSTANTS: [(&str, u32); 14] = [
     ("ACTIVATION", 0),
     ("CORRUPTION", 0),
+    ("PARTS", 0),
     ("FACTOR", 1),
     ("INVOCATIONS", 8),
     ("KERNEL", 1),

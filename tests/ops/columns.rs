@@ -47,8 +47,22 @@ fn assert_batch<T: NoUninit>(
 ) {
     let [state, indices, values] = upload(gpu, row, shape, values);
     let x = Guarded::new(gpu, &[rows, columns]);
-    let source = Order { state: &state, indices: &indices };
+    let source = Order::of_all(&state, &indices);
     check::run(gpu, |recording| op(recording, "test", &source, &values, &x.tensor));
+    // In two parts, the second of which begins anywhere, since values have no padding.
+    let (cut, in_parts) = (count / 2 / 64 * 64, Guarded::new(gpu, &[rows, columns]));
+    if cut > 0 {
+        let of_part = |held: std::ops::Range<usize>| {
+            let shape: Vec<_> = [held.len()].into_iter().chain(shape[1..].to_vec()).collect();
+            (values.view(held.start * values.columns(), &shape), Order { held, ..source.clone() })
+        };
+        check::run(gpu, |recording| {
+            for (values, order) in [0..cut, cut..count].map(of_part) {
+                op(recording, "test", &order, &values, &in_parts.tensor);
+            }
+        });
+        assert_eq!(in_parts.words(gpu), x.words(gpu), "{name}: in parts");
+    }
     let examples = order(count)[row..row + rows].to_vec();
     let of_row = |&example: &u32| (0..columns).map(move |column| (example as usize, column));
     let places = examples.iter().flat_map(of_row);
@@ -102,7 +116,10 @@ fn surplus_invocations_do_nothing() {
     let spare = check::MARGIN;
     let indices: Vec<u32> = (0..rows as u32).chain(vec![0; spare]).collect();
     let indices = check::input(gpu, &[rows + spare], &indices);
-    let params = json!({ "count": 8 * rows, "columns": columns, "stride": 8 });
+    let params = json!({
+        "count": 8 * rows, "columns": columns, "stride": 8,
+        "mask": u32::MAX, "first": 0, "held": rows,
+    });
     let x = Guarded::roomy(gpu, &[rows, columns]);
     let real = check::input(gpu, &[rows * columns], &values);
     let tensors = [("state", &state), ("order", &indices), ("real", &real), ("x", &x.tensor)];

@@ -3,6 +3,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::json;
 use vae_gpu::gpu::{Gpu, Tensor};
+use vae_gpu::ops::columns::Order;
 use vae_gpu::ops::gather::{self, Corruption, Source};
 use vae_gpu::ops::{Extent, State, Stream};
 
@@ -46,7 +47,7 @@ impl Dataset {
 }
 
 /// Grey images of one row of pixels.
-fn source<'a>(dataset: &Dataset, images: &'a Tensor, order: &'a Tensor) -> Source<'a> {
+fn source<'a>(dataset: &Dataset, images: &'a Tensor, order: Order<'a>) -> Source<'a> {
     Source { images, order, channels: 1, extent: Extent { height: 1, width: dataset.pixels } }
 }
 
@@ -79,8 +80,8 @@ pub fn batch() {
         check::run(gpu, |recording| {
             let noise = Some((noise::SEED, Stream::Train));
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
-            let source = source(&dataset, &images, &order);
-            gather::batch(recording, "test", &state, &source, x, false, None, noise, epsilon);
+            let source = source(&dataset, &images, Order::of_all(&state, &order));
+            gather::batch(recording, "test", &[source], x, false, None, noise, epsilon);
         });
         let what = format!("rows {row}.. of {count} x {pixels}");
         // A division may be wrong by 2.5 units in the last place; zero stays zero.
@@ -89,6 +90,76 @@ pub fn batch() {
         check::assert_each(&what, &epsilon.floats(gpu), &noise_oracle(len), 0.0, 1e-3);
         check::assert_norm(&what, &epsilon.floats(gpu), &noise_oracle(len), 1e-5);
     }
+}
+
+/// A dataset in three parts, each in a buffer of its own, gives the bits of one in a single buffer, as
+/// features and as maps, the corruption and the noise included.
+#[test]
+fn parts_of_a_dataset_give_what_the_whole_gives() {
+    let Some(gpu) = check::gpu() else { return };
+    for [count, places, row, rows] in [[63, 63, 3, 57], [257, 4, 250, 7], [257, 49, 0, 257]] {
+        let dataset = Dataset::new(count, places);
+        let [state, images, order] = dataset.upload(gpu, row);
+        let bounds = [0, 4, count / 2 / 4 * 4, count];
+        let parts = bounds.windows(2).map(|bounds| {
+            let mut bytes = dataset.bytes[bounds[0] * places..bounds[1] * places].to_vec();
+            bytes.resize(bytes.len().next_multiple_of(4), 0xAB);
+            let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
+            (bounds[0]..bounds[1], check::input(gpu, &[words.len()], &words))
+        });
+        let parts: Vec<_> = parts.collect();
+        for maps in [false, true] {
+            let shape = if maps { [rows * places, 1] } else { [rows, places] };
+            let made = |in_parts: bool| {
+                let (x, epsilon) = (Guarded::new(gpu, &shape), Guarded::new(gpu, &[70]));
+                check::run(gpu, |recording| {
+                    let all = Order::of_all(&state, &order);
+                    let part = |(held, images)| Source {
+                        order: Order { held, ..all.clone() },
+                        ..source(&dataset, images, all.clone())
+                    };
+                    let sources: Vec<_> = match in_parts {
+                        true => parts
+                            .iter()
+                            .map(|(held, images)| part((held.clone(), images)))
+                            .collect(),
+                        false => vec![source(&dataset, &images, all.clone())],
+                    };
+                    let noise = Some((noise::SEED, Stream::Train));
+                    let corruption =
+                        Some((Corruption::Masking(0.3), (noise::SEED, Stream::Corrupt)));
+                    let (x, epsilon) = (&x.tensor, &epsilon.tensor);
+                    gather::batch(recording, "test", &sources, x, maps, corruption, noise, epsilon);
+                });
+                (x.words(gpu), epsilon.words(gpu))
+            };
+            assert!(made(true) == made(false), "rows {row}.. of {count} x {places}, maps: {maps}");
+        }
+    }
+}
+
+/// A ring of 64 positions, in which the batch's lie across its end.
+#[test]
+fn positions_are_taken_modulo_a_rings_length() {
+    let Some(gpu) = check::gpu() else { return };
+    let dataset = Dataset::new(63, 257);
+    let [state, images, _] = dataset.upload(gpu, 1000);
+    let mut ring = vec![u32::MAX; 64];
+    let rows: Vec<usize> = (0..41).map(|i| i * 11 % 63).collect();
+    rows.iter().enumerate().for_each(|(i, &row)| ring[(1000 + i) % 64] = row as u32);
+    let indices = check::input(gpu, &[64], &ring);
+    let (x, epsilon) = (Guarded::new(gpu, &[41, 257]), Guarded::new(gpu, &[1]));
+    check::run(gpu, |recording| {
+        let order = Order { is_ring: true, held: 0..63, ..Order::of_all(&state, &indices) };
+        let source = source(&dataset, &images, order);
+        gather::batch(recording, "test", &[source], &x.tensor, false, None, None, &epsilon.tensor);
+    });
+    let want: Vec<f64> = rows
+        .iter()
+        .flat_map(|row| &dataset.bytes[row * 257..][..257])
+        .map(|&byte| f64::from(byte) / 255.0)
+        .collect();
+    check::assert_each("ring", &x.floats(gpu), &want, 3e-7, 0.0);
 }
 
 #[test]
@@ -100,8 +171,8 @@ fn without_a_seed_there_is_no_noise() {
     let epsilon = Guarded::new(gpu, &[70]);
     check::run(gpu, |recording| {
         let (x, epsilon) = (&x.tensor, &epsilon.tensor);
-        let source = source(&dataset, &images, &order);
-        gather::batch(recording, "test", &state, &source, x, false, None, None, epsilon);
+        let source = source(&dataset, &images, Order::of_all(&state, &order));
+        gather::batch(recording, "test", &[source], x, false, None, None, epsilon);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(1, 3), 3e-7, 0.0);
     assert_eq!(epsilon.words(gpu), [check::POISON; 70]);
@@ -126,12 +197,13 @@ fn maps_have_their_channels_last() {
         let x = Guarded::roomy(gpu, &[rows * places, channels]);
         let epsilon = Guarded::new(gpu, &[1]);
         let extent = Extent { height, width };
-        let source = Source { images: &images, order: &order, channels, extent };
+        let source =
+            Source { images: &images, order: Order::of_all(&state, &order), channels, extent };
         check::run(gpu, |recording| {
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
             // The wrapper takes the batch from x, which goes on with poison here.
             let x = x.view_matrix(0, &[rows * places, channels]);
-            gather::batch(recording, "test", &state, &source, &x, true, None, None, epsilon);
+            gather::batch(recording, "test", &[source], &x, true, None, None, epsilon);
         });
         let want = channels_last(&dataset.batch(3, rows), channels, places);
         check::assert_each("maps", &x.floats(gpu), &want, 3e-7, 0.0);
@@ -186,14 +258,15 @@ impl Batch {
         let [state, bytes, order] = dataset.upload(gpu, 3);
         State { row: 3, step, ..State::default() }.write(gpu, &state);
         let extent = Extent { height, width };
-        let source = Source { images: &bytes, order: &order, channels, extent };
+        let source =
+            Source { images: &bytes, order: Order::of_all(&state, &order), channels, extent };
         let x = Guarded::new(gpu, &self.shape());
         let epsilon = Guarded::new(gpu, &[63]);
         check::run(gpu, |recording| {
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
             let noise = Some((noise::SEED, Stream::Train));
             let corruption = Some((corruption, (noise::SEED, stream)));
-            gather::batch(recording, "test", &state, &source, x, maps, corruption, noise, epsilon);
+            gather::batch(recording, "test", &[source], x, maps, corruption, noise, epsilon);
         });
         // Whatever is done to the pixels.
         let want = noise::oracle(noise::SEED, Stream::Train, step, 63);
@@ -275,8 +348,10 @@ fn surplus_invocations_do_nothing() {
             "rows": rows, "channels": 1, "places": pixels, "row_quads": x.tensor.stride() / 4,
             "words": images.len(), "noise": len, "seed_low": low, "seed_high": high,
             "stream": Stream::Train as u32, "corruption": 0, "spread": 0.0, "masked": 0.0,
+            "mask": u32::MAX, "first": 0, "count": rows + 1,
         });
-        let kernel = gather::SHADER.kernel("batch", &[("MAPS", 0), ("CORRUPTION", 0)]);
+        let kernel =
+            gather::SHADER.kernel("batch", &[("MAPS", 0), ("CORRUPTION", 0), ("PARTS", 0)]);
         recording.record_flat(kernel, "test", &params, &tensors, 4);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(1, rows), 3e-7, 0.0);
@@ -295,8 +370,8 @@ fn grids_wrap_into_y() {
     check::run(gpu, |recording| {
         let noise = Some((noise::SEED, Stream::Train));
         let (x, epsilon) = (&x.tensor, &epsilon.tensor);
-        let source = source(&dataset, &images, &order);
-        gather::batch(recording, "test", &state, &source, x, false, None, noise, epsilon);
+        let source = source(&dataset, &images, Order::of_all(&state, &order));
+        gather::batch(recording, "test", &[source], x, false, None, noise, epsilon);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(0, rows), 3e-7, 0.0);
     check::assert_norm("epsilon", &epsilon.floats(gpu), &noise_oracle(63), 1e-5);

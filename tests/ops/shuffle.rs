@@ -68,6 +68,9 @@ pub fn permutation() {
             let order = run(gpu, seed, epoch, count);
             assert_permutation(&order);
             assert!(order == twin(seed, epoch, count as u32), "{count} in epoch {epoch}");
+            let host = shuffle::Permutation::new(seed, epoch, count);
+            let host: Vec<u32> = (0..count as u32).map(|position| host.at(position)).collect();
+            assert!(order == host, "{count} in epoch {epoch} on the host");
         }
     }
 }

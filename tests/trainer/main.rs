@@ -6,6 +6,7 @@ mod learning;
 mod models;
 mod numbers;
 mod objective;
+mod placement;
 mod presets;
 
 use std::ops::ControlFlow;
