@@ -28,7 +28,7 @@ pub fn run(args: &ReconstructArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     check_png(&args.out)?;
     let split = args.split.read()?;
     let model = Vae::load(&adapter.open()?, &args.split.run)?;
-    let pairs = reconstructions(&model, split.table.images()?, args.count as usize)?;
+    let pairs = reconstructions(&model, &split.table, args.count as usize)?;
     pairs.save_grid(&args.out, COLUMNS)?;
     wrote(&args.out);
     Ok(ExitCode::SUCCESS)

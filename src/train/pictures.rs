@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::data::Images;
 use crate::data::grid::BACKGROUND;
+use crate::data::{Images, Table};
 use crate::error::Result;
 use crate::model::{Vae, corrupted};
 
@@ -18,30 +18,31 @@ pub const COLUMNS: usize = 10;
 const COUNT: usize = 100;
 
 /// Writes the pictures of a run into `folder`: draws from the prior, if `model` has one, and
-/// reconstructions of some of `images`.
-pub(super) fn write(folder: &Path, model: &Vae, images: &Images) -> Result<()> {
+/// reconstructions of some of the images of `table`.
+pub(super) fn write(folder: &Path, model: &Vae, table: &Table) -> Result<()> {
     if model.config().variational {
         model.sample(COUNT)?.save_grid(folder.join(SAMPLES), COLUMNS)?;
     }
-    reconstructions(model, images, COUNT / 2)?.save_grid(folder.join(RECONSTRUCTIONS), COLUMNS)
+    reconstructions(model, table, COUNT / 2)?.save_grid(folder.join(RECONSTRUCTIONS), COLUMNS)
 }
 
-/// The first `count` of `images` and what `model` makes of them, for a grid of ten columns: a row
+/// The first `count` images of `table` and what `model` makes of them, for a grid of ten columns: a row
 /// of originals above the row of their reconstructions; in between, for a model that restores them,
 /// what it was given.
 ///
 /// # Errors
 ///
-/// As [`Vae::reconstruct`].
-pub fn reconstructions(model: &Vae, images: &Images, count: usize) -> Result<Images> {
-    let originals: Vec<usize> = (0..count.min(images.len())).collect();
-    let originals = images.select(&originals);
+/// As [`Table::read_images`] and [`Vae::reconstruct`].
+pub fn reconstructions(model: &Vae, table: &Table, count: usize) -> Result<Images> {
+    let originals: Vec<usize> = (0..count.min(table.len())).collect();
+    let originals = table.read_images(&originals)?;
+    let shape = originals.shape;
     let mut shown = vec![originals];
     if let Some(corruption) = model.config().corruption {
         shown.push(corrupted(model.gpu(), &shown[0], corruption)?);
     }
     shown.push(model.reconstruct(&shown[shown.len() - 1])?);
-    let row = COLUMNS * images.shape.pixels();
+    let row = COLUMNS * shape.pixels();
     let mut pixels = Vec::new();
     for first in (0..shown[0].pixels.len()).step_by(row) {
         for kind in &shown {
@@ -50,5 +51,5 @@ pub fn reconstructions(model: &Vae, images: &Images, count: usize) -> Result<Ima
             pixels.resize(pixels.len().next_multiple_of(row), BACKGROUND);
         }
     }
-    Ok(Images { shape: images.shape, pixels })
+    Ok(Images { shape, pixels })
 }

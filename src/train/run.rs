@@ -220,8 +220,7 @@ impl RunFolder {
         crate::files::write(&folder.join(LOSS), svg.as_bytes())?;
         let model = trainer.model();
         model.save_trained(folder.join(MODEL), Some(&config.train))?;
-        let images = data.test.as_ref().unwrap_or(&data.train).images()?;
-        pictures::write(folder, model, images)
+        pictures::write(folder, model, data.test.as_ref().unwrap_or(&data.train))
     }
 }
 
