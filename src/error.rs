@@ -167,6 +167,17 @@ pub enum Error {
         /// Whether it holds a run and nothing else, so that it could be overwritten.
         is_run: bool,
     },
+    /// A run folder that another process trains in or saves to.
+    #[error(
+        "{}: is in use by {}, which trains in it; wait until that ends, or stop it",
+        path.display(), process.map_or("another process".into(), |id| format!("process {id}"))
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The process, where the system tells.
+        process: Option<u32>,
+    },
     /// The operating system refused to read or write a file.
     #[error("{}: cannot {action}: {source}", path.display())]
     Io {

@@ -143,11 +143,12 @@ impl TrainArgs {
 }
 
 pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
+    // First of all, so that nobody changes the run while it is read.
+    let resumed = args.resume.as_ref().map(RunFolder::open).transpose()?;
     let config = args.config()?;
     if let Some(out) = &args.out {
         RunFolder::check(out, args.overwrite)?;
     }
-    let resumed = args.resume.as_ref().map(RunFolder::open).transpose()?;
     let mut data = config.data.read()?;
     if let Some(fraction) = config.data.validation {
         data = data.hold_out(fraction, config.train.seed)?;
@@ -173,7 +174,13 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         }
         None => {
             let trainer = Trainer::new(&gpu, &config, &data, options)?;
-            let run = RunFolder::create(args.out(&data), &trainer, &data, args.overwrite)?;
+            let run = loop {
+                match RunFolder::create(args.out(&data), &trainer, &data, args.overwrite) {
+                    // Another program was faster; there is a next number.
+                    Err(Error::Taken { .. } | Error::InUse { .. }) if args.out.is_none() => {}
+                    created => break created?,
+                }
+            };
             (trainer, run)
         }
     };

@@ -67,7 +67,7 @@ impl TensorFile {
     /// program's, or describes an impossible model.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let bytes = crate::files::read(path).map_err(Error::io("read", path))?;
         let damaged = |e: &dyn std::fmt::Display| {
             let message = format!(
                 "is cut short or no safetensors file ({e}); restore it from a copy, or train again"
@@ -274,7 +274,7 @@ fn model_path(path: &Path) -> Result<PathBuf> {
         return Err(Error::run(path, "does not exist; give a run folder or a model.safetensors"));
     }
     let file = if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() };
-    match file.exists() {
+    match crate::files::exists(&file) {
         true => Ok(file),
         false => Err(Error::run(path, "is no run folder: it holds no model.safetensors")),
     }

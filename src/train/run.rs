@@ -11,11 +11,13 @@ use super::{EpochReport, Trainer, plot};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::files::{self, FolderLock};
 
 /// A folder with `model.safetensors`, `config.toml`, `metrics.jsonl`, `samples.png`,
-/// `reconstructions.png`, `loss.svg` and `checkpoint.safetensors`.
+/// `reconstructions.png`, `loss.svg` and `checkpoint.safetensors`. While this value lives, no other
+/// process trains in it.
 pub struct RunFolder {
-    path: PathBuf,
+    lock: FolderLock,
     metrics: Vec<Line>,
 }
 
@@ -50,11 +52,7 @@ const METRICS: &str = "metrics.jsonl";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const MODEL: &str = "model.safetensors";
 const LOSS: &str = "loss.svg";
-/// In the order in which a save replaces them. The checkpoint comes last: should the program be
-/// killed between two of them, the older one trains again what the metrics already tell of.
 const FILES: [&str; 7] = [CONFIG, METRICS, MODEL, SAMPLES, RECONSTRUCTIONS, LOSS, CHECKPOINT];
-/// Folder within the run's for the files of a save until all of them are on the disk.
-const UNFINISHED: &str = ".vae-gpu-unfinished";
 
 impl RunFolder {
     /// Fails where [`RunFolder::create`] would, and touches nothing.
@@ -62,9 +60,19 @@ impl RunFolder {
     /// # Errors
     ///
     /// [`Error::Taken`] when the folder has something in it and `overwrite` is off, or something
-    /// that is not of a run; [`Error::Run`] when it is a file.
+    /// that is not of a run; [`Error::Run`] when it is a file; [`Error::InUse`] when another process
+    /// trains in it.
     pub fn check(path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
         let path = path.as_ref();
+        Self::check_content(path, overwrite)?;
+        match FolderLock::take(path) {
+            Err(e @ Error::InUse { .. }) => Err(e),
+            // What else is wrong is told where the folder is written.
+            _ => Ok(()),
+        }
+    }
+
+    fn check_content(path: &Path, overwrite: bool) -> Result<()> {
         if path.exists() && !path.is_dir() {
             return Err(Error::run(path, "is in the way: it is a file, and a run is a folder"));
         }
@@ -75,7 +83,8 @@ impl RunFolder {
             entries.flatten().map(|e| e.file_name()).filter(|name| !hidden(name)).collect();
         let own = |name: &OsString| FILES.iter().any(|own| name == own);
         let foreign = !names.iter().all(own);
-        if names.is_empty() || overwrite && !foreign {
+        let is_free = names.is_empty() && !files::is_pending(path);
+        if is_free || overwrite && !foreign {
             return Ok(());
         }
         Err(Error::Taken { path: path.to_owned(), is_run: !foreign })
@@ -96,31 +105,39 @@ impl RunFolder {
         overwrite: bool,
     ) -> Result<Self> {
         let path = path.as_ref();
-        Self::check(path, overwrite)?;
+        Self::check_content(path, overwrite)?;
         let missing = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
         let made: Vec<&Path> = path.ancestors().take_while(missing).collect();
-        let run = Self { path: path.to_owned(), metrics: Vec::new() };
-        let created = fs::create_dir_all(path).map_err(Error::io("create", path));
-        match created.and_then(|()| run.save(trainer, data)) {
-            Ok(()) => Ok(run),
-            Err(e) => {
-                // The first error is the one to tell.
-                for folder in made {
-                    let _ = fs::remove_dir(folder);
-                }
-                Err(e)
+        let undo = |e| {
+            // The first error is the one to tell.
+            for folder in &made {
+                let _ = fs::remove_dir(folder);
             }
+            e
+        };
+        fs::create_dir_all(path).map_err(|e| undo(Error::io("create", path)(e)))?;
+        let run = Self { lock: FolderLock::take(path)?, metrics: Vec::new() };
+        // Another process may have saved a run to it before this one held the lock.
+        Self::check_content(path, overwrite)?;
+        // What was made is removed while nobody else can have begun to use it.
+        run.replace(&FILES, trainer, data).map_err(undo)?;
+        for folder in &made {
+            files::sync_parent(folder).map_err(Error::io("create", folder))?;
         }
+        Ok(run)
     }
 
     /// Opens the folder of a run that is to go on.
     ///
     /// # Errors
     ///
-    /// [`Error::Run`] when it is no run folder or its metrics are damaged.
+    /// [`Error::Run`] when it is no run folder or its metrics are damaged; [`Error::InUse`] when another
+    /// process trains in it; [`Error::Io`] when what a killed one left cannot be put in order.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         config_file(path)?;
+        let lock = FolderLock::take(path)?;
+        lock.finish()?;
         if !path.join(CHECKPOINT).is_file() {
             return Err(Error::run(path, "holds no checkpoint.safetensors to resume from"));
         }
@@ -136,12 +153,12 @@ impl RunFolder {
             })
         };
         let metrics = text.lines().enumerate().map(parse).collect::<Result<_>>()?;
-        Ok(Self { path: path.to_owned(), metrics })
+        Ok(Self { lock, metrics })
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.lock.folder()
     }
 
     /// The configuration of the run.
@@ -152,14 +169,14 @@ impl RunFolder {
     pub fn config(path: impl AsRef<Path>) -> Result<Config> {
         let path = path.as_ref();
         let file = config_file(path)?;
-        let text = fs::read_to_string(&file).map_err(Error::io("read", &file))?;
+        let text = files::read_text(&file).map_err(Error::io("read", &file))?;
         // No mistake in the command: its exit code is another.
         Config::parse(&text, CONFIG).map_err(|e| Error::run(path, format!("is damaged: {e}")))
     }
 
     /// The checkpoint's path.
     pub fn checkpoint(&self) -> PathBuf {
-        self.path.join(CHECKPOINT)
+        self.path().join(CHECKPOINT)
     }
 
     /// Adds an epoch's line to the metrics, in place of any of the same or a later epoch: a part
@@ -172,52 +189,32 @@ impl RunFolder {
     }
 
     /// Writes every file of the run as training stands, and replaces none before all of them are
-    /// on the disk.
+    /// on the disk: whatever happens, the folder has all of the older files or all of these.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] when a file cannot be written, [`Error::Gpu`] when the adapter was lost.
     pub fn save(&self, trainer: &Trainer, data: &Dataset) -> Result<()> {
-        let unfinished = self.path.join(UNFINISHED);
-        // A program that was killed while saving leaves its own behind.
-        let _ = fs::remove_dir_all(&unfinished);
-        let saved = fs::create_dir(&unfinished)
-            .map_err(Error::io("write", &self.path))
-            .and_then(|()| self.write(&unfinished, trainer, data))
-            .and_then(|()| {
-                FILES.iter().try_for_each(|file| {
-                    let (made, place) = (unfinished.join(file), self.path.join(file));
-                    let done = match (made.exists(), place.exists()) {
-                        (true, _) => fs::rename(made, &place),
-                        // An older run's; this one has none.
-                        (false, true) => fs::remove_file(&place),
-                        (false, false) => Ok(()),
-                    };
-                    done.map_err(Error::io("write", &place))
-                })
-            });
-        let _ = fs::remove_dir_all(&unfinished);
-        saved.map_err(|e| match e {
-            Error::Io { path, action, source } => {
-                let file = path.strip_prefix(&unfinished).map(|file| self.path.join(file));
-                Error::Io { path: file.unwrap_or(path), action, source }
-            }
-            other => other,
-        })
+        self.replace(&[], trainer, data)
+    }
+
+    /// The same; those of `obsolete` that this run has not are removed.
+    fn replace(&self, obsolete: &[&str], trainer: &Trainer, data: &Dataset) -> Result<()> {
+        self.lock.replace(obsolete, |folder| self.write(folder, trainer, data))
     }
 
     /// Writes every file of the run into `folder`.
     fn write(&self, folder: &Path, trainer: &Trainer, data: &Dataset) -> Result<()> {
         trainer.save_checkpoint(folder.join(CHECKPOINT))?;
         let config = trainer.config();
-        crate::files::write(&folder.join(CONFIG), config.to_toml().as_bytes())?;
+        files::write(&folder.join(CONFIG), config.to_toml().as_bytes())?;
         let metrics: String = self.metrics.iter().flat_map(|line| [&line.text, "\n"]).collect();
-        crate::files::write(&folder.join(METRICS), metrics.as_bytes())?;
+        files::write(&folder.join(METRICS), metrics.as_bytes())?;
         let points = |loss: fn(&Known) -> Option<f64>| {
             self.metrics.iter().filter_map(|line| line.point(loss)).collect()
         };
         let svg = plot::loss_curve(points(|k| Some(k.train_loss)), points(|k| k.val_loss));
-        crate::files::write(&folder.join(LOSS), svg.as_bytes())?;
+        files::write(&folder.join(LOSS), svg.as_bytes())?;
         let model = trainer.model();
         model.save_trained(folder.join(MODEL), Some(&config.train))?;
         pictures::write(folder, model, data.test.as_ref().unwrap_or(&data.train))
@@ -230,7 +227,7 @@ fn config_file(path: &Path) -> Result<PathBuf> {
         return Err(Error::run(path, "does not exist; give a folder that training wrote"));
     }
     let file = path.join(CONFIG);
-    match file.is_file() {
+    match files::exists(&file) {
         true => Ok(file),
         false => Err(Error::run(
             path,

@@ -199,3 +199,20 @@ fn a_reader_that_leaves_is_no_error() {
     let ran = Ran::from(child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn a_save_cut_short_is_read_where_it_cannot_be_finished() {
+    let Some(place) = place_with_run() else { return };
+    place.train("new", &["--seed", "7"]);
+    let losses = place.ok(&["evaluate", "new", "--json"]);
+    for file in RUN_FILES {
+        place.write(
+            &format!("before/run/.vae-gpu-saved/{file}"),
+            place.read(&format!("new/{file}")),
+        );
+    }
+    let args = ["evaluate", "disk/run", "--json"];
+    let Some(disk) = on_disk(Some(place), "1m", true, &args) else { return };
+    assert_eq!((disk.ran.code, disk.ran.stderr.as_str()), (Some(0), ""));
+    assert_eq!(disk.ran.stdout, losses);
+}

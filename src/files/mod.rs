@@ -1,0 +1,89 @@
+//! Files that appear whole or not at all: one alone, or all those of a folder.
+
+mod generation;
+mod lock;
+
+use std::fs::File;
+use std::io::{ErrorKind, Result as IoResult, Write};
+use std::path::Path;
+
+pub(crate) use generation::{exists, is_pending, read, read_text};
+pub(crate) use lock::FolderLock;
+
+use crate::error::{Error, Result};
+
+/// Writes `bytes` beside `path` and moves them there once they are on the disk, so that neither a
+/// full disk nor a crash leaves half a file or loses the one that was there.
+///
+/// # Errors
+///
+/// [`Error::Io`] naming `path`.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = parent(path);
+    let attempt = || {
+        // Made by hand: tempfile's own is readable by its owner only, and errors would name it.
+        let file = tempfile::Builder::new()
+            .prefix(".vae-gpu-")
+            .make_in(folder, |f| File::create_new(f))?;
+        file.as_file().write_all(bytes)?;
+        sync(file.as_file())?;
+        file.persist(path)?;
+        sync_folder(folder)
+    };
+    attempt().map_err(Error::io("write", path))
+}
+
+/// The folder that `path` lies in.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Waits until the name of `path` is on the disk.
+pub(crate) fn sync_parent(path: &Path) -> IoResult<()> {
+    sync_folder(parent(path))
+}
+
+/// Waits until `file` is on the disk. A file system that cannot say so (some of FUSE, of networks and
+/// of macOS) is taken at its word that the file was written.
+fn sync(file: &File) -> IoResult<()> {
+    passed_over(file.sync_all())
+}
+
+/// Waits until the names in `folder` are on the disk, likewise.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> IoResult<()> {
+    match File::open(folder) {
+        // Files can be made in a folder that may not be listed.
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => Ok(()),
+        opened => sync(&opened?),
+    }
+}
+
+/// Other systems have no handle of a folder to wait on.
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> IoResult<()> {
+    Ok(())
+}
+
+/// The `result` of a call of fsync, without the errors that mean that there is no such call: EINVAL,
+/// and ENOTSUP, EOPNOTSUPP and ENOSYS. EIO, ENOSPC and any other are errors.
+fn passed_over(result: IoResult<()>) -> IoResult<()> {
+    match result {
+        Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn fsync_may_be_refused_but_not_fail() {
+        let result = |errno| passed_over(Err(std::io::Error::from_raw_os_error(errno)));
+        for (errno, passes) in [(22, true), (95, true), (38, true), (5, false), (28, false)] {
+            assert_eq!(result(errno).is_ok(), passes, "errno {errno}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Saves that are cut short: the run is the older one or the new one, whole.
+
+use super::train::same_files;
+use super::*;
+
+/// A place with the run `new`, the autoencoder `old`, and in `run` what a program leaves that was
+/// killed while it replaced `old` by `new`, after the files called `moved` were in their places.
+fn place_with_save_cut_short(moved: &[&str]) -> Option<Place> {
+    let place = place_with_adapter()?;
+    place.train("old", &[]);
+    // A run without samples.
+    place.edit("tiny.toml", "latent = 2\n", "latent = 2\nvariational = false\n");
+    place.train("new", &["--seed", "7"]);
+    place.copy_run("old", "run");
+    for file in RUN_FILES.iter().filter(|file| **file != "samples.png") {
+        let folder = if moved.contains(file) { "run" } else { "run/.vae-gpu-saved" };
+        place.write(&format!("{folder}/{file}"), place.read(&format!("new/{file}")));
+    }
+    place.write("run/.vae-gpu-saved/.removed", "samples.png");
+    Some(place)
+}
+
+const MOVED: [&[&str]; 3] =
+    [&[], &["checkpoint.safetensors", "config.toml"], &["model.safetensors", "metrics.jsonl"]];
+
+#[test]
+fn a_save_cut_short_is_finished_by_whoever_opens_the_run() {
+    for moved in MOVED {
+        let Some(place) = place_with_save_cut_short(moved) else { return };
+        let losses = place.ok(&["evaluate", "new", "--json"]);
+        let layers = place.ok(&["inspect", "new"]);
+        for command in [
+            &["evaluate", "run", "--json"][..],
+            &["evaluate", "run/model.safetensors", "--data", "idx", "--json"],
+            &["inspect", "run"],
+            &["reconstruct", "run", "--out", "run.png"],
+            &["train", "--resume", "run"],
+        ] {
+            let before = place.everything();
+            let printed = place.ok(command);
+            match command[0] {
+                "evaluate" => assert_eq!(printed, losses, "{command:?}"),
+                "inspect" => assert_eq!(printed, layers, "{command:?}"),
+                "train" => assert!(printed.contains("nothing to do: 2 epochs"), "{printed}"),
+                _ => {}
+            }
+            let files: Vec<_> = RUN_FILES.into_iter().filter(|f| *f != "samples.png").collect();
+            assert_eq!(names(place.path("run")), files, "{command:?}");
+            same_files(&place, "new", "run", &files);
+            // For the next command.
+            fs::remove_dir_all(place.path("run")).unwrap();
+            for (path, bytes) in before.iter().filter(|(p, _)| p.starts_with(place.path("run"))) {
+                match bytes {
+                    None => fs::create_dir(path).unwrap(),
+                    Some(bytes) => fs::write(path, bytes).unwrap(),
+                }
+            }
+        }
+    }
+}
+
+/// A new run whose first save was committed and then cut short is a run.
+#[test]
+fn a_first_save_cut_short_is_a_run() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("new", &["--epochs", "1"]);
+    place.copy_run("new", "run/.vae-gpu-saved");
+    let train = ["train", "--config", "tiny.toml", "--out", "run"];
+    place.fails(&train, 1, &["run: is there already; --resume it, --overwrite it or choose"]);
+    place.ok(&["train", "--resume", "run", "--epochs", "2"]);
+    place.train("whole", &[]);
+    same_files(&place, "run", "whole", &["model.safetensors", "checkpoint.safetensors"]);
+    assert_eq!(names(place.path("run")), RUN_FILES);
+
+    // One that was cut short before was none.
+    for folder in ["half/.vae-gpu-unfinished", "empty"] {
+        fs::create_dir_all(place.path(folder)).unwrap();
+    }
+    place.write("half/.vae-gpu-unfinished/model.safetensors", "half");
+    for run in ["half", "empty"] {
+        place.fails(&["train", "--resume", run], 1, &["is no run folder: it holds no config.toml"]);
+        place.train(run, &[]);
+        same_files(&place, run, "whole", &["model.safetensors", "checkpoint.safetensors"]);
+        assert_eq!(names(place.path(run)), RUN_FILES);
+    }
+}
+
+/// What is not this program's is never moved or removed, whatever a damaged list says.
+#[test]
+fn a_list_of_removals_reaches_nothing_elsewhere() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("run", &[]);
+    place.write("mine.txt", "mine");
+    let list = format!("../mine.txt\n{}\n..\n.\n\n", place.path("mine.txt").display());
+    place.write("run/.vae-gpu-saved/.removed", list);
+    place.ok(&["train", "--resume", "run", "--epochs", "3"]);
+    assert_eq!(place.text("mine.txt"), "mine");
+    assert_eq!(names(place.path("run")), RUN_FILES);
+}
