@@ -30,6 +30,11 @@ impl Choices {
         self.variants.get(problem).map(String::as_str)
     }
 
+    /// Every problem and the variant chosen for it.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variants.iter().map(|(problem, variant)| (problem.as_str(), variant.as_str()))
+    }
+
     /// Chooses `variant` for `problem`.
     pub fn set(&mut self, problem: String, variant: String) {
         self.variants.insert(problem, variant);

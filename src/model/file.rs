@@ -1,11 +1,12 @@
 //! Safetensors files with a configuration in their metadata: models and checkpoints.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Model, Vae};
 use crate::config::{Config, ModelConfig, TrainConfig};
@@ -13,6 +14,13 @@ use crate::data::ImageShape;
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu};
 use crate::nn::{Layout, Parameters, Weights};
+use crate::ops::matmul;
+
+/// Key of the metadata under which the description lies.
+const CONFIG: &str = "config";
+/// Key within the description of the [`checksum`]. Files without it are taken as they are: it may be
+/// deleted where tensors were changed on purpose.
+const CHECKSUM: &str = "checksum";
 
 /// The description of the model in a file, as JSON under the metadata key `config`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,39 +58,53 @@ pub struct TensorFile {
     path: PathBuf,
     /// The description of the model.
     pub header: Header,
-    tensors: HashMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
+    tensors: Tensors,
 }
+
+/// Type, shape and bytes of each tensor, by its name.
+type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
 impl TensorFile {
     /// An empty file that is to be written to `path`.
     pub fn new(path: impl AsRef<Path>, header: Header) -> Self {
-        Self { path: path.as_ref().to_owned(), header, tensors: HashMap::new() }
+        Self { path: path.as_ref().to_owned(), header, tensors: Tensors::new() }
     }
 
     /// Reads and checks a file.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when it cannot be read, [`Error::Run`] when it is cut short, is none of this
+    /// [`Error::Io`] when it cannot be read, [`Error::Run`] when it is damaged, is none of this
     /// program's, or describes an impossible model.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = crate::files::read(path).map_err(Error::io("read", path))?;
-        let damaged = |e: &dyn std::fmt::Display| {
-            let message = format!(
-                "is cut short or no safetensors file ({e}); restore it from a copy, or train again"
-            );
-            Error::run(path, message)
+        let fails = |message: String| Error::run(path, message);
+        let broken = |e: &dyn std::fmt::Display| {
+            fails(format!("is cut short or no safetensors file ({e}); {RESTORE}"))
         };
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e))?;
-        let config = metadata.metadata().as_ref().and_then(|m| m.get("config"));
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| broken(&e))?;
+        let config = metadata.metadata().as_ref().and_then(|m| m.get(CONFIG));
         let config = config.ok_or_else(|| {
             let message = "was not written by vae-gpu: its metadata has no `config`; give a model \
                            that vae-gpu trained";
             Error::run(path, message)
         })?;
-        let header: Header = serde_json::from_str(config)
-            .map_err(|e| Error::run(path, format!("has a `config` of another kind ({e})")))?;
+        let views = SafeTensors::deserialize(&bytes).map_err(|e| broken(&e))?;
+        let own = |view: TensorView| (view.dtype(), view.shape().to_vec(), view.data().to_vec());
+        let tensors = views.tensors().into_iter().map(|(n, v)| (n, own(v))).collect();
+
+        let foreign = |e: serde_json::Error| fails(format!("has a `config` of another kind ({e})"));
+        let mut config: Value = serde_json::from_str(config)
+            .map_err(|e| fails(format!("is damaged: its `config` is no JSON ({e}); {RESTORE}")))?;
+        let stated = config.as_object_mut().and_then(|config| config.remove(CHECKSUM));
+        if stated.is_some_and(|stated| stated != checksum(&config, &tensors)) {
+            return Err(fails(format!(
+                "is damaged, or was changed by another program: its checksum is of other \
+                 contents; {RESTORE}"
+            )));
+        }
+        let header: Header = serde_json::from_value(config).map_err(foreign)?;
         let whole = Config {
             model: header.model.clone().unwrap_or_default(),
             train: header.train.clone().unwrap_or_default(),
@@ -91,11 +113,22 @@ impl TensorFile {
         whole
             .check()
             .and_then(|()| header.image.map_or(Ok(()), |image| image.check()))
-            .map_err(|e| Error::run(path, format!("has an impossible config: {e}")))?;
-        let views = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e))?;
-        let own = |view: TensorView| (view.dtype(), view.shape().to_vec(), view.data().to_vec());
-        let tensors = views.tensors().into_iter().map(|(n, v)| (n, own(v))).collect();
+            .map_err(|e| fails(format!("has an impossible config: {e}")))?;
         Ok(Self { path: path.to_owned(), header, tensors })
+    }
+
+    /// Fails unless every kernel that the header names can be taken on the adapter of `gpu`, if it was
+    /// chosen there, and is for one of the products of `problems`: another one would change the last
+    /// bits in silence.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] naming the first that cannot.
+    pub fn check_choices(&self, gpu: &Gpu, problems: &[matmul::Problem]) -> Result<()> {
+        matmul::check_choices(gpu.report(), &self.header.choices, problems).map_err(|fault| {
+            let message = format!("{fault}: it is damaged, or of another version; {RESTORE}");
+            Error::run(&self.path, message)
+        })
     }
 
     /// The configuration of the VAE in it, and the shape of its images.
@@ -119,9 +152,11 @@ impl TensorFile {
             let view = TensorView::new(*dtype, shape.clone(), bytes);
             (name, view.expect("the bytes of a tensor fill its shape"))
         });
-        let config = serde_json::to_string(&self.header).expect("a header can be written as JSON");
+        let mut config =
+            serde_json::to_value(&self.header).expect("a header can be written as JSON");
+        config[CHECKSUM] = checksum(&config, &self.tensors);
         // One key only: the order of several is not fixed, and equal models make equal files.
-        let metadata = HashMap::from([("config".to_string(), config)]);
+        let metadata = HashMap::from([(CONFIG.to_string(), config.to_string())]);
         let bytes = serialize(views, Some(metadata)).expect("tensors of known size serialize");
         crate::files::write(&self.path, &bytes)
     }
@@ -139,13 +174,21 @@ impl TensorFile {
     ///
     /// # Errors
     ///
-    /// [`Error::Run`] when one is missing or of another shape.
+    /// [`Error::Run`] when one is missing, of another shape, or holds what is no finite number.
     pub fn load_parameters(&self, gpu: &Gpu, prefix: &str, into: &Parameters) -> Result<()> {
         let mut values = Vec::new();
         for spec in into.layout().specs() {
             let name = format!("{prefix}{}", spec.name);
             let bytes = self.tensor(&name, Dtype::F32, &spec.shape)?;
-            values.push(bytemuck::pod_collect_to_vec::<u8, f32>(bytes));
+            let floats = bytemuck::pod_collect_to_vec::<u8, f32>(bytes);
+            // Training goes on with an infinite moment, never with an infinite weight.
+            let is_moment = prefix.contains("moment");
+            if floats.iter().any(|v| v.is_nan() || v.is_infinite() && !is_moment) {
+                let message =
+                    format!("is damaged: {name} holds what is no finite number; {RESTORE}");
+                return Err(Error::run(&self.path, message));
+            }
+            values.push(floats);
         }
         into.write(gpu, &values);
         Ok(())
@@ -187,6 +230,21 @@ impl TensorFile {
     }
 }
 
+/// The remedy of a damaged file.
+const RESTORE: &str = "restore it from a copy, or train again";
+
+/// A checksum of the description `config` and of all `tensors`, as the description has it. It depends
+/// on the values in JSON and not on how they are written, so that it survives other programs' copies.
+fn checksum(config: &Value, tensors: &Tensors) -> Value {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(config.to_string().as_bytes());
+    for (name, (dtype, shape, bytes)) in tensors {
+        hasher.update(format!("\n{name} {dtype} {shape:?}\n").as_bytes());
+        hasher.update(bytes);
+    }
+    format!("crc32 {:08x}", hasher.finalize()).into()
+}
+
 impl Vae {
     /// Reads a model from a `model.safetensors`, or from the run folder that holds one.
     ///
@@ -209,6 +267,7 @@ impl Vae {
             }
             other => other,
         })?;
+        file.check_choices(gpu, &vae.problems())?;
         vae.set_choices(&Arc::new(file.header.choices.clone()));
         file.load_weights(gpu, vae.network().weights())?;
         Ok(vae)

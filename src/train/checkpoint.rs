@@ -55,30 +55,40 @@ impl<M: Model> Trainer<M> {
     fn restored(path: &Path, new: impl FnOnce(Option<Choices>) -> Result<Self>) -> Result<Self> {
         let file = TensorFile::read(path)?;
         let trainer = new(Some(file.header.choices.clone()))?;
+        file.check_choices(&trainer.gpu, &trainer.model.problems())?;
         trainer.restore(&file, path)?;
         Ok(trainer)
     }
 
     /// Sets everything as `file`, which was read from `path`, has it.
     fn restore(&self, file: &TensorFile, path: &Path) -> Result<()> {
-        let foreign = || {
-            let message = "belongs to another model, dataset or training configuration; \
-                           undo the change, or train anew into another folder";
+        let foreign = |what: &str| {
+            let message = format!(
+                "belongs to another {what}; undo the change, or train anew into another folder"
+            );
             Error::run(path, message)
         };
         // Only the length of training may change between the parts of a run.
         let mut expected = Header { choices: file.header.choices.clone(), ..self.header() };
-        let train = file.header.train.as_ref().ok_or_else(foreign)?;
-        expected.train = expected.train.map(|own| TrainConfig { epochs: train.epochs, ..own });
+        let saved = file.header.train.as_ref();
+        let saved = saved.ok_or_else(|| foreign("model, dataset or training configuration"))?;
+        expected.train = expected.train.map(|own| TrainConfig { epochs: saved.epochs, ..own });
         let (state, sums) = self.saved_sums(file)?;
-        let (images, batch) = (self.state().images, self.config.train.batch_size);
-        // Shaders go by the row unchecked.
-        let fits = state.images == images
-            && state.row < images
-            && (state.row as usize).is_multiple_of(batch);
-        if file.header != expected || file.words("checksum", 1)?[0] != self.checksum || !fits {
-            return Err(foreign());
+        let [train, test] = self.checksums;
+        // Before the test split counted, there was one.
+        let (of_data, of_test) = match file.words("checksum", 2) {
+            Ok(words) => (words[0], words[1]),
+            Err(_) => (file.words("checksum", 1)?[0], test),
+        };
+        if file.header != expected || of_data != train || state.images != self.state().images {
+            return Err(foreign("model, dataset or training configuration"));
         }
+        if of_test != test {
+            return Err(foreign("test split"));
+        }
+        self.check_counters(&state, saved.epochs).map_err(|fault| {
+            Error::run(path, format!("is damaged: {fault}; restore it from a copy, or train again"))
+        })?;
         for (prefix, into) in self.saved_parts() {
             file.load_parameters(&self.gpu, &prefix, &into)?;
         }
@@ -86,6 +96,24 @@ impl<M: Model> Trainer<M> {
         let [sums, units] =
             [sums, units].map(|words| words.into_iter().map(f32::from_bits).collect());
         self.totals.replace(Totals { state, sums, units });
+        Ok(())
+    }
+
+    /// Fails with the fault of counters that no run of `epochs` has.
+    fn check_counters(&self, state: &State, epochs: u32) -> std::result::Result<(), String> {
+        let State { step, epoch, row, images } = *state;
+        let batch = self.config.train.batch_size as u64;
+        // Shaders go by the row unchecked.
+        if row >= images || !u64::from(row).is_multiple_of(batch) {
+            return Err(format!("{row} of {images} images are no number of steps of {batch}"));
+        }
+        let steps = u64::from(epoch) * u64::from(images).div_ceil(batch) + u64::from(row) / batch;
+        // The adapter's counter begins again after 2³² steps.
+        if steps as u32 != step || epoch > epochs {
+            return Err(format!(
+                "it tells of {step} steps and of {epoch} epochs with {row} more images"
+            ));
+        }
         Ok(())
     }
 
@@ -116,7 +144,7 @@ impl<M: Model> Trainer<M> {
             file.insert_parameters(&prefix, from.layout(), &from.read(&self.gpu)?);
         }
         let Totals { state, sums, units } = &*self.totals.borrow();
-        file.insert_words("checksum", &[self.checksum]);
+        file.insert_words("checksum", &self.checksums);
         file.insert_words("state", bytemuck::cast_slice(&[*state]));
         file.insert_words("sums", bytemuck::cast_slice(sums));
         file.insert_words("units", bytemuck::cast_slice(units));

@@ -54,6 +54,15 @@ impl Evaluator {
         Ok(Self { gpu: gpu.clone(), running, batches })
     }
 
+    /// A checksum of the columns of `table`, its own, that are evaluated on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when they lie in a file that cannot be read.
+    pub(super) fn checksum(&self, table: &Table) -> Result<u32> {
+        self.batches.columns().checksum(table)
+    }
+
     /// The mean losses of the model as it is now, with one read-back.
     ///
     /// # Errors

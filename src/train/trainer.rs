@@ -45,8 +45,8 @@ pub struct Trainer<M = Vae> {
     pub(super) shuffle: Option<Plan>,
     pub(super) batches: Batches,
     pub(super) evaluator: Option<Evaluator>,
-    /// A checksum of the training data, by which a checkpoint knows them again.
-    pub(super) checksum: u32,
+    /// Checksums of the training data and of the test split, by which a checkpoint knows them again.
+    pub(super) checksums: [u32; 2],
 }
 
 impl Trainer {
@@ -167,8 +167,8 @@ impl<M: Model> Trainer<M> {
             }
             other => other,
         })?;
+        let checksums = [columns.checksum(&data.train)?, test_checksum(&evaluator, data)?];
         gpu.check()?;
-        let checksum = columns.checksum(&data.train)?;
         let state = State { images: columns.rows() as u32, ..State::default() };
         let totals = Totals {
             state,
@@ -186,7 +186,7 @@ impl<M: Model> Trainer<M> {
             shuffle,
             batches,
             evaluator,
-            checksum,
+            checksums,
         })
     }
 
@@ -275,6 +275,12 @@ impl<M: Model> Trainer<M> {
             next
         })
     }
+}
+
+/// A checksum of the test split's columns that are evaluated on; 0 without one.
+fn test_checksum(evaluator: &Option<Evaluator>, data: &Dataset) -> Result<u32> {
+    let evaluated = evaluator.as_ref().zip(data.test.as_ref());
+    evaluated.map_or(Ok(0), |(evaluator, test)| evaluator.checksum(test))
 }
 
 fn check_batch(batch_size: usize, data: &Dataset) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Models layer by layer: what is wrong with one, and what `inspect` says of it.
 
 use super::*;
+use crate::common::tensor_file::changed;
 use crate::train::metrics;
 
 /// A configuration of these layers.
@@ -259,12 +260,10 @@ fn a_plain_autoencoder_has_no_samples() {
 fn a_model_file_of_impossible_layers_names_the_file() {
     let Some(place) = place_with_adapter() else { return };
     place.train("run", &["--max-steps", "1"]);
-    let file = place.read("run/model.safetensors");
-    // Of the same length, so that the file stays whole.
-    let (from, to) = (&br#"{\"linear\":16}"#[..], &br#"{\"upsampl\":2}"#[..]);
-    let at = file.windows(from.len()).position(|part| part == from).unwrap();
-    let other = [&file[..at], to, &file[at + from.len()..]].concat();
-    place.write("bad.safetensors", other);
+    let file = changed(&place.read("run/model.safetensors"), |config, _| {
+        config["model"]["encoder"][0] = serde_json::json!({ "upsampl": 2 });
+    });
+    place.write("bad.safetensors", file);
     let message = "bad.safetensors: has an impossible config: encoder.0 (upsampl 2), layer 1 of 2";
     place.fails(&["sample", "bad.safetensors"], 1, &[message]);
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use super::*;
+use crate::common::tensor_file::changed;
 
 /// A place with a trained run in it.
 fn place_with_run() -> Option<Place> {
@@ -73,10 +74,9 @@ fn a_model_of_another_program_fails() {
     place.write("kind.safetensors", other(config("{\"layers\": 12}")));
     // The description of the run's own model, on the wrong tensors.
     let bytes = place.read("run/model.safetensors");
-    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-    let own = metadata.metadata().as_ref().unwrap()["config"].clone();
-    place.write("tensors.safetensors", other(config(&own)));
-    place.write("latent.safetensors", other(config(&own.replace("\"latent\":2", "\"latent\":0"))));
+    place.write("tensors.safetensors", changed(&bytes, |_, tensors| tensors.clear()));
+    let latent = changed(&bytes, |config, _| config["model"]["latent"] = 0.into());
+    place.write("latent.safetensors", latent);
     place.write("text.safetensors", "not at all, but long enough to look at");
     for (file, message) in [
         ("model.safetensors", "was not written by vae-gpu: its metadata has no `config`; give"),
@@ -126,6 +126,41 @@ fn a_checkpoint_that_is_cut_short_is_not_resumed() {
     fs::remove_file(place.path("run/checkpoint.safetensors")).unwrap();
     let message = "run: holds no checkpoint.safetensors to resume from";
     place.fails(&["train", "--resume", "run", "--epochs", "4"], 1, &[message]);
+}
+
+/// Bits of the tensors, the counters and the description, and what each command does then.
+#[test]
+fn a_flipped_bit_is_told_with_the_name_of_its_file() {
+    let Some(place) = place_with_run() else { return };
+    place.copy_run("run", "kept");
+    let resume = ["train", "--resume", "run", "--epochs", "4"];
+    for (file, commands) in [
+        ("checkpoint.safetensors", vec![&resume[..]]),
+        ("model.safetensors", vec![&["sample", "run"], &["evaluate", "run"], &["inspect", "run"]]),
+    ] {
+        let whole = place.read(&format!("kept/{file}"));
+        let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+        let text = |text: &[u8]| whole.windows(text.len()).position(|at| at == text).unwrap();
+        for at in [
+            text(b"batch_size") + 15,
+            text(b"crc32") + 8,
+            text(b"\"latent\\\":2") + 11,
+            header,
+            header + 1003,
+            whole.len() - 13,
+            whole.len() - 1,
+        ] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            place.write(&format!("run/{file}"), bytes);
+            for command in &commands {
+                place.fails(command, 1, &[&format!("run/{file}: "), "is damaged"]);
+            }
+        }
+        place.copy_run("kept", "run");
+    }
+    // The run itself is whole.
+    place.ok(&resume);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each program takes what it needs")]
 
 pub mod golden;
+pub mod tensor_file;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod damage;
 mod learning;
 mod models;
 mod numbers;
@@ -12,7 +13,7 @@ mod presets;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::SafeTensors;
 
 use vae_gpu::config::{ScheduleConfig, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Setting};
@@ -201,17 +202,13 @@ fn an_older_checkpoint_goes_on_to_the_same_bits() {
     part.save_checkpoint(&checkpoint).unwrap();
 
     let bytes = std::fs::read(&checkpoint).unwrap();
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let mut words: Vec<u8> = tensors.tensor("state").unwrap().data().to_vec();
-    words.extend(&tensors.tensor("sums").unwrap().data()[..4]);
-    let state = TensorView::new(Dtype::U32, vec![5], &words).unwrap();
-    let others = tensors.tensors().into_iter().filter(|(name, _)| name != "sums");
-    let older = others.map(|(name, view)| match name.as_str() {
-        "state" => (name, state.clone()),
-        _ => (name, view),
+    let older = common::tensor_file::changed(&bytes, |_, tensors| {
+        let (_, _, sums) = tensors.remove("sums").unwrap();
+        let (_, shape, words) = tensors.get_mut("state").unwrap();
+        *shape = vec![5];
+        words.extend(&sums[..4]);
     });
-    std::fs::write(&checkpoint, serialize(older, metadata.metadata().clone()).unwrap()).unwrap();
+    std::fs::write(&checkpoint, older).unwrap();
 
     let options = TrainOptions::default();
     let rest = Trainer::resume(&gpu, &config(2), &data(), options, &checkpoint).unwrap();
@@ -245,18 +242,6 @@ fn a_checkpoint_of_another_run_is_refused() {
     for refused in [resume(&config(1), &other), resume(&wider, &data())] {
         let message = refused.unwrap_err().to_string();
         assert!(message.contains("belongs to another"), "{message}");
-    }
-
-    // Shaders would read past the end of the data from the row of a damaged file.
-    let bytes = std::fs::read(&checkpoint).unwrap();
-    let state = part.state();
-    let state = bytemuck::bytes_of(&state);
-    let at = bytes.windows(state.len()).position(|window| window == state).unwrap();
-    for row in [7u32, 203, 100_000] {
-        let mut damaged = bytes.clone();
-        damaged[at + 8..at + 12].copy_from_slice(&row.to_le_bytes());
-        std::fs::write(&checkpoint, damaged).unwrap();
-        assert!(resume(&config(1), &data()).is_err(), "row {row}");
     }
 }
 

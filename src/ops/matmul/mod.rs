@@ -85,6 +85,34 @@ fn chosen(
         .unwrap_or_else(|| Variant::default_for(adapter, height, width))
 }
 
+/// Fails with the fault of the first of `choices` that is no variant, is for no product of `problems`,
+/// or, where they were chosen on `adapter`, cannot be run there.
+///
+/// # Errors
+///
+/// The fault in words.
+pub fn check_choices(
+    adapter: &AdapterReport,
+    choices: &Choices,
+    problems: &[Problem],
+) -> Result<(), String> {
+    let known: Vec<_> = problems.iter().flat_map(|p| PRODUCTS.map(|of| p.key(of))).collect();
+    for (problem, words) in choices.iter() {
+        let Ok(variant) = words.parse::<Variant>() else {
+            return Err(format!("names a kernel that is not known, `{words}` for `{problem}`"));
+        };
+        if !known.iter().any(|known| known == problem) {
+            return Err(format!(
+                "names a kernel for `{problem}`, which its model does not compute"
+            ));
+        }
+        if choices.are_for(adapter) && !variant.fits(adapter) {
+            return Err(format!("names the kernel `{words}`, which the adapter cannot run"));
+        }
+    }
+    Ok(())
+}
+
 /// y = activation(pre), and the pre-activation `pre` = x · weightᵀ + bias, of y's layout.
 #[expect(clippy::too_many_arguments, reason = "a layer's tensors")]
 pub fn forward(
