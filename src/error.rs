@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::ImageShape;
 use crate::nn::Shape;
+use crate::words::{counted, did_you_mean};
 
 /// Result of any fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -56,7 +57,10 @@ pub enum Error {
         error: Box<Error>,
     },
     /// A name that is none of those there are.
-    #[error("no {kind} is named `{name}`; there are: {}", known.join(", "))]
+    #[error(
+        "no {kind} is named `{name}`; there are: {}{}", known.join(", "),
+        did_you_mean(name, known.iter().copied())
+    )]
     Unknown {
         /// The kind of thing that it should name, as in `preset`.
         kind: &'static str,
@@ -107,8 +111,8 @@ pub enum Error {
     },
     /// A batch that is larger than the dataset.
     #[error(
-        "a batch of {batch_size}: the dataset {dataset} has only {images} training images; use a \
-         smaller batch"
+        "a batch of {batch_size}: the dataset {dataset} has only {}; use a smaller batch",
+        counted(*images, "training image")
     )]
     Batch {
         /// Images in a batch.
@@ -300,7 +304,7 @@ impl Error {
 /// The words behind a layer's name.
 fn place(about: &str, input: &Option<Shape>) -> String {
     let given = match input {
-        Some(Shape::Features(count)) => format!(", given {count} features"),
+        Some(Shape::Features(count)) => format!(", given {}", counted(*count, "feature")),
         Some(map) => format!(", given maps of {map}"),
         None => String::new(),
     };

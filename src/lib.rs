@@ -114,6 +114,8 @@ pub mod model;
 pub mod nn;
 pub mod ops;
 pub mod train;
+#[doc(hidden)]
+pub mod words;
 
 pub use config::{Config, Preset};
 pub use data::{Column, Dataset, ImageShape, Images, PackedImages, ReadOptions, Table};

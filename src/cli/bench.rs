@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use vae_gpu::words::did_you_mean;
 use vae_gpu::{Error, Preset};
 
 use super::AdapterArgs;
@@ -33,9 +34,10 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let (filter, all) = (args.filter.as_deref(), bench::operations());
     if !all.iter().any(|operation| bench::selects(filter, operation)) {
         return Err(Failure::Usage(format!(
-            "no operation has `{}` in its name; there are: {}",
+            "no operation has `{}` in its name; there are: {}{}",
             filter.unwrap_or_default(),
-            all.join(", ")
+            all.join(", "),
+            did_you_mean(filter.unwrap_or_default(), all.iter().map(|name| name.as_ref()))
         )));
     }
     let gpu = adapter.open()?;
@@ -78,12 +80,7 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
 fn program(adapter: &AdapterArgs) -> Result<Vec<OsString>> {
     let program = std::env::current_exe().map_err(Error::io("find", "the program itself"))?;
     let mut all = vec![program.into(), "bench".into()];
-    if let Some(adapter) = &adapter.adapter {
-        all.extend(["--adapter".into(), adapter.into()]);
-    }
-    if let Some(backend) = adapter.backend {
-        all.extend(["--backend".into(), backend.to_string().into()]);
-    }
+    all.extend(adapter.flags());
     all.push("--first-step".into());
     Ok(all)
 }

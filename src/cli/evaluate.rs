@@ -7,10 +7,12 @@ use clap::Args;
 use vae_gpu::config::{DataConfig, KlSchedule, ModelConfig};
 use vae_gpu::model::{KL, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
+use vae_gpu::words::counted;
 use vae_gpu::{Config, Evaluator, Noise, Table, Vae};
 
+use super::AdapterArgs;
 use super::failure::{Failure, Result};
-use super::{AdapterArgs, size};
+use super::values::{channels, size};
 
 #[derive(Args)]
 pub struct EvaluateArgs {
@@ -37,7 +39,7 @@ pub struct SplitArgs {
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(usize, usize)>,
     /// Convert the images of a folder to 1 (grey) or 3 channels
-    #[arg(long, value_name = "1|3")]
+    #[arg(long, value_name = "1|3", value_parser = channels)]
     channels: Option<usize>,
 }
 
@@ -111,7 +113,7 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         }
         say!("kl      {:>10.4}", term(KL));
         let latent = losses.unit_kl.len();
-        say!("active  {:>10}  of {latent} latent variables", losses.active_units);
+        say!("active  {:>10}  of {}", losses.active_units, counted(latent, "latent variable"));
         if latent <= MOST_UNITS {
             let units: Vec<_> = losses.unit_kl.iter().map(|kl| format!("{kl:.2}")).collect();
             for (i, units) in units.chunks(8).enumerate() {

@@ -1,7 +1,14 @@
 //! Errors that end the program, its own and the library's, in words that name the flags.
 
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::path::Path;
+
 use vae_gpu::Error;
 use vae_gpu::error::Load;
+use vae_gpu::words::{counted, did_you_mean};
+
+use super::shell;
 
 /// The result of a subcommand.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -75,7 +82,8 @@ pub fn worded(error: &Error) -> String {
              {given}: choose another --data, or --size and --channels"
         ),
         Error::Batch { batch_size, dataset, images } => format!(
-            "--batch-size {batch_size}: the dataset {dataset} has only {images} training images"
+            "--batch-size {batch_size}: the dataset {dataset} has only {}",
+            counted(*images, "training image")
         ),
         Error::MixedSizes { first_size: (width, height), .. } => {
             format!("{error} with --size {width}x{height}")
@@ -93,6 +101,11 @@ pub fn worded(error: &Error) -> String {
         Error::NoSuchAdapter { wanted, known } => {
             format!("--adapter {wanted}: no such adapter; there are: {}", known.join(", "))
         }
+        Error::Io { path, action: "read the dataset", source }
+            if source.kind() == ErrorKind::NotFound =>
+        {
+            format!("{error}{}", to_be_had(path))
+        }
         Error::TooLarge { load: Load::Dataset, .. } => format!("{error} (--size)"),
         Error::TooLarge { load: Load::Step, .. } => format!("{error} (--batch-size)"),
         Error::TooLarge { load: Load::Batch, .. } => {
@@ -100,4 +113,39 @@ pub fn worded(error: &Error) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// Datasets that many ask for by name, and where their IDX files are.
+const KNOWN: [(&str, &str, &str); 2] = [
+    ("mnist", "MNIST", "https://ossci-datasets.s3.amazonaws.com/mnist"),
+    (
+        "fashion-mnist",
+        "Fashion-MNIST",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+    ),
+];
+
+/// What to do about a dataset's folder that is not there: for one of a known name, how to get it.
+fn to_be_had(path: &Path) -> String {
+    let plain = |name: &OsStr| {
+        name.to_string_lossy().to_lowercase().replace(|c: char| !c.is_alphanumeric(), "")
+    };
+    let name = path.file_name().map(plain).unwrap_or_default();
+    let known = KNOWN.iter().find(|(known, ..)| plain(OsStr::new(known)) == name);
+    if let Some((_, title, address)) = known {
+        // The braces are curl's own, so that every shell leaves them alone.
+        return format!(
+            "; {title} does not come with the program, get it with: curl --create-dirs --output-dir \
+             {} --remote-name-all '{address}/{{train,t10k}}-{{images-idx3,labels-idx1}}-ubyte.gz'",
+            shell::quoted(&shell::path(path))
+        );
+    }
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let beside =
+        std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten().flatten();
+    let folders = beside.filter(|entry| entry.path().is_dir());
+    let names: Vec<_> = folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let others = ["digits", "mnist"].into_iter().filter(|_| folder.is_none());
+    let wanted = path.file_name().unwrap_or_default().to_string_lossy();
+    did_you_mean(&wanted, names.iter().map(String::as_str).chain(others))
 }

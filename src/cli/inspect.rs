@@ -5,15 +5,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use vae_gpu::config::LARGEST_BATCH;
 use vae_gpu::gpu::{AdapterReport, Recording};
 use vae_gpu::model::{Network, TensorFile};
 use vae_gpu::train::{RunFolder, StepKind, recorded};
+use vae_gpu::words::{counted, did_you_mean};
 use vae_gpu::{Config, Error, ImageShape, Preset};
 
 use super::failure::Result;
 use super::layers::{self, LayerRow};
-use super::size;
 use super::source::{images, named};
+use super::values::{channels, size, whole};
 
 #[derive(Args)]
 pub struct InspectArgs {
@@ -34,10 +36,11 @@ pub struct ModelArgs {
     #[arg(long, value_name = "WxH", value_parser = size, conflicts_with = "data")]
     size: Option<(usize, usize)>,
     /// For images of 1 (grey) or 3 channels, likewise
-    #[arg(long, value_name = "1|3", conflicts_with = "data")]
+    #[arg(long, value_name = "1|3", value_parser = channels, conflicts_with = "data")]
     channels: Option<usize>,
     /// For this many images in a step
     #[arg(long, value_name = "IMAGES", allow_negative_numbers = true)]
+    #[arg(value_parser = whole(1..=LARGEST_BATCH))]
     batch_size: Option<usize>,
 }
 
@@ -84,9 +87,11 @@ impl ModelArgs {
         }
         let preset = self.what.to_str().and_then(|name| name.parse::<Preset>().ok());
         let preset = preset.ok_or_else(|| {
-            let presets = Preset::ALL.map(|preset| preset.name()).join(", ");
+            let presets = Preset::ALL.map(|preset| preset.name());
             let message = format!(
-                "does not exist; give a TOML file, a run folder, a model file or a preset: {presets}"
+                "does not exist; give a TOML file, a run folder, a model file or a preset: {}{}",
+                presets.join(", "),
+                did_you_mean(&self.what.to_string_lossy(), presets)
             );
             Error::run(&self.what, message)
         })?;
@@ -143,7 +148,7 @@ fn print_memory(step: &Recording, batch: usize, shape: ImageShape, count: Option
     let buffers = step.buffers();
     let named = |name: &str| buffers.iter().find(|buffer| buffer.name() == name);
     let parameters = named("parameters").map_or(0, |buffer| buffer.bytes());
-    say!("\nmemory for training at {batch} images in a step, MiB");
+    say!("\nmemory for training at {} in a step, MiB", counted(batch, "image"));
     let more = match named("gradients") {
         Some(_) => "twice for the optimizer, once for gradients",
         None => "twice for the optimizer",
@@ -152,7 +157,9 @@ fn print_memory(step: &Recording, batch: usize, shape: ImageShape, count: Option
     say!("activations {:>9.1}  with their gradients", mib(step.workspace_bytes()));
     let pixels = shape.pixels() as u64;
     match count {
-        Some(count) => say!("data        {:>9.1}  {count} images", mib(count as u64 * pixels)),
+        Some(count) => {
+            say!("data        {:>9.1}  {}", mib(count as u64 * pixels), counted(count, "image"))
+        }
         None => say!("data        {:>9.1}  for each 10000 images", mib(10_000 * pixels)),
     }
 }

@@ -17,15 +17,18 @@ mod presets;
 mod progress;
 mod reconstruct;
 mod sample;
+mod shell;
 mod source;
 mod train;
 mod tune;
+mod values;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use vae_gpu::gpu::Backend;
 use vae_gpu::{AdapterOptions, Error, Gpu};
@@ -88,6 +91,18 @@ impl AdapterArgs {
         }
     }
 
+    /// The flags that choose the same adapter again.
+    fn flags(&self) -> Vec<OsString> {
+        let adapter = self.adapter.iter().flat_map(|name| ["--adapter".into(), name.into()]);
+        let backend = self.backend.map(|backend| ["--backend".into(), backend.to_string().into()]);
+        adapter.chain(backend.into_iter().flatten()).collect()
+    }
+
+    /// A command of this program on the same adapter, to be pasted into a shell.
+    fn command<A: Into<OsString>>(&self, args: impl IntoIterator<Item = A>) -> String {
+        shell::command(args.into_iter().map(Into::into).chain(self.flags()))
+    }
+
     fn open(&self) -> Result<Gpu> {
         Ok(Gpu::with_options(&self.options())?)
     }
@@ -128,17 +143,21 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     let text = error.render().to_string();
     let paragraph: Vec<_> = text.lines().take_while(|l| !l.is_empty()).map(str::trim).collect();
-    eprintln!("{} (--help shows the usage)", paragraph.join(" "));
+    let meant = meant(error).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    eprintln!("{}{meant} (--help shows the usage)", paragraph.join(" "));
     ExitCode::from(2)
 }
 
-/// `WxH` as (width, height).
-fn size(text: &str) -> std::result::Result<(usize, usize), String> {
-    let sides = text.split_once('x').map(|(w, h)| (w.parse(), h.parse()));
-    match sides {
-        Some((Ok(width), Ok(height))) => Ok((width, height)),
-        _ => Err("must be WIDTHxHEIGHT, as in 28x28".into()),
-    }
+/// The command, flag or value most like the one that is none.
+fn meant(error: &clap::Error) -> Option<&String> {
+    let kinds =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    kinds.into_iter().find_map(|kind| match error.get(kind)? {
+        ContextValue::String(meant) => Some(meant),
+        // The most like one is the last.
+        ContextValue::Strings(all) => all.last(),
+        _ => None,
+    })
 }
 
 /// Fails unless `out` names a PNG file.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use vae_gpu::gpu::{AdapterReport, Dispatch, Recording};
 use vae_gpu::train::{StepKind, recorded};
+use vae_gpu::words::counted;
 
 use super::failure::{Failure, Result};
 use super::inspect::ModelArgs;
@@ -53,7 +54,10 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode> {
 
 /// Prints the dispatches, a line each, and the buffers that they bind.
 fn print_list(recording: &Recording, batch: usize) {
-    say!("recorded for an adapter with WebGPU's default limits, {batch} images at once\n");
+    say!(
+        "recorded for an adapter with WebGPU's default limits, {} at once\n",
+        counted(batch, "image")
+    );
     let dispatches = recording.dispatches();
     let labels = dispatches.iter().map(|dispatch| dispatch.label.len()).max().unwrap_or(0);
     // The width that a terminal of 80 columns leaves beside the numbers.

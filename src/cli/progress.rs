@@ -1,12 +1,16 @@
 //! The output of training: the adapter and the run, a line for each epoch, and the files it leaves.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
 use vae_gpu::model::{KL, RECON};
 use vae_gpu::train::{EpochReport, RunFolder};
+use vae_gpu::words::counted;
 use vae_gpu::{Column, Dataset, Table, Trainer};
+
+use super::{AdapterArgs, shell};
 
 pub const HEADING: &str = "\nlosses in nats per image
 epoch    train     test    recon       kl active   seconds   images/s";
@@ -23,9 +27,9 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
         _ => String::new(),
     };
     say!(
-        "data     {}: {} images to train on, {test} to test, {}{labels}",
+        "data     {}: {} to train on, {test} to test, {}{labels}",
         data.name,
-        data.train.len(),
+        counted(data.train.len(), "image"),
         trainer.model().shape()
     );
     say!("model    {parameters} parameters");
@@ -55,7 +59,7 @@ pub fn print_row(report: &EpochReport, variational: bool) {
     );
 }
 
-pub fn conclude(path: &Path, variational: bool) {
+pub fn conclude(path: &Path, variational: bool, adapter: &AdapterArgs) {
     say!("\nin {}", path.display());
     for (file, what) in [
         ("samples.png", "new images, drawn from the prior"),
@@ -68,15 +72,10 @@ pub fn conclude(path: &Path, variational: bool) {
         }
     }
     if variational {
-        say!("\nmore images: vae-gpu sample {} --count 64 --seed 7", quoted(path));
+        let sample = ["sample".into(), shell::path(path)].into_iter();
+        let more = ["--count", "64", "--seed", "7"].map(OsString::from);
+        say!("\nmore images: {}", adapter.command(sample.chain(more)));
     }
-}
-
-/// A path, quoted for a shell if necessary.
-pub fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// A progress bar on standard error, which is not drawn if that is no terminal.

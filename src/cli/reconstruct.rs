@@ -9,6 +9,7 @@ use vae_gpu::train::{COLUMNS, reconstructions};
 
 use super::evaluate::SplitArgs;
 use super::failure::Result;
+use super::values::whole;
 use super::{AdapterArgs, check_png, wrote};
 
 #[derive(Args)]
@@ -17,7 +18,7 @@ pub struct ReconstructArgs {
     split: SplitArgs,
     /// Images to show, from the beginning of the test split
     #[arg(long, default_value_t = 16, allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=32768))]
+    #[arg(value_parser = whole(1..=32_768u32))]
     count: u32,
     /// PNG file to write
     #[arg(long, value_name = "FILE", default_value = "reconstructions.png")]

@@ -7,6 +7,7 @@ use clap::Args;
 use vae_gpu::Vae;
 
 use super::failure::Result;
+use super::values::whole;
 use super::{AdapterArgs, check_png, wrote};
 
 #[derive(Args)]
@@ -15,10 +16,11 @@ pub struct SampleArgs {
     run: PathBuf,
     /// Images to draw
     #[arg(long, default_value_t = 64, allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    #[arg(value_parser = whole(1..=65_536u32))]
     count: u32,
     /// Other draws for every seed
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(value_parser = whole(0..=u64::MAX))]
     seed: u64,
     /// Draw the pixels from the likelihood too, rather than show its mean
     #[arg(long)]

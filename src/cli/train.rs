@@ -9,14 +9,18 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::ProgressBar;
+use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED};
 use vae_gpu::model::Network;
 use vae_gpu::train::{EpochReport, Losses, Progress, RunFolder};
+use vae_gpu::words::counted;
 use vae_gpu::{Config, Dataset, Error, ImageShape, TrainOptions, Trainer, Tune};
 
 use super::failure::{Failure, Result};
-use super::progress::{HEADING, bar, conclude, introduce, print_row, quoted};
+use super::progress::{HEADING, bar, conclude, introduce, print_row};
+use super::shell;
 use super::source::{SourceArgs, named};
-use super::{AdapterArgs, INTERRUPTED, size};
+use super::values::{channels, fraction, rate, size, whole};
+use super::{AdapterArgs, INTERRUPTED};
 
 /// Interval of saving: a run is saved after an epoch if the last save is longer ago than this.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
@@ -40,29 +44,30 @@ pub struct TrainArgs {
     )]
     resume: Option<PathBuf>,
     /// Train until this many epochs are done
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(1..=u32::MAX))]
     epochs: Option<u32>,
     /// Stop after this many steps, whatever the epochs
     #[arg(long, value_name = "STEPS", allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(value_parser = whole(1..=u32::MAX))]
     max_steps: Option<u32>,
     /// Images in a step
     #[arg(long, value_name = "IMAGES", allow_negative_numbers = true)]
+    #[arg(value_parser = whole(1..=LARGEST_BATCH))]
     batch_size: Option<usize>,
     /// Learning rate
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = rate)]
     lr: Option<f64>,
     /// Seed of weights, shuffle and noise
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(0..=LARGEST_SEED))]
     seed: Option<u64>,
     /// Hold out this fraction of the training images as the test split
-    #[arg(long, value_name = "FRACTION", allow_negative_numbers = true)]
+    #[arg(long, value_name = "FRACTION", allow_negative_numbers = true, value_parser = fraction)]
     validation: Option<f64>,
     /// Resize the images of a folder
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(usize, usize)>,
     /// Convert the images of a folder to 1 (grey) or 3 channels
-    #[arg(long, value_name = "1|3")]
+    #[arg(long, value_name = "1|3", value_parser = channels)]
     channels: Option<usize>,
     /// Try kernels before training and remember the fastest: off, quick or full
     #[arg(long, value_name = "LEVEL", default_value = "quick", env = "VAE_GPU_TUNE")]
@@ -188,13 +193,13 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     introduce(gpu.report(), &data, &trainer, &run);
     if trainer.is_finished() {
         say!(
-            "nothing to do: {} epochs, {} steps are done; ask for more with --epochs",
-            trainer.state().epoch,
-            trainer.state().step
+            "nothing to do: {} and {} are done; ask for more with --epochs",
+            counted(trainer.state().epoch, "epoch"),
+            counted(trainer.state().step, "step")
         );
         return Ok(ExitCode::SUCCESS);
     }
-    train(&trainer, &mut run, &data, &interrupted)
+    train(&trainer, &mut run, &data, &interrupted, adapter)
 }
 
 fn train(
@@ -202,6 +207,7 @@ fn train(
     run: &mut RunFolder,
     data: &Dataset,
     interrupted: &AtomicBool,
+    adapter: &AdapterArgs,
 ) -> Result<ExitCode> {
     let epochs = trainer.config().train.epochs;
     let mut saved = Instant::now();
@@ -229,11 +235,12 @@ fn train(
         }
         if stop && !trainer.is_finished() {
             say!("stopped after step {}; to go on:", trainer.state().step);
-            say!("  vae-gpu train --resume {}", quoted(run.path()));
+            let resume = ["train".into(), "--resume".into(), shell::path(run.path())];
+            say!("  {}", adapter.command(resume));
             return Ok(ExitCode::from(INTERRUPTED));
         }
     }
-    conclude(run.path(), trainer.config().model.variational);
+    conclude(run.path(), trainer.config().model.variational, adapter);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::ProgressBar;
+use vae_gpu::config::LARGEST_BATCH;
 use vae_gpu::error::Load;
 use vae_gpu::model::Network;
 use vae_gpu::train::{StepKind, recorded};
@@ -13,6 +14,7 @@ use vae_gpu::{Tune, Vae};
 use super::AdapterArgs;
 use super::failure::{Failure, Result};
 use super::source::{SourceArgs, images};
+use super::values::whole;
 
 #[derive(Args)]
 pub struct TuneArgs {
@@ -24,6 +26,7 @@ pub struct TuneArgs {
     data: Option<PathBuf>,
     /// For this many images in a step
     #[arg(long, value_name = "IMAGES", allow_negative_numbers = true)]
+    #[arg(value_parser = whole(1..=LARGEST_BATCH))]
     batch_size: Option<usize>,
     /// How much to try: quick or full
     #[arg(long, value_name = "LEVEL", default_value = "full")]

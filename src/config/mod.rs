@@ -4,6 +4,7 @@
 #![doc = include_str!("../../docs/configuration.md")]
 
 mod dataset;
+mod named;
 mod objective;
 mod optimizer;
 mod parse;
@@ -73,6 +74,13 @@ fn is_true(value: &bool) -> bool {
     *value
 }
 
+/// The most rows of a batch: the sizes of what is recorded for them stay within 64 bits, and no adapter
+/// holds them.
+pub const LARGEST_BATCH: usize = 1 << 24;
+
+/// The largest seed that TOML can write.
+pub const LARGEST_SEED: u64 = i64::MAX as u64;
+
 /// The training loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
@@ -98,10 +106,10 @@ pub struct TrainConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
     /// Update rule of the optimizer.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default", deserialize_with = "named::named")]
     pub optimizer: Rule,
     /// Course of the learning rate.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(skip_serializing_if = "is_default", deserialize_with = "named::named")]
     pub schedule: ScheduleConfig,
 }
 
@@ -156,13 +164,16 @@ impl Config {
     /// [`Error::Config`] naming the key, [`Error::Layer`] naming the layer.
     pub fn check(&self) -> Result<()> {
         let TrainConfig { epochs, batch_size, learning_rate, seed, .. } = self.train;
-        require(epochs > 0, "epochs", epochs, "must be at least 1")?;
-        require(batch_size > 0, "batch_size", batch_size, "must be at least 1")?;
+        let message = format!("must be a whole number from 1 to {}", u32::MAX);
+        require(epochs > 0, "epochs", epochs, &message)?;
+        let message = format!("must be a whole number from 1 to {LARGEST_BATCH}");
+        let is_batch = (1..=LARGEST_BATCH).contains(&batch_size);
+        require(is_batch, "batch_size", batch_size, &message)?;
         let (rate, message) = (shown(learning_rate), "must be a positive number, as in 1e-3");
         let is_rate = learning_rate.is_finite() && learning_rate > 0.0;
         require(is_rate, "learning_rate", rate, message)?;
-        let message = "must be below 9223372036854775808";
-        require(i64::try_from(seed).is_ok(), "seed", seed, message)?;
+        let message = format!("must be a whole number from 0 to {LARGEST_SEED}");
+        require(seed <= LARGEST_SEED, "seed", seed, &message)?;
         self.train.check_updates()?;
         self.model.check()
     }

@@ -5,6 +5,7 @@ use serde_path_to_error::{Path, Segment};
 
 use super::Config;
 use crate::error::{Error, Result};
+use crate::words::did_you_mean;
 
 /// Keys and the values that they take, for keys where serde's message would not name them.
 const TAKES: &[(&str, &str)] = &[
@@ -15,6 +16,15 @@ const TAKES: &[(&str, &str)] = &[
     ),
     ("model.corruption", "must be { gaussian = 0.4 } or { masking = 0.5 }"),
     ("data.size", "must be [width, height], as in [32, 32]"),
+];
+
+/// Keys whose numbers have a range of their own, in place of their type's.
+const RANGES: &[(&str, &str)] = &[
+    ("model.latent", "a whole number from 1 to 65535"),
+    ("train.epochs", "a whole number from 1 to 4294967295"),
+    ("train.batch_size", "a whole number from 1 to 16777216"),
+    ("train.seed", "a whole number from 0 to 9223372036854775807"),
+    ("data.channels", "1 or 3"),
 ];
 
 /// Types in the words of serde's messages, and in those of this program.
@@ -43,8 +53,14 @@ fn worded(key: &str, message: &str) -> String {
     if let Some((whole, takes)) = TAKES.iter().find(|(whole, _)| within(whole)) {
         return format!("{whole}: {takes}");
     }
+    if let (Some((_, range)), Some((found, _))) =
+        (RANGES.iter().find(|(of, _)| *of == key), message.split_once(", expected "))
+    {
+        return format!("{key}: {found}, expected {range}");
+    }
     let ours = |message: String, (serdes, ours): &(&str, &str)| message.replace(serdes, ours);
     let message = TYPES.iter().fold(message.replace('\n', " "), ours);
+    let message = format!("{message}{}", meant(&message));
     // Some messages begin with the name, and a name that is not known is no key.
     let (above, name) = key.rsplit_once('.').unwrap_or(("", key));
     let named =
@@ -52,6 +68,17 @@ fn worded(key: &str, message: &str) -> String {
     match if named { above } else { key } {
         "" => message,
         key => format!("{key}: {message}"),
+    }
+}
+
+/// The name that may have been meant, where serde's `message` lists those that there are.
+fn meant(message: &str) -> String {
+    let unknown = ["unknown field `", "unknown variant `"].iter().any(|w| message.starts_with(w));
+    // Every other part is between backticks.
+    let mut names = message.split('`').skip(1).step_by(2);
+    match names.next() {
+        Some(name) if unknown => did_you_mean(name, names),
+        _ => String::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use super::packed::BLOCK;
 use super::{ImageShape, Images, PackedImages};
 use crate::error::Result;
+use crate::words::counted;
 
 /// One column of a [`super::Table`]: the values of all rows, one row after the other.
 ///
@@ -204,7 +205,7 @@ impl fmt::Display for Column {
             Self::Images(images) => write!(f, "images of {}", images.shape),
             Self::Packed(images) => write!(f, "images of {}", images.shape()),
             Self::Floats { shape, .. } => write!(f, "floats of shape {shape:?}"),
-            Self::Classes { names, .. } => write!(f, "{} classes", names.len()),
+            Self::Classes { names, .. } => f.write_str(&counted(names.len(), "class")),
             Self::Counts { shape, .. } => write!(f, "counts of shape {shape:?}"),
         }
     }

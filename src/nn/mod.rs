@@ -83,6 +83,7 @@ pub use updates::{OptimizerStep, Sink};
 use crate::ops::Extent;
 use crate::ops::activation::Activation;
 use crate::ops::matmul::Problem;
+use crate::words::did_you_mean;
 
 /// A layer as configurations name it.
 struct LayerKind {
@@ -174,10 +175,12 @@ fn check(spec: &LayerSpec) -> Result<(), String> {
     }
     let Some(LayerKind { sized, options, .. }) = kind(&spec.name) else {
         let layers: Vec<_> = LAYERS.iter().map(|kind| kind.name).collect();
-        let layers = layers.join(", ");
-        let activations = Activation::ALL.map(Activation::name).join(", ");
+        let activations = Activation::ALL.map(Activation::name);
+        let all = layers.iter().chain(&activations).copied();
+        let meant = did_you_mean(&spec.name, all);
+        let (layers, activations) = (layers.join(", "), activations.join(", "));
         return Err(format!(
-            "there is no such layer; there are {layers}, and the activations {activations}"
+            "there is no such layer; there are {layers}, and the activations {activations}{meant}"
         ));
     };
     check_options(spec, options, *sized)
@@ -190,7 +193,11 @@ fn check_options(spec: &LayerSpec, options: &[&str], sized: bool) -> Result<(), 
     let known = |name: &str| options.contains(&name);
     match spec.options.iter().find(|(name, _)| !known(name)) {
         Some((name, _)) if options.is_empty() => Err(format!("takes no option `{name}`")),
-        Some((name, _)) => Err(format!("takes no option `{name}`, only {}", options.join(", "))),
+        Some((name, _)) => Err(format!(
+            "takes no option `{name}`, only {}{}",
+            options.join(", "),
+            did_you_mean(name, options.iter().copied())
+        )),
         None => Ok(()),
     }
 }

@@ -6,6 +6,8 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::words::counted;
+
 /// A layer and its options. In TOML `"relu"`, or `{ conv2d = 32, kernel = 3, padding = 1 }`: the
 /// layer's name with its size, then the options.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +109,7 @@ impl Display for Setting {
             Self::Text(value) => write!(f, "{value:?}"),
             Self::Boolean(value) => write!(f, "{value}"),
             Self::Integers(values) => write!(f, "{values:?}"),
-            Self::Layers(layers) => write!(f, "of {} layers", layers.len()),
+            Self::Layers(layers) => write!(f, "of {}", counted(layers.len(), "layer")),
         }
     }
 }

@@ -40,9 +40,6 @@ impl std::str::FromStr for StepKind {
     }
 }
 
-/// Rows that no adapter holds: the sizes of what is recorded for fewer stay within 64 bits.
-const LARGEST_BATCH: usize = 1 << 24;
-
 /// Records the full step of a model that `config` names, for images of `shape`, as `kind` says: what
 /// the program itself replays on `adapter` where `choices` are the variants of its kernels. Nothing
 /// is allocated.
@@ -61,10 +58,6 @@ pub fn recorded(
     config.check()?;
     let network = Network::new(&config.model, shape)?;
     let rows = config.train.batch_size;
-    if rows > LARGEST_BATCH {
-        let message = format!("must be at most {LARGEST_BATCH}");
-        return Err(Error::config("batch_size", rows, message));
-    }
     let columns = Columns::of_images(rows, shape);
     let mut recording = Recording::with_choices(adapter, choices);
     match kind {

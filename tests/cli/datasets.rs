@@ -19,6 +19,12 @@ fn a_folder_that_is_missing_or_empty_fails() {
     let place = Place::new();
     let train = |data| ["train", "--out", "run", "--data", data];
     place.fails(&train("absent"), 1, &["absent: cannot read the dataset: No such file"]);
+    place.fails(
+        &train("idxx"),
+        1,
+        &["No such file or directory (os error 2); did you mean `idx`?"],
+    );
+    place.fails(&train("digit"), 1, &["; did you mean `digits`?"]);
     place.fails(&train("tiny.toml"), 1, &["tiny.toml: is not a folder; a dataset is a folder of"]);
 }
 
@@ -86,4 +92,17 @@ fn a_path_that_is_no_utf8_fails() {
 fn a_folder_called_digits_is_no_builtin() {
     let place = Place::new();
     place.fails(&["train", "--data", "digits/"], 1, &["digits/: cannot read the dataset"]);
+}
+
+/// What is printed makes the folder that was asked for, of the files that are read from it.
+#[test]
+fn mnist_says_where_it_comes_from() {
+    let place = Place::new();
+    for data in ["mnist", "data/MNIST"] {
+        let get = format!("curl --create-dirs --output-dir {data} --remote-name-all 'https://");
+        let parts = [&get, "{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz'", "MNIST does not"];
+        place.fails(&["train", "--data", data, "--out", "run"], 1, &parts);
+        place.fails(&["inspect", "mlp", "--data", data], 1, &parts);
+    }
+    place.fails(&["train", "--data", "Fashion_MNIST"], 1, &["Fashion-MNIST", "'http://fashion"]);
 }

@@ -86,7 +86,7 @@ fn a_plan_prints_dispatches_and_their_text() {
         place.fails(
             &args,
             2,
-            &["batch_size (--batch-size) = 18446744073709551615: must be at most"],
+            &["'--batch-size <IMAGES>': must be a whole number from 1 to 16777216"],
         );
     }
     place.fails(&["plan", "mlp", "--step", "dream"], 2, &["--step", "there are: train, evaluate"]);

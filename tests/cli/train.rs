@@ -169,3 +169,49 @@ fn a_loss_that_explodes_ends_the_run() {
     assert_eq!(names(place.path("run")), RUN_FILES);
     place.ok(&["sample", "run"]);
 }
+
+#[test]
+fn an_optimizer_or_a_schedule_may_be_a_name_alone() {
+    let Some(place) = place_with_adapter() else { return };
+    let short = ["--epochs", "1"];
+    place.edit("tiny.toml", "epochs = 2", "optimizer = \"rmsprop\"\nschedule = \"cosine\"");
+    place.train("names", &short);
+    place.edit("tiny.toml", "\"rmsprop\"", "{ name = \"rmsprop\" }");
+    place.edit("tiny.toml", "\"cosine\"", "{ name = \"cosine\" }");
+    place.train("tables", &short);
+    same_files(&place, "names", "tables", &["config.toml", "model.safetensors"]);
+    place.edit("tiny.toml", "{ name = \"rmsprop\" }", "\"adam\"");
+    place.train("adam", &short);
+    assert!(place.read("adam/model.safetensors") != place.read("names/model.safetensors"));
+}
+
+/// The program is started by its path here, and is not on the path of a shell.
+#[cfg(unix)]
+#[test]
+fn printed_commands_run_as_printed() {
+    let Some(place) = place_with_adapter() else { return };
+    let out = "it's a $run";
+    let printed = place.train(out, &["--max-steps", "1", "--adapter", "0"]);
+    let command = printed.lines().find_map(|line| line.strip_prefix("more images: "));
+    let command = command.expect("a command").to_string();
+    assert!(command.ends_with(" --adapter 0"), "{command}");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &command]);
+    place.prepare(&mut shell);
+    let ran = Ran::from(shell.output().unwrap());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{command}");
+    assert_eq!(png_size(place.path("samples.png")), (82, 82));
+}
+
+#[test]
+fn one_of_a_kind_is_no_plural() {
+    let Some(place) = place_with_adapter() else { return };
+    place.write("one/a.png", png(8, 8, 1));
+    place.edit("tiny.toml", "batch_size = 16", "batch_size = 1");
+    let printed = place.train("run", &["--data", "one", "--epochs", "1"]);
+    assert!(printed.contains("one: 1 image to train on, no to test"), "{printed}");
+    let printed = place.ok(&["train", "--resume", "run"]);
+    assert!(printed.contains("1 epoch and 1 step are done"), "{printed}");
+    let printed = place.ok(&["inspect", "tiny.toml", "--data", "one"]);
+    assert!(printed.contains(" 1 image in a step") && printed.contains(" 1 image\n"), "{printed}");
+}
