@@ -21,7 +21,7 @@ pub fn run(folder: &Path) -> Result<()> {
     for report in trainer.epochs() {
         let report = report?;
         println!("{report}");
-        let losses = report.validation.expect("the digits have a test split");
+        let losses = report.test.expect("the digits have a test split");
         if losses.loss < best {
             best = losses.loss;
             trainer.model().save(&model)?;

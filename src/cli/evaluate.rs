@@ -75,7 +75,7 @@ impl SplitArgs {
         config.data.size = self.size.or(config.data.size);
         config.data.channels = self.channels.or(config.data.channels);
         let mut data = config.data.read()?;
-        if let (None, Some(fraction)) = (&data.test, config.data.validation) {
+        if let (None, Some(fraction)) = (&data.test, config.data.hold_out) {
             data = data.hold_out(fraction, config.train.seed)?;
         }
         let (table, name) = match data.test {

@@ -33,7 +33,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("batch_size", "--batch-size"),
     ("learning_rate", "--lr"),
     ("seed", "--seed"),
-    ("validation", "--validation"),
+    ("hold_out", "--hold-out"),
     ("size", "--size"),
     ("channels", "--channels"),
 ];

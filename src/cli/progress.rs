@@ -48,7 +48,7 @@ pub fn print_row(report: &EpochReport, variational: bool) {
     let term = |name| seen.term(name).unwrap_or(f64::NAN);
     let kl = or_dash(variational.then(|| format!("{:.2}", term(KL))));
     let active = or_dash(variational.then(|| seen.active_units.to_string()));
-    let test = or_dash(report.validation.as_ref().map(|test| format!("{:.2}", test.loss)));
+    let test = or_dash(report.test.as_ref().map(|test| format!("{:.2}", test.loss)));
     say!(
         "{:>5} {:>8.2} {test:>8} {:>8.2} {kl:>8} {active:>6} {:>9.1} {:>10.0}",
         report.epoch,

@@ -38,7 +38,7 @@ pub struct TrainArgs {
         long,
         value_name = "RUN",
         conflicts_with_all = [
-            "preset", "config", "batch_size", "lr", "seed", "validation", "size", "channels",
+            "preset", "config", "batch_size", "lr", "seed", "hold_out", "size", "channels",
             "out", "overwrite",
         ]
     )]
@@ -61,8 +61,9 @@ pub struct TrainArgs {
     #[arg(long, allow_negative_numbers = true, value_parser = whole(0..=LARGEST_SEED))]
     seed: Option<u64>,
     /// Hold out this fraction of the training images as the test split
-    #[arg(long, value_name = "FRACTION", allow_negative_numbers = true, value_parser = fraction)]
-    validation: Option<f64>,
+    #[arg(long, alias = "validation", value_name = "FRACTION", allow_negative_numbers = true)]
+    #[arg(value_parser = fraction)]
+    hold_out: Option<f64>,
     /// Resize the images of a folder
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(usize, usize)>,
@@ -107,7 +108,7 @@ impl TrainArgs {
         set(&mut config.train.batch_size, &self.batch_size);
         set(&mut config.train.learning_rate, &self.lr);
         set(&mut config.train.seed, &self.seed);
-        config.data.validation = self.validation.or(config.data.validation);
+        config.data.hold_out = self.hold_out.or(config.data.hold_out);
         config.data.size = self.size.or(config.data.size);
         config.data.channels = self.channels.or(config.data.channels);
         config.check()?;
@@ -155,7 +156,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         RunFolder::check(out, args.overwrite)?;
     }
     let mut data = config.data.read()?;
-    if let Some(fraction) = config.data.validation {
+    if let Some(fraction) = config.data.hold_out {
         data = data.hold_out(fraction, config.train.seed)?;
     }
     let shape = data.shape()?;
@@ -247,7 +248,7 @@ fn train(
 /// Fails if the loss is not finite, before the last good checkpoint is overwritten.
 fn check_finite(run: &Path, report: &EpochReport) -> Result<()> {
     let is_finite = |losses: &Losses| losses.loss.is_finite();
-    if is_finite(&report.train) && report.validation.as_ref().is_none_or(is_finite) {
+    if is_finite(&report.train) && report.test.as_ref().is_none_or(is_finite) {
         return Ok(());
     }
     let message = "the loss is no longer finite; train again with a smaller --lr (epoch";

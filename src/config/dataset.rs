@@ -21,13 +21,13 @@ pub struct DataConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<usize>,
     /// Fraction of the training images to hold out as the test split.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none", alias = "validation")]
+    pub hold_out: Option<f64>,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { path: "digits".into(), size: None, channels: None, validation: None }
+        Self { path: "digits".into(), size: None, channels: None, hold_out: None }
     }
 }
 

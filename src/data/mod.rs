@@ -158,10 +158,10 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] with the key `validation` when there is a test split already, when
+    /// [`Error::Config`] with the key `hold_out` when there is a test split already, when
     /// `fraction` is not strictly between 0 and 1, or when there are fewer than two rows.
     pub fn hold_out(mut self, fraction: f64, seed: u64) -> Result<Self> {
-        let fails = |message: String| Err(Error::config("validation", shown(fraction), message));
+        let fails = |message: String| Err(Error::config("hold_out", shown(fraction), message));
         if self.test.is_some() {
             let name = &self.name;
             return fails(format!("the dataset {name} has a test split already; leave it out"));

@@ -45,7 +45,7 @@
 //! let config = TrainConfig { epochs: 1, ..TrainConfig::default() };
 //! let trainer = Trainer::with_model(&gpu, model, &config, &data, TrainOptions::default())?;
 //! for report in trainer.epochs() {
-//!     let tested = report?.validation.expect("the digits have a test split");
+//!     let tested = report?.test.expect("the digits have a test split");
 //!     assert!(tested.term("error") < Some(0.5), "{tested:?}"); // 0.9 if it always said none
 //! }
 //! # Ok(())

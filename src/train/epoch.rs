@@ -67,7 +67,7 @@ impl<M: Model> Trainer<M> {
             step,
             seconds,
             train,
-            validation: evaluator.map(Evaluator::run).transpose()?,
+            test: evaluator.map(Evaluator::run).transpose()?,
             figures: weights.chain(self.model.figures(&self.gpu)?).collect(),
             learning_rate: self.learning_rate_at(last),
             images_per_second: f64::from(row - first_row) / seconds,

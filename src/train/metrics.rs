@@ -74,7 +74,7 @@ impl Serialize for Losses {
 }
 
 /// One epoch, as a line of `metrics.jsonl` has it. Losses are in nats per image; those of training
-/// are means over the epoch while the weights moved, those of validation follow it.
+/// are means over the epoch while the weights moved, those of the test split follow it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochReport {
     /// Counted from 1.
@@ -86,7 +86,7 @@ pub struct EpochReport {
     /// Losses on the training split.
     pub train: Losses,
     /// Losses on the test split, if there is one.
-    pub validation: Option<Losses>,
+    pub test: Option<Losses>,
     /// Other figures of the model, by name: for a VAE `kl_weight`, β in the last step, which is 0 for a
     /// plain autoencoder, and `scale`, the likelihood's, if it is learnt.
     pub figures: Vec<(String, f64)>,
@@ -101,7 +101,7 @@ pub struct EpochReport {
 impl EpochReport {
     /// The losses on the test split, or else on the training split.
     pub fn test_or_train(&self) -> &Losses {
-        self.validation.as_ref().unwrap_or(&self.train)
+        self.test.as_ref().unwrap_or(&self.train)
     }
 
     /// The figure called `name`, if there is one.
@@ -110,14 +110,14 @@ impl EpochReport {
     }
 }
 
-/// Writes one flat object: `train_loss`, `train_recon`, …, `val_loss`, …, null without a test split.
+/// Writes one flat object: `train_loss`, `train_recon`, …, `test_loss`, …, null without a test split.
 impl Serialize for EpochReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("epoch", &self.epoch)?;
         map.serialize_entry("step", &self.step)?;
         map.serialize_entry("seconds", &self.seconds)?;
-        for (split, losses) in [("train_", Some(&self.train)), ("val_", self.validation.as_ref())] {
+        for (split, losses) in [("train_", Some(&self.train)), ("test_", self.test.as_ref())] {
             map.serialize_entry(&format!("{split}loss"), &losses.map(|losses| losses.loss))?;
             for (name, _) in &self.train.terms {
                 let value = losses.and_then(|losses| losses.term(name));
@@ -138,8 +138,8 @@ impl Serialize for EpochReport {
 impl std::fmt::Display for EpochReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "epoch {}: train {:.2}", self.epoch, self.train.loss)?;
-        if let Some(validation) = &self.validation {
-            write!(f, ", test {:.2}", validation.loss)?;
+        if let Some(test) = &self.test {
+            write!(f, ", test {:.2}", test.loss)?;
         }
         write!(f, " nats per image")
     }

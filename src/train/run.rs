@@ -32,7 +32,9 @@ struct Line {
 struct Known {
     epoch: u32,
     train_loss: f64,
-    val_loss: Option<f64>,
+    /// Older runs call it otherwise.
+    #[serde(alias = "val_loss")]
+    test_loss: Option<f64>,
 }
 
 impl Line {
@@ -213,7 +215,7 @@ impl RunFolder {
         let points = |loss: fn(&Known) -> Option<f64>| {
             self.metrics.iter().filter_map(|line| line.point(loss)).collect()
         };
-        let svg = plot::loss_curve(points(|k| Some(k.train_loss)), points(|k| k.val_loss));
+        let svg = plot::loss_curve(points(|k| Some(k.train_loss)), points(|k| k.test_loss));
         files::write(&folder.join(LOSS), svg.as_bytes())?;
         let model = trainer.model();
         model.save_trained(folder.join(MODEL), Some(&config.train))?;

@@ -65,11 +65,11 @@ fn reconstructions_stand_below_their_originals() {
 fn evaluation_agrees_with_the_last_line_of_the_metrics() {
     let Some(place) = place_with_run(&[]) else { return };
     let last = &metrics(&place, "run")[1];
-    for (loss, key) in losses(&place, &[]).into_iter().zip(["val_loss", "val_recon", "val_kl"]) {
+    for (loss, key) in losses(&place, &[]).into_iter().zip(["test_loss", "test_recon", "test_kl"]) {
         near(loss, last[key].as_f64().unwrap());
     }
     let printed = place.ok(&["evaluate", "run"]);
-    let loss = format!("{:.4}", last["val_loss"].as_f64().unwrap());
+    let loss = format!("{:.4}", last["test_loss"].as_f64().unwrap());
     assert!(printed.contains("32  test split") && printed.contains(&loss), "{printed}");
     assert!(printed.contains("nats per image"), "{printed}");
 }
@@ -78,8 +78,8 @@ fn evaluation_agrees_with_the_last_line_of_the_metrics() {
 fn held_out_images_are_the_test_split() {
     let Some(place) = place_with_adapter() else { return };
     fs::remove_file(place.path("idx/t10k-images-idx3-ubyte")).unwrap();
-    place.train("run", &["--validation", "0.25"]);
-    near(losses(&place, &[])[0], metrics(&place, "run")[1]["val_loss"].as_f64().unwrap());
+    place.train("run", &["--hold-out", "0.25"]);
+    near(losses(&place, &[])[0], metrics(&place, "run")[1]["test_loss"].as_f64().unwrap());
     assert!(place.ok(&["evaluate", "run"]).contains("16  test split"));
     place.train("run", &["--overwrite"]);
     let printed = place.ok(&["evaluate", "run"]);
@@ -111,7 +111,7 @@ fn another_dataset_is_evaluated_whole() {
         place.write(&format!("large/{i}.png"), png(16, 16, 20 * i));
         place.write(&format!("small/{i}.png"), png(8, 8, 20 * i));
     }
-    let data = ["--data", "large", "--size", "8x8", "--validation", "0.4", "--batch-size", "2"];
+    let data = ["--data", "large", "--size", "8x8", "--hold-out", "0.4", "--batch-size", "2"];
     place.train("run", &data);
     assert!(place.ok(&["evaluate", "run"]).contains("4  test split"));
     assert!(place.ok(&["evaluate", "run", "--data", "large"]).contains("4  test split"));

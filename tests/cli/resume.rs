@@ -187,3 +187,19 @@ fn ctrl_c_at_the_very_start_leaves_a_whole_run() {
         }
     });
 }
+
+/// Older runs call the test split validation.
+#[test]
+fn a_run_under_older_names_goes_on() {
+    let Some(place) = place_with_adapter() else { return };
+    fs::remove_file(place.path("idx/t10k-images-idx3-ubyte")).unwrap();
+    for run in ["whole", "parts"] {
+        let epochs = if run == "whole" { "4" } else { "2" };
+        place.train(run, &["--hold-out", "0.25", "--epochs", epochs]);
+    }
+    place.edit("parts/metrics.jsonl", "\"test_", "\"val_");
+    place.edit("parts/config.toml", "hold_out", "validation");
+    place.ok(&["train", "--resume", "parts", "--epochs", "4"]);
+    // The curve has all epochs of the test split.
+    same_files(&place, "whole", "parts", &["loss.svg", "model.safetensors", "config.toml"]);
+}

@@ -34,12 +34,12 @@ fn a_run_leaves_what_is_documented() {
     for (line, epoch) in lines.iter().zip(1u32..) {
         let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
         let expected = "active_units epoch images_per_second kl_weight learning_rate seconds step \
-                        train_kl train_loss train_recon unit_kl val_kl val_loss val_recon";
+                        test_kl test_loss test_recon train_kl train_loss train_recon unit_kl";
         assert_eq!(keys.join(" "), expected);
         let unit_kl = line["unit_kl"].as_array().unwrap();
         assert_eq!(unit_kl.len(), 2);
         let kl: f64 = unit_kl.iter().map(|kl| kl.as_f64().unwrap()).sum();
-        assert!((kl / line["val_kl"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{line}");
+        assert!((kl / line["test_kl"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{line}");
         assert_eq!((&line["epoch"], &line["step"]), (&epoch.into(), &(4 * epoch).into()));
         let others = line.as_object().unwrap().iter().filter(|(key, _)| *key != "unit_kl");
         assert!(others.map(|(_, value)| value).all(Value::is_number), "{line}");
@@ -55,35 +55,35 @@ fn training_helps() {
     let Some(place) = place_with_adapter() else { return };
     place.train("run", &["--epochs", "30", "--lr", "0.01"]);
     let lines = metrics(&place, "run");
-    for key in ["train_loss", "val_loss"] {
+    for key in ["train_loss", "test_loss"] {
         let [first, last] = [0, 29].map(|i| lines[i][key].as_f64().unwrap());
         assert!(last < first - 0.5, "{key} went from {first} to {last}");
     }
 }
 
 #[test]
-fn without_a_test_split_validation_is_null() {
+fn without_a_test_split_its_losses_are_null() {
     let Some(place) = place_with_adapter() else { return };
     place.write("gz/train-images-idx3-ubyte.gz", gz(&idx(64, 8, 8)));
     let printed = place.train("run", &["--data", "gz"]);
     assert!(printed.contains("gz: 64 images to train on, no to test, 8x8x1"), "{printed}");
     for line in metrics(&place, "run") {
-        assert!(["val_loss", "val_recon", "val_kl"].iter().all(|k| line[k].is_null()), "{line}");
+        assert!(["test_loss", "test_recon", "test_kl"].iter().all(|k| line[k].is_null()), "{line}");
         assert!(line["train_loss"].is_number());
     }
 }
 
 #[test]
-fn validation_holds_images_out() {
+fn images_are_held_out() {
     let Some(place) = place_with_adapter() else { return };
     for i in 0..20 {
         place.write(&format!("pngs/{i:02}.png"), png(10, 8, 12 * i));
     }
-    let printed = place.train("run", &["--data", "pngs", "--size", "8x8", "--validation", "0.2"]);
+    let printed = place.train("run", &["--data", "pngs", "--size", "8x8", "--hold-out", "0.2"]);
     assert!(printed.contains("pngs: 16 images to train on, 4 to test, 8x8x1"), "{printed}");
-    assert!(metrics(&place, "run").iter().all(|line| line["val_loss"].is_number()));
+    assert!(metrics(&place, "run").iter().all(|line| line["test_loss"].is_number()));
     let config = place.text("run/config.toml");
-    assert!(config.contains("validation = 0.2") && config.contains("size = [8, 8]"), "{config}");
+    assert!(config.contains("hold_out = 0.2") && config.contains("size = [8, 8]"), "{config}");
     assert_eq!(png_size(place.path("run/reconstructions.png")), (102, 22));
 }
 

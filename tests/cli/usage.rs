@@ -56,20 +56,13 @@ fn values_that_do_not_suit_the_dataset_name_their_flag() {
     place.write("pngs/a.png", png(8, 8, 1));
     place.write("pngs/b.png", png(8, 8, 2));
     for (data, flag, value, message) in [
-        (
-            "pngs",
-            "--validation",
-            "1.5",
-            "(--validation) = 1.5: must lie between 0 and 1, as in 0.2",
-        ),
-        ("pngs", "--validation", "-1", "(--validation) = -1: must lie between 0 and 1, as in 0.2"),
-        (
-            "pngs",
-            "--validation",
-            "NaN",
-            "(--validation) = NaN: must lie between 0 and 1, as in 0.2",
-        ),
-        ("idx", "--validation", "0.2", "the dataset idx has a test split already; leave it"),
+        ("pngs", "--hold-out", "1.5", "(--hold-out) = 1.5: must lie between 0 and 1, as in 0.2"),
+        ("pngs", "--hold-out", "-1", "(--hold-out) = -1: must lie between 0 and 1, as in 0.2"),
+        ("pngs", "--hold-out", "NaN", "(--hold-out) = NaN: must lie between 0 and 1, as in 0.2"),
+        // Its older name.
+        ("pngs", "--validation", "2", "(--hold-out) = 2: must lie between 0 and 1, as in 0.2"),
+        ("pngs", "--hold-out", "few", "'--hold-out <FRACTION>': must lie between 0 and 1"),
+        ("idx", "--hold-out", "0.2", "the dataset idx has a test split already; leave it"),
         ("pngs", "--size", "0x8", "size (--size) = 0x8: both sides must lie between 1 and 65535"),
         ("idx", "--size", "4x4", "size (--size) = 4x4: is for folders of PNG/JPEG images"),
         ("pngs", "--channels", "2", "'--channels <1|3>': must be 1 or 3"),
@@ -282,7 +275,7 @@ fn flags_that_exclude_one_another_fail() {
         ("--batch-size", "8"),
         ("--lr", "1e-3"),
         ("--seed", "2"),
-        ("--validation", "0.5"),
+        ("--hold-out", "0.5"),
         ("--size", "8x8"),
         ("--channels", "1"),
         ("--out", "other"),

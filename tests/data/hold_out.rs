@@ -1,4 +1,4 @@
-//! Holding out a validation split.
+//! Holding out a test split.
 
 use std::collections::HashSet;
 
@@ -67,9 +67,9 @@ fn hold_out_leaves_an_image_on_either_side() {
 fn hold_out_rejects_what_it_cannot_do() {
     for fraction in [0.0, 1.0, -0.5, 1.5, f64::NAN, f64::INFINITY] {
         let error = fails(numbered(9).hold_out(fraction, 1), &["between 0 and 1"]);
-        assert!(matches!(error, Error::Config { key, .. } if key == "validation"));
+        assert!(matches!(error, Error::Config { key, .. } if key == "hold_out"));
     }
-    fails(numbered(1).hold_out(0.5, 1), &["validation = 0.5: ", "at least two images"]);
+    fails(numbered(1).hold_out(0.5, 1), &["hold_out = 0.5: ", "at least two images"]);
     let split = numbered(9).hold_out(0.5, 1).unwrap();
-    fails(split.hold_out(0.5, 1), &["validation = 0.5: ", "has a test split already"]);
+    fails(split.hold_out(0.5, 1), &["hold_out = 0.5: ", "has a test split already"]);
 }

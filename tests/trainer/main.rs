@@ -93,7 +93,7 @@ fn training_learns_and_reports_the_mean_over_all_images() {
     assert_eq!(reports.iter().map(|r| r.epoch).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     assert_eq!(reports[5].step, 66);
     assert!(reports[5].train.loss < 0.7 * reports[0].train.loss, "{reports:#?}");
-    let tested = |i: usize| reports[i].validation.as_ref().unwrap().loss;
+    let tested = |i: usize| reports[i].test.as_ref().unwrap().loss;
     assert!(tested(5) < tested(0));
     assert!(reports.iter().all(|r| r.complete && r.images_per_second > 0.0));
 
@@ -121,8 +121,7 @@ fn one_seed_gives_the_same_bits_however_the_steps_are_submitted() {
         config.train.seed = seed;
         let options = TrainOptions { steps_per_submission: steps, ..Default::default() };
         let trainer = trainer(&gpu, &config, options);
-        let losses: Vec<_> =
-            trainer.epochs().map(|r| r.unwrap().validation.unwrap().loss).collect();
+        let losses: Vec<_> = trainer.epochs().map(|r| r.unwrap().test.unwrap().loss).collect();
         (weights(&gpu, &trainer), losses)
     };
     let first = run(1, None);
@@ -183,7 +182,7 @@ fn resume_and_compare(gpu: &Gpu, checkpoint: &Path, config: &Config) {
         assert_eq!(weights(gpu, &rest), weights(gpu, &whole), "stopped at {stop}");
         assert_eq!(rest.state(), whole.state());
         for (a, b) in resumed.iter().rev().zip(reports.iter().rev()) {
-            assert_eq!((a.epoch, &a.train, &a.validation), (b.epoch, &b.train, &b.validation));
+            assert_eq!((a.epoch, &a.train, &a.test), (b.epoch, &b.train, &b.test));
         }
     }
 }
@@ -214,7 +213,7 @@ fn an_older_checkpoint_goes_on_to_the_same_bits() {
     let rest = Trainer::resume(&gpu, &config(2), &data(), options, &checkpoint).unwrap();
     let resumed: Vec<_> = rest.epochs().map(Result::unwrap).collect();
     assert_eq!(weights(&gpu, &rest), weights(&gpu, &whole));
-    let losses = |report: &EpochReport| (report.train.clone(), report.validation.clone());
+    let losses = |report: &EpochReport| (report.train.clone(), report.test.clone());
     assert_eq!(resumed.iter().map(losses).collect::<Vec<_>>(), [0, 1].map(|i| losses(&reports[i])));
 }
 
@@ -253,7 +252,7 @@ fn breaking_stops_within_the_epoch_and_keeps_what_was_done() {
     let report = trainer.epoch(|_| ControlFlow::Break(())).unwrap().unwrap();
     // The first submission is seen to finish, and the second is in flight.
     assert_eq!((report.step, report.complete), (4, false));
-    assert_eq!(report.validation, None, "who interrupts wants to go");
+    assert_eq!(report.test, None, "who interrupts wants to go");
     let rest = trainer.epochs().next().unwrap().unwrap();
     assert_eq!((rest.step, rest.complete), (11, true));
     assert!(trainer.is_finished());

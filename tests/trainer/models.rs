@@ -25,7 +25,7 @@ fn decoders_of_any_end_train() {
             let trainer = trainer(&gpu, &config, TrainOptions::default());
             let reports: Vec<_> = trainer.epochs().map(Result::unwrap).collect();
             assert!(reports[1].train.loss < reports[0].train.loss, "{text}: {reports:?}");
-            assert!(reports[1].validation.as_ref().unwrap().loss.is_finite(), "{text}");
+            assert!(reports[1].test.as_ref().unwrap().loss.is_finite(), "{text}");
             assert_eq!(trainer.model().reconstruct(&images(3)).unwrap().len(), 3, "{text}");
         }
     }
@@ -103,7 +103,7 @@ fn terms_go_by_their_names() {
     let pixels = images(203).pixels;
     let bright = pixels.iter().map(|p| f64::from(*p) / 255.0).sum::<f64>() / 203.0;
     assert!((line["train_brightness"].as_f64().unwrap() / bright - 1.0).abs() < 1e-4, "{line}");
-    assert!(line["val_brightness"].is_null(), "{line}");
-    let recon = report.validation.unwrap().term("recon").unwrap();
-    assert_eq!(line["val_recon"].as_f64().unwrap(), recon);
+    assert!(line["test_brightness"].is_null(), "{line}");
+    let recon = report.test.unwrap().term("recon").unwrap();
+    assert_eq!(line["test_recon"].as_f64().unwrap(), recon);
 }

@@ -28,7 +28,7 @@ struct Outcome {
 fn outcome(gpu: &Gpu, trainer: &Trainer, reports: &[EpochReport]) -> Outcome {
     let losses = reports
         .iter()
-        .map(|report| (report.train.loss, report.validation.as_ref().unwrap().loss))
+        .map(|report| (report.train.loss, report.test.as_ref().unwrap().loss))
         .collect();
     Outcome { losses, weights: weights(gpu, trainer) }
 }

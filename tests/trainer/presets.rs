@@ -33,8 +33,7 @@ fn every_preset_trains_at_batch_1_at_one_that_does_not_divide_the_data_and_with_
             let what = format!("{}, batch {batch}", preset.name());
             let report = trainer.epochs().next().unwrap().unwrap();
             assert_eq!(report.step as usize, 5usize.div_ceil(batch), "{what}");
-            let losses =
-                [Some(report.train.loss), report.validation.as_ref().map(|test| test.loss)];
+            let losses = [Some(report.train.loss), report.test.as_ref().map(|test| test.loss)];
             assert!(losses.iter().flatten().all(|loss| loss.is_finite()), "{what}: {report:?}");
             assert_eq!(report.train.unit_kl.len(), latent, "{what}");
             assert_ne!(before, weights(&gpu, &trainer), "{what}: nothing has moved");
@@ -93,7 +92,7 @@ fn a_resumed_run_of_every_layer_has_the_bits_of_an_uninterrupted_one() {
     let statistics = |trainer: &Trainer| trainer.model().statistics().read(&gpu).unwrap();
     assert_eq!(statistics(&whole), statistics(&rest));
     for (a, b) in reports[1..].iter().zip(&resumed) {
-        assert_eq!(a.validation, b.validation, "epoch {}", a.epoch);
+        assert_eq!(a.test, b.test, "epoch {}", a.epoch);
     }
 }
 
@@ -141,7 +140,7 @@ fn a_residual_block_of_layers_that_do_nothing_doubles() {
             let config: Config = toml::from_str(&text).unwrap();
             let trainer = trainer(&gpu, &config, TrainOptions::default());
             let report = trainer.epochs().next().unwrap().unwrap();
-            assert!(report.validation.is_some_and(|test| test.loss.is_finite()), "{text}");
+            assert!(report.test.is_some_and(|test| test.loss.is_finite()), "{text}");
             assert_eq!(trainer.model().sample(2).unwrap().len(), 2);
         }
     }
