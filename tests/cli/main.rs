@@ -14,6 +14,7 @@ mod models;
 mod resume;
 mod runs;
 mod saving;
+mod soak;
 mod train;
 mod tune;
 mod usage;
