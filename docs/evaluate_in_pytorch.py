@@ -32,6 +32,8 @@ def layer(spec, shape, image):
     options = dict(spec)
     name = next(iter(options))
     size = options.pop(name)
+    # Windows, strides and paddings: a number, or one down and one across.
+    options = {key: tuple(n) if isinstance(n, list) else n for key, n in options.items()}
     n = {"image": image[0] if "conv" in name else int(np.prod(image))}.get(str(size), size)
     if "kernel" in options:
         options["kernel_size"] = options.pop("kernel")
@@ -43,7 +45,7 @@ def layer(spec, shape, image):
         "conv_transpose2d": lambda: nn.ConvTranspose2d(shape[0], n, **options),
         "max_pool2d": lambda: nn.MaxPool2d(n, **options),
         "avg_pool2d": lambda: nn.AvgPool2d(n, **options),
-        "upsample": lambda: nn.Upsample(scale_factor=n),
+        "upsample": lambda: nn.Upsample(scale_factor=tuple(n) if isinstance(n, list) else n),
         "pixel_shuffle": lambda: nn.PixelShuffle(n),
         "flatten": lambda: nn.Flatten(),
         "reshape": lambda: nn.Unflatten(1, n),

@@ -1,5 +1,6 @@
-// Pooling of maps (batch · height · width, channels) by square windows, as PyTorch's max_pool2d and
-// avg_pool2d without ceil_mode. The host sets KERNEL, STRIDE and PADDING.
+// Pooling of maps (batch · height · width, channels) by windows, as PyTorch's max_pool2d and
+// avg_pool2d without ceil_mode. The host sets KERNEL, STRIDE and PADDING, each
+// of them DOWN and ACROSS.
 #import shared/activation
 #import shared/index
 #import shared/map
@@ -22,12 +23,16 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
 
 const BYTES = vec4(0u, 8u, 16u, 24u);
-// Largest number of windows along either side that have a pixel in common.
-const WINDOWS = i32((KERNEL + STRIDE - 1u) / STRIDE);
+// Largest number of windows along a side that have a pixel in common.
+const WINDOWS_DOWN = i32((KERNEL_DOWN + STRIDE_DOWN - 1u) / STRIDE_DOWN);
+const WINDOWS_ACROSS = i32((KERNEL_ACROSS + STRIDE_ACROSS - 1u) / STRIDE_ACROSS);
+
+const STRIDE = vec2(STRIDE_DOWN, STRIDE_ACROSS);
+const PADDING = vec2(PADDING_DOWN, PADDING_ACROSS);
 
 // Row and column where the window of the result at `place` begins; negative in the padding.
 fn window_corner(place: vec4<u32>) -> vec2<i32> {
-    return vec2<i32>(place.yz * STRIDE) - vec2(i32(PADDING));
+    return vec2<i32>(place.yz * STRIDE) - vec2<i32>(PADDING);
 }
 
 // The pixel of the map nearest to some position, and its index in x.
@@ -58,14 +63,14 @@ fn max_forward(invocation: Invocation) {
     let first = window_corner(place);
     var best = vec4(0.0);
     var index = vec4(0u);
-    for (var row = 0; row < i32(KERNEL); row++) {
-        for (var column = 0; column < i32(KERNEL); column++) {
+    for (var row = 0; row < i32(KERNEL_DOWN); row++) {
+        for (var column = 0; column < i32(KERNEL_ACROSS); column++) {
             let seen = nearest(p, place, first + vec2(row, column));
             let value = x[seen.i];
             let better = vec4(row + column == 0) | (value > best) | is_nan(value);
             let offset = vec2<u32>(seen.at - first);
             best = select(best, value, better);
-            index = select(index, vec4(offset.x * KERNEL + offset.y), better);
+            index = select(index, vec4(offset.x * KERNEL_ACROSS + offset.y), better);
         }
     }
     y[i] = best;
@@ -84,14 +89,14 @@ fn avg_forward(invocation: Invocation) {
     let place = map_place(i, p.out_height, p.out_width, p.quads);
     let first = window_corner(place);
     var sum = vec4(0.0);
-    for (var row = 0; row < i32(KERNEL); row++) {
-        for (var column = 0; column < i32(KERNEL); column++) {
+    for (var row = 0; row < i32(KERNEL_DOWN); row++) {
+        for (var column = 0; column < i32(KERNEL_ACROSS); column++) {
             let wanted = first + vec2(row, column);
             let seen = nearest(p, place, wanted);
             sum += select(vec4(0.0), x[seen.i], all(seen.at == wanted));
         }
     }
-    y[i] = sum / f32(KERNEL * KERNEL);
+    y[i] = sum / f32(KERNEL_DOWN * KERNEL_ACROSS);
 }
 
 // A window that may have a pixel in it.
@@ -103,14 +108,14 @@ struct Window {
 
 // One of the windows that contain the pixel at `place`: the one `back` windows before the last.
 fn window(p: Params, place: vec4<u32>, back: vec2<i32>) -> Window {
-    let pixel = place.yz + vec2(PADDING);
+    let pixel = place.yz + PADDING;
     let wanted = vec2<i32>(pixel / STRIDE) - back;
     let at = vec2<u32>(clamp(wanted, vec2(0), vec2(i32(p.out_height), i32(p.out_width)) - 1));
     let offset = pixel - at * STRIDE;
     return Window(
-        all(vec2<i32>(at) == wanted) && all(offset < vec2(KERNEL)),
+        all(vec2<i32>(at) == wanted) && all(offset < vec2(KERNEL_DOWN, KERNEL_ACROSS)),
         ((place.x * p.out_height + at.x) * p.out_width + at.y) * p.quads + place.w,
-        offset.x * KERNEL + offset.y,
+        offset.x * KERNEL_ACROSS + offset.y,
     );
 }
 
@@ -125,8 +130,8 @@ fn max_backward(invocation: Invocation) {
     }
     let place = map_place(i, p.height, p.width, p.quads);
     var sum = vec4(0.0);
-    for (var row = WINDOWS - 1; row >= 0; row--) {
-        for (var column = WINDOWS - 1; column >= 0; column--) {
+    for (var row = WINDOWS_DOWN - 1; row >= 0; row--) {
+        for (var column = WINDOWS_ACROSS - 1; column >= 0; column--) {
             let w = window(p, place, vec2(row, column));
             let index = (vec4(indices[w.at]) >> BYTES) & vec4(255u);
             sum += select(vec4(0.0), dy[w.at], vec4(w.has) & (index == vec4(w.offset)));
@@ -146,11 +151,11 @@ fn avg_backward(invocation: Invocation) {
     }
     let place = map_place(i, p.height, p.width, p.quads);
     var sum = vec4(0.0);
-    for (var row = WINDOWS - 1; row >= 0; row--) {
-        for (var column = WINDOWS - 1; column >= 0; column--) {
+    for (var row = WINDOWS_DOWN - 1; row >= 0; row--) {
+        for (var column = WINDOWS_ACROSS - 1; column >= 0; column--) {
             let w = window(p, place, vec2(row, column));
             sum += select(vec4(0.0), dy[w.at], w.has);
         }
     }
-    dx[i] = sum / f32(KERNEL * KERNEL) * slope_four(pre[i]);
+    dx[i] = sum / f32(KERNEL_DOWN * KERNEL_ACROSS) * slope_four(pre[i]);
 }

@@ -1,4 +1,4 @@
-// Upsampling by nearest neighbours: every pixel becomes FACTOR by FACTOR pixels. Maps are (batch ·
+// Upsampling by nearest neighbours: every pixel becomes FACTOR_DOWN by FACTOR_ACROSS pixels. Maps are (batch ·
 // height · width, channels).
 #import shared/activation
 #import shared/index
@@ -21,8 +21,8 @@ struct Params {
 // The index in y of the first copy of x's quad number i.
 fn first_copy(p: Params, i: u32) -> u32 {
     let place = map_place(i, p.height, p.width, p.quads);
-    let row = (place.x * p.height + place.y) * FACTOR;
-    return (row * p.width + place.z) * FACTOR * p.quads + place.w;
+    let row = (place.x * p.height + place.y) * FACTOR_DOWN;
+    return (row * p.width + place.z) * FACTOR_ACROSS * p.quads + place.w;
 }
 
 // One invocation for a quad of x, and all its copies.
@@ -35,9 +35,9 @@ fn forward(invocation: Invocation) {
     }
     let first = first_copy(p, i);
     let value = x[i];
-    for (var row = 0u; row < FACTOR; row++) {
-        for (var column = 0u; column < FACTOR; column++) {
-            y[first + (row * p.width * FACTOR + column) * p.quads] = value;
+    for (var row = 0u; row < FACTOR_DOWN; row++) {
+        for (var column = 0u; column < FACTOR_ACROSS; column++) {
+            y[first + (row * p.width * FACTOR_ACROSS + column) * p.quads] = value;
         }
     }
 }
@@ -53,9 +53,9 @@ fn backward(invocation: Invocation) {
     }
     let first = first_copy(p, i);
     var sum = vec4(0.0);
-    for (var row = 0u; row < FACTOR; row++) {
-        for (var column = 0u; column < FACTOR; column++) {
-            sum += dy[first + (row * p.width * FACTOR + column) * p.quads];
+    for (var row = 0u; row < FACTOR_DOWN; row++) {
+        for (var column = 0u; column < FACTOR_ACROSS; column++) {
+            sum += dy[first + (row * p.width * FACTOR_ACROSS + column) * p.quads];
         }
     }
     dx[i] = sum * slope_four(pre[i]);

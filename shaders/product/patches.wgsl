@@ -8,10 +8,11 @@ struct Patches {
     taps: Divisor,   // in a line of the kernel
     height: i32,     // of the map
     width: i32,
-    step: i32,       // pixels of the map from pixel to pixel of the grid
+    step_down: i32,  // pixels of the map from pixel to pixel of the grid
+    step_across: i32,
     turn: i32,       // pixels of the map from tap to tap: 1, or -1 in scatter.wgsl
     top: i32,        // row of the first pixel's first tap
-    @size(12) left: i32, // its column; padded to a multiple of 16 bytes, which uniforms require
+    @size(8) left: i32, // its column; padded to a multiple of 16 bytes, which uniforms require
 }
 
 // A number, and the bits of its reciprocal as an f32.
@@ -36,8 +37,8 @@ fn places(m: Patches, pixel: vec4<u32>) -> Places {
     let n = vec4<i32>(pixel);
     let line = divide(n, m.across);
     let image = divide(line, m.down);
-    let y = (line - image * m.down.x) * m.step + m.top;
-    let x = (n - line * m.across.x) * m.step + m.left;
+    let y = (line - image * m.down.x) * m.step_down + m.top;
+    let x = (n - line * m.across.x) * m.step_across + m.left;
     return Places(((image * m.height + y) * m.width + x) * m.quads.x, y, x);
 }
 

@@ -1,6 +1,6 @@
 // The product from the smaller map of a convolution to the larger, a row for each pixel of the
-// larger. With a stride s, pixels that are s apart have the same taps of the kernel, so that there
-// are up to s² products, the phases, each with only the taps that reach a pixel of the smaller map.
+// larger. Pixels that are the stride apart have the same taps of the kernel, so that there are
+// up to as many products as the stride has places, down times across: the phases, each with only the taps that reach a pixel of the smaller map.
 #import product/frame
 #import product/patches
 #import product/VARIANT
@@ -14,7 +14,7 @@ struct Params {
     tap_across: u32,  // taps of the weight from one of the phase's to the next
     image: u32,       // pixels of the larger map
     line: u32,        // pixels of the larger map from line to line of the phase's
-    stride: u32,      // pixels of the larger map from one of the phase's to the next
+    stride: u32,      // pixels of the larger map from one of the phase's to the next across
     count: u32,       // of phases
     @align(16) phases: array<Phase, PHASES>,
 }

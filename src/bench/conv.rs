@@ -57,12 +57,12 @@ impl Layer {
     fn dense(&self, gathers: bool, product: Product) -> (Product, [usize; 3]) {
         let Geometry { kernel, stride, small, large, .. } = self.geometry;
         let [few, many] = [small, large].map(|e| BATCH * e.height * e.width);
-        let taps = kernel * kernel;
+        let taps = kernel.area();
         match product {
             Product::BackwardWeight => (product, [few, taps * self.large, self.small]),
             _ if gathers => (Product::Forward, [few, taps * self.large, self.small]),
             _ => {
-                let depth = (taps * self.small).div_ceil(stride * stride);
+                let depth = (taps * self.small).div_ceil(stride.area());
                 (Product::BackwardInput, [many, self.large, depth])
             }
         }
@@ -113,7 +113,10 @@ impl Layer {
         let [small, large, weight]: [Vec<f32>; 3] =
             [on_small.read(gpu)?, on_large.read(gpu)?, on_weight.read(gpu)?];
         let &Self { geometry, .. } = self;
-        let Geometry { kernel, stride, padding, small: s, large: l, .. } = geometry;
+        let Geometry { small: s, large: l, .. } = geometry;
+        // The layers measured have square kernels.
+        let [kernel, stride, padding] =
+            [geometry.kernel, geometry.stride, geometry.padding].map(|pair| pair.down);
         let row_of_weight = weight.len() / self.small / (kernel * kernel);
         let small_at = |b: usize, y: usize, x: usize, c: usize| {
             ((b * s.height + y) * s.width + x) * self.small + c

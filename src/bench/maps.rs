@@ -143,10 +143,18 @@ pub(super) fn upsample(suite: &mut Suite, operation: &str) -> Result<()> {
         let extent = Extent { height: sizes[0], width: sizes[0] };
         let mut recording = Recording::new(gpu.report());
         let (moved, output) = if operation.ends_with("forward") {
-            ops::upsample::forward(&mut recording, "bench", FACTOR, x, extent, y);
+            ops::upsample::forward(&mut recording, "bench", FACTOR.into(), x, extent, y);
             (vec![x, y], y)
         } else {
-            ops::upsample::backward(&mut recording, "bench", FACTOR, y, &came_from(pre), extent, x);
+            ops::upsample::backward(
+                &mut recording,
+                "bench",
+                FACTOR.into(),
+                y,
+                &came_from(pre),
+                extent,
+                x,
+            );
             (vec![y, pre, x], x)
         };
         measure(suite, operation, sizes, "", &moved, output, &recording.compile(&gpu))?;

@@ -2,14 +2,14 @@
 
 use super::{Graph, Layer, LayerSpec, ParameterSpec, Shape, ValueId};
 use crate::gpu::padded;
-use crate::ops::Extent;
 use crate::ops::activation::Activation;
 use crate::ops::conv::{self, Geometry, WeightGradient};
 use crate::ops::matmul::Problem;
+use crate::ops::{Extent, Pair};
 
-/// y = f(x ∗ W + b) with W (outputs, inputs, kernel, kernel), b (outputs) and an activation f, or the
-/// backward pass through such a convolution, with W (inputs, outputs, kernel, kernel). Initialised as
-/// PyTorch's `Conv2d` and `ConvTranspose2d`: both uniform within ±1/√(channels · kernel²), the channels
+/// y = f(x ∗ W + b) with W (outputs, inputs, kernel's height, width), b (outputs) and an activation f, or the
+/// backward pass through such a convolution, with W (inputs, outputs, height, width). Initialised as
+/// PyTorch's `Conv2d` and `ConvTranspose2d`: both uniform within ±1/√(channels · height · width), the channels
 /// those of the larger map.
 struct Conv {
     inputs: usize,
@@ -42,15 +42,15 @@ fn conv(
 ) -> Result<Box<dyn Layer>, String> {
     let (inputs, extent) = super::map(input)?;
     let outputs = spec.size(Some(image.columns()))?;
-    let kernel = spec.integer("kernel", 1, None)?;
-    let stride = spec.integer("stride", 1, Some(1))?;
-    let padding = spec.integer("padding", 0, Some(0))?;
+    let kernel = spec.pair("kernel", 1, None)?;
+    let stride = spec.pair("stride", 1, Some(1.into()))?;
+    let padding = spec.pair("padding", 0, Some(0.into()))?;
     let [small, large] = if transposed { [inputs, outputs] } else { [outputs, inputs] };
-    super::check_weight(&[small, padded(large), kernel, kernel])?;
+    super::check_weight(&[small, padded(large), kernel.down, kernel.across])?;
     let Extent { height, width } = extent;
     let (geometry, misfit) = if transposed {
-        let more = spec.integer("output_padding", 0, Some(0))?;
-        if more >= stride {
+        let more = spec.pair("output_padding", 0, Some(0.into()))?;
+        if more.down >= stride.down || more.across >= stride.across {
             return Err(format!("output_padding = {more}: must be below the stride, {stride}"));
         }
         let misfit = format!("makes nothing of that: padding {padding} is too much");
@@ -76,10 +76,10 @@ impl Layer for Conv {
     fn parameters(&self) -> Vec<ParameterSpec> {
         let Self { inputs, outputs, geometry, .. } = *self;
         let [small, large] = geometry.small_and_large([inputs, outputs]);
-        let kernel = geometry.kernel;
-        let bound = 1.0 / ((large * kernel * kernel) as f64).sqrt();
+        let Pair { down, across } = geometry.kernel;
+        let bound = 1.0 / ((large * down * across) as f64).sqrt();
         vec![
-            ParameterSpec::uniform("weight", &[small, large, kernel, kernel], bound),
+            ParameterSpec::uniform("weight", &[small, large, down, across], bound),
             ParameterSpec::uniform("bias", &[outputs], bound),
         ]
     }
@@ -95,7 +95,7 @@ impl Layer for Conv {
 
     fn flop(&self) -> u64 {
         let Geometry { kernel, small, .. } = self.geometry;
-        2 * (small.height * small.width * kernel * kernel * self.inputs * self.outputs) as u64
+        2 * (small.height * small.width * kernel.area() * self.inputs * self.outputs) as u64
     }
 
     fn apply(&self, graph: &mut Graph, label: &str, inputs: &[ValueId]) -> ValueId {

@@ -22,13 +22,13 @@ pub(super) fn avg(spec: &LayerSpec, input: Shape, _: Shape) -> Result<Box<dyn La
 
 fn build(spec: &LayerSpec, input: Shape, is_max: bool) -> Result<Box<dyn Layer>, String> {
     let (channels, extent) = super::map(input)?;
-    let kernel = spec.size(None)?;
-    let stride = spec.integer("stride", 1, Some(kernel))?;
-    let padding = spec.integer("padding", 0, Some(0))?;
-    if kernel > Window::LARGEST {
+    let kernel = spec.pair_size()?;
+    let stride = spec.pair("stride", 1, Some(kernel))?;
+    let padding = spec.pair("padding", 0, Some(0.into()))?;
+    if kernel.down.max(kernel.across) > Window::LARGEST {
         return Err(format!("wants windows of at most {}", Window::LARGEST));
     }
-    if 2 * padding > kernel {
+    if 2 * padding.down > kernel.down || 2 * padding.across > kernel.across {
         return Err(format!("padding = {padding}: must be at most half of {kernel}"));
     }
     let window = Window::new(extent, kernel, stride, padding);

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Formatter};
 
+use crate::ops::Pair;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -72,19 +73,46 @@ impl LayerSpec {
             (None, _) => Err(format!("wants a size: write {{ {} = 2 }}", self.name)),
         }
     }
+}
 
-    /// An option that is a whole number from `least` up.
-    pub(super) fn integer(
+/// What a pair may be besides a number, for messages.
+const PAIR: &str = ", or two of them: [down, across]";
+
+impl LayerSpec {
+    /// The number or the two numbers, from 1 up, that stand behind the name.
+    pub(super) fn pair_size(&self) -> Result<Pair, String> {
+        match &self.size {
+            Some(size) => pair(&self.name, size, 1),
+            None => Err(format!("wants a size: write {{ {} = 2 }}", self.name)),
+        }
+    }
+
+    /// An option that is a whole number from `least` up, or two of them, down and across.
+    pub(super) fn pair(
         &self,
         option: &str,
         least: usize,
-        default: Option<usize>,
-    ) -> Result<usize, String> {
+        default: Option<Pair>,
+    ) -> Result<Pair, String> {
         match (self.setting(option), default) {
-            (Some(setting), _) => whole(option, setting, least, ""),
+            (Some(setting), _) => pair(option, setting, least),
             (None, Some(default)) => Ok(default),
             (None, None) => Err(format!("`{option}` is missing: write {option} = 3")),
         }
+    }
+}
+
+fn pair(name: &str, setting: &Setting, least: usize) -> Result<Pair, String> {
+    let Setting::Integers(both) = setting else {
+        return whole(name, setting, least, PAIR).map(Pair::from);
+    };
+    let in_range =
+        |&side: &i64| usize::try_from(side).ok().filter(|side| (least..=LARGEST).contains(side));
+    match both.iter().map(in_range).collect::<Option<Vec<_>>>().as_deref() {
+        Some(&[down, across]) => Ok(Pair { down, across }),
+        _ => Err(format!(
+            "{name} = {setting}: must be a whole number from {least} to {LARGEST}{PAIR}"
+        )),
     }
 }
 

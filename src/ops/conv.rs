@@ -5,9 +5,9 @@
 //! A map is a matrix of (batch · height · width, channels). Both operations go between a larger map
 //! and a smaller: a convolution from the larger to the smaller, a transposed one from the smaller
 //! to the larger, and the gradients the other way. The weight is a matrix of (channels of the
-//! smaller map, kernel · kernel · channels of the larger), the latter channels padded by zeros to a
-//! multiple of four: PyTorch's (outputs, inputs, kernel, kernel), or (inputs, outputs, kernel,
-//! kernel) if transposed, with its dimensions permuted by 0, 2, 3, 1.
+//! smaller map, kernel height · width · channels of the larger), the latter channels padded by zeros to a
+//! multiple of four: PyTorch's (outputs, inputs, height, width), or (inputs, outputs, height,
+//! width) if transposed, with its dimensions permuted by 0, 2, 3, 1.
 
 use std::sync::Arc;
 
@@ -158,11 +158,11 @@ fn scatter(
             channels: left.columns(),
             right_row: weight.stride() / 4,
             result_row: result.stride() / 4,
-            tap_down: stride * taps,
-            tap_across: stride,
+            tap_down: stride.down * taps.across,
+            tap_across: stride.across,
             image: large.height * large.width,
-            line: stride * large.width,
-            stride,
+            line: stride.down * large.width,
+            stride: stride.across,
             count: phases.len(),
             phases,
         };

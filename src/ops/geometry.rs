@@ -3,17 +3,17 @@
 use serde::Serialize;
 
 use crate::gpu::Tensor;
-use crate::ops::Extent;
+use crate::ops::{Extent, Pair};
 
 /// The kernel, stride, padding and map sizes of a convolution or a transposed convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// Height and width of the kernel.
-    pub kernel: usize,
+    pub kernel: Pair,
     /// Pixels of the larger map from one patch to the next.
-    pub stride: usize,
-    /// Pixels of zeros around the larger map on every side.
-    pub padding: usize,
+    pub stride: Pair,
+    /// Pixels of zeros around the larger map, as many above as below and to the left as to the right.
+    pub padding: Pair,
     /// The larger map: the input of a convolution, the output of a transposed one.
     pub large: Extent,
     /// The smaller map: the output of a convolution, the input of a transposed one.
@@ -27,12 +27,18 @@ impl Geometry {
     /// the padded map.
     pub fn convolution(
         large: Extent,
-        kernel: usize,
-        stride: usize,
-        padding: usize,
+        kernel: impl Into<Pair>,
+        stride: impl Into<Pair>,
+        padding: impl Into<Pair>,
     ) -> Option<Self> {
-        let side = |side: usize| Some((side + 2 * padding).checked_sub(kernel)? / stride + 1);
-        let small = Extent { height: side(large.height)?, width: side(large.width)? };
+        let (kernel, stride, padding) = (kernel.into(), stride.into(), padding.into());
+        let side = |[side, kernel, stride, padding]: [usize; 4]| {
+            Some((side + 2 * padding).checked_sub(kernel)? / stride + 1)
+        };
+        let small = Extent {
+            height: side([large.height, kernel.down, stride.down, padding.down])?,
+            width: side([large.width, kernel.across, stride.across, padding.across])?,
+        };
         Some(Self { kernel, stride, padding, large, small, transposed: false })
     }
 
@@ -41,16 +47,21 @@ impl Geometry {
     /// instance because `output_padding` is the stride or more.
     pub fn transposed(
         small: Extent,
-        kernel: usize,
-        stride: usize,
-        padding: usize,
-        output_padding: usize,
+        kernel: impl Into<Pair>,
+        stride: impl Into<Pair>,
+        padding: impl Into<Pair>,
+        output_padding: impl Into<Pair>,
     ) -> Option<Self> {
-        let side = |side: usize| {
-            let side = ((side - 1) * stride + kernel + output_padding).checked_sub(2 * padding)?;
+        let (kernel, stride, padding) = (kernel.into(), stride.into(), padding.into());
+        let more = output_padding.into();
+        let side = |[side, kernel, stride, padding, more]: [usize; 5]| {
+            let side = ((side - 1) * stride + kernel + more).checked_sub(2 * padding)?;
             (side > 0).then_some(side)
         };
-        let large = Extent { height: side(small.height)?, width: side(small.width)? };
+        let large = Extent {
+            height: side([small.height, kernel.down, stride.down, padding.down, more.down])?,
+            width: side([small.width, kernel.across, stride.across, padding.across, more.across])?,
+        };
         let geometry = Self::convolution(large, kernel, stride, padding)?;
         (geometry.small == small).then_some(Self { transposed: true, ..geometry })
     }
@@ -72,13 +83,14 @@ impl Geometry {
 
     /// The weight's shape for the maps' numbers of channels.
     pub fn weight_shape(&self, small_channels: usize, large_channels: usize) -> [usize; 2] {
-        [small_channels, self.kernel * self.kernel * crate::gpu::padded(large_channels)]
+        [small_channels, self.kernel.area() * crate::gpu::padded(large_channels)]
     }
 
     /// Whether the numbers by which the shaders divide are small enough for them, given the
     /// channels of the larger map: see `shaders/product/patches.wgsl`.
     pub fn is_possible(&self, large_channels: usize) -> bool {
-        [self.weight_shape(1, large_channels)[1], self.stride].iter().all(|n| n >> 21 == 0)
+        let row = self.weight_shape(1, large_channels)[1];
+        [row, self.stride.down, self.stride.across].iter().all(|n| n >> 21 == 0)
     }
 
     /// Images in a batch of the two maps; panics if their sizes do not match this geometry.
@@ -106,39 +118,40 @@ impl Geometry {
 
     /// The patches of the larger map, one for each pixel of the smaller.
     pub(super) fn patches(&self, large: &Tensor) -> Patches {
-        let from = -(self.padding as i32);
         Patches {
             across: Divisor::new(self.small.width),
             down: Divisor::new(self.small.height),
             quads: Divisor::new(large.stride() / 4),
-            taps: Divisor::new(self.kernel),
+            taps: Divisor::new(self.kernel.across),
             height: self.large.height as i32,
             width: self.large.width as i32,
-            step: self.stride as i32,
+            step_down: self.stride.down as i32,
+            step_across: self.stride.across as i32,
             turn: 1,
-            top: from,
-            left: from,
+            top: -(self.padding.down as i32),
+            left: -(self.padding.across as i32),
         }
     }
 
     /// The products of `shaders/product/scatter.wgsl`. Each computes the pixels of the larger map
     /// that are multiples of the stride apart, from patches of the smaller map.
     pub(super) fn phases(&self, small: &Tensor, batch: usize) -> Vec<Phase> {
-        let axis = |large: usize| {
-            (0..self.stride.min(large)).map(move |pixel| {
+        let axis = |large: usize, kernel: usize, stride: usize, padding: usize| {
+            (0..stride.min(large)).map(move |pixel| {
                 // For the pixels pixel + i · stride: the first tap of the kernel that reaches them,
                 // the number of taps, and the pixel of the smaller map at the first tap for i = 0.
-                let first = (pixel + self.padding) % self.stride;
-                let taps = self.kernel.saturating_sub(first).div_ceil(self.stride);
-                let from = (pixel + self.padding) / self.stride;
-                (pixel, (large - pixel).div_ceil(self.stride), first, taps, from as i32)
+                let first = (pixel + padding) % stride;
+                let taps = kernel.saturating_sub(first).div_ceil(stride);
+                let from = (pixel + padding) / stride;
+                (pixel, (large - pixel).div_ceil(stride), first, taps, from as i32)
             })
         };
         let quads = small.stride() / 4;
+        let Self { kernel, stride, padding, .. } = *self;
         let phase = |(y, down, first_y, taps_y, top), (x, across, first_x, taps_x, left)| Phase {
             height: batch * down * across,
             depth: 4 * quads * taps_y * taps_x,
-            first_tap: first_y * self.kernel + first_x,
+            first_tap: first_y * kernel.across + first_x,
             first_pixel: y * self.large.width + x,
             patches: Patches {
                 across: Divisor::new(across),
@@ -147,14 +160,18 @@ impl Geometry {
                 taps: Divisor::new(taps_x),
                 height: self.small.height as i32,
                 width: self.small.width as i32,
-                step: 1,
+                step_down: 1,
+                step_across: 1,
                 turn: -1,
                 top,
                 left,
             },
         };
-        let across = |y| axis(self.large.width).map(move |x| phase(y, x));
-        axis(self.large.height).flat_map(across).collect()
+        let across = |y| {
+            axis(self.large.width, kernel.across, stride.across, padding.across)
+                .map(move |x| phase(y, x))
+        };
+        axis(self.large.height, kernel.down, stride.down, padding.down).flat_map(across).collect()
     }
 }
 
@@ -178,7 +195,8 @@ pub(super) struct Patches {
     taps: Divisor,
     height: i32,
     width: i32,
-    step: i32,
+    step_down: i32,
+    step_across: i32,
     turn: i32,
     top: i32,
     left: i32,

@@ -86,6 +86,48 @@ pub struct Extent {
     pub width: usize,
 }
 
+/// A size down and one across: of a window, a stride, a padding. A number stands for a square,
+/// `[down, across]` for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// Along the height.
+    pub down: usize,
+    /// Along the width.
+    pub across: usize,
+}
+
+impl Pair {
+    /// Places in a window of these sides.
+    pub fn area(self) -> usize {
+        self.down * self.across
+    }
+
+    /// Both, the one down first.
+    pub fn sides(self) -> [usize; 2] {
+        [self.down, self.across]
+    }
+}
+
+impl From<usize> for Pair {
+    fn from(both: usize) -> Self {
+        Self { down: both, across: both }
+    }
+}
+
+impl From<[usize; 2]> for Pair {
+    fn from([down, across]: [usize; 2]) -> Self {
+        Self { down, across }
+    }
+}
+
+/// Prints a square's side once, as in `3`, and otherwise both, as in `3x2`.
+impl std::fmt::Display for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { down, across } = self;
+        if down == across { write!(f, "{down}") } else { write!(f, "{down}x{across}") }
+    }
+}
+
 /// Counters that stay on the GPU between steps; the host writes them before an epoch and reads them
 /// after it. Mirrors the shader struct `State` of `shaders/shared/state.wgsl`.
 #[repr(C)]

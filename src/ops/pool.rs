@@ -1,11 +1,11 @@
-//! Pooling by square windows, as PyTorch's `max_pool2d` and `avg_pool2d` without `ceil_mode`.
+//! Pooling by windows, as PyTorch's `max_pool2d` and `avg_pool2d` without `ceil_mode`.
 //!
 //! x is (batch · height · width, channels), y the same with the extent of [`Window::output`].
 
 use serde::Serialize;
 
 use super::activation::{self, Activation, Origin};
-use super::{Extent, quads};
+use super::{Extent, Pair, quads};
 use crate::gpu::{Recording, Shader, Tensor};
 
 /// `shaders/pool.wgsl`.
@@ -25,11 +25,11 @@ struct Params {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Height and width of a window, [`Window::LARGEST`] at most.
-    pub kernel: usize,
+    pub kernel: Pair,
     /// Pixels from one window to the next.
-    pub stride: usize,
-    /// Pixels of padding around the map on every side, at most half the kernel.
-    pub padding: usize,
+    pub stride: Pair,
+    /// Pixels of padding around the map, at most half the kernel.
+    pub padding: Pair,
     /// Size of the input map.
     pub input: Extent,
     /// Size of the output map, which is the number of windows down and across.
@@ -42,19 +42,36 @@ impl Window {
 
     /// The windows of a map of size `input`; `None` if the map is smaller than a window, the kernel
     /// or the padding is out of range, or the stride is 0.
-    pub fn new(input: Extent, kernel: usize, stride: usize, padding: usize) -> Option<Self> {
-        let allowed = (1..=Self::LARGEST).contains(&kernel) && 2 * padding <= kernel;
-        let along =
-            |size: usize| Some((size + 2 * padding).checked_sub(kernel)?.checked_div(stride)? + 1);
-        let output = Extent { height: along(input.height)?, width: along(input.width)? };
-        allowed.then_some(Self { kernel, stride, padding, input, output })
+    pub fn new(
+        input: Extent,
+        kernel: impl Into<Pair>,
+        stride: impl Into<Pair>,
+        padding: impl Into<Pair>,
+    ) -> Option<Self> {
+        let (kernel, stride, padding) = (kernel.into(), stride.into(), padding.into());
+        let along = |[size, kernel, stride, padding]: [usize; 4]| {
+            let allowed = (1..=Self::LARGEST).contains(&kernel) && 2 * padding <= kernel;
+            let windows = (size + 2 * padding).checked_sub(kernel)?.checked_div(stride)? + 1;
+            allowed.then_some(windows)
+        };
+        let output = Extent {
+            height: along([input.height, kernel.down, stride.down, padding.down])?,
+            width: along([input.width, kernel.across, stride.across, padding.across])?,
+        };
+        Some(Self { kernel, stride, padding, input, output })
     }
 
-    fn constants(&self, activation: Option<Activation>) -> [(&'static str, u32); 4] {
+    fn constants(&self, activation: Option<Activation>) -> [(&'static str, u32); 7] {
         let Self { kernel, stride, padding, .. } = *self;
-        let own = [("KERNEL", kernel), ("STRIDE", stride), ("PADDING", padding)];
-        let [kernel, stride, padding] = own.map(|(name, value)| (name, value as u32));
-        [kernel, stride, padding, activation::constant(activation)]
+        [
+            ("KERNEL_DOWN", kernel.down as u32),
+            ("KERNEL_ACROSS", kernel.across as u32),
+            ("STRIDE_DOWN", stride.down as u32),
+            ("STRIDE_ACROSS", stride.across as u32),
+            ("PADDING_DOWN", padding.down as u32),
+            ("PADDING_ACROSS", padding.across as u32),
+            activation::constant(activation),
+        ]
     }
 
     /// The parameters for `count` invocations; panics unless x and y have the sizes of the maps.

@@ -80,6 +80,34 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
             "padding = -1: must be a whole number from 0",
         ),
         (
+            vec!["{ conv2d = 4, kernel = [3] }"],
+            &IMAGE,
+            "kernel = [3]: must be a whole number from 1 to 16777216, or two of them: [down, across]",
+        ),
+        (vec!["{ conv2d = 4, kernel = [3, 0] }"], &IMAGE, "kernel = [3, 0]: must be a whole"),
+        (vec!["{ max_pool2d = [1, 2, 3] }"], &IMAGE, "max_pool2d = [1, 2, 3]: must be a whole"),
+        (
+            vec!["{ conv2d = 4, kernel = [3, 11], padding = [0, 1] }"],
+            &IMAGE,
+            "a kernel of 3x11 does not fit maps of 8x8, padding 0x1",
+        ),
+        (
+            vec!["{ max_pool2d = [4, 2], padding = [2, 2] }"],
+            &IMAGE,
+            "padding = 2: must be at most half of 4x2",
+        ),
+        (vec!["{ upsample = [1, 129] }"], &IMAGE, "wants a factor of at most 128"),
+        (vec!["{ pixel_shuffle = [1, 2] }"], &IMAGE, "pixel_shuffle = [1, 2]: must be a whole"),
+        (
+            vec!["{ linear = 4 }"],
+            &[
+                "{ linear = 4 }",
+                "{ reshape = [1, 2, 2] }",
+                "{ conv_transpose2d = 1, kernel = 2, stride = [2, 1], output_padding = [0, 1] }",
+            ],
+            "output_padding = 0x1: must be below the stride, 2x1",
+        ),
+        (
             vec!["{ max_pool2d = 9 }"],
             &IMAGE,
             "given maps of 1x8x8: wants maps no smaller than a window",
@@ -154,6 +182,35 @@ fn a_preset_that_the_images_do_not_fit_is_named() {
     place.write("rgb.toml", place.ok(&["presets", "conv-rgb"]));
     let message = "rgb.toml: takes images of 32x32x3; name a folder of them with --data";
     place.fails(&["train", "--config", "rgb.toml", "--out", "run"], 2, &[message]);
+}
+
+/// 17 rows of 28 pixels are halved and doubled, odd lines and even columns, and whatever is saved
+/// reads back.
+#[test]
+fn windows_of_two_sides_halve_and_double_odd_images() {
+    let Some(place) = place_with_adapter() else { return };
+    place.write("odd/train-images-idx3-ubyte", idx(64, 28, 17));
+    let halving = "kernel = 3, stride = 2, padding = 1";
+    let text = model(
+        &[&format!("{{ conv2d = 4, {halving} }}"), "{ max_pool2d = [1, 2] }", "\"flatten\""],
+        &[
+            "{ linear = 252 }",
+            "{ reshape = [4, 9, 7] }",
+            "{ upsample = [1, 2] }",
+            &format!("{{ conv_transpose2d = \"image\", {halving}, output_padding = [0, 1] }}"),
+        ],
+    );
+    place.write("odd.toml", text);
+    let shown = place.ok(&["inspect", "odd.toml", "--data", "odd"]);
+    for line in ["max_pool2d [1, 2]", "4x9x14", "4x9x7", "1x17x28"] {
+        assert!(shown.contains(line), "{line} is not in {shown}");
+    }
+    let train = ["train", "--config", "odd.toml", "--data", "odd", "--epochs", "1", "--out", "run"];
+    place.ok(&[&train[..], &["--batch-size", "16"]].concat());
+    place.ok(&["train", "--resume", "run", "--epochs", "2"]);
+    place.ok(&["reconstruct", "run", "--data", "odd", "--count", "4"]);
+    let config = place.text("run/config.toml");
+    assert!(config.contains("output_padding = [0, 1]") && config.contains("max_pool2d = [1, 2]"));
 }
 
 #[test]

@@ -10,20 +10,25 @@ use std::path::PathBuf;
 use vae_gpu::{Error, Gpu};
 
 /// All that the ops' shaders want to be told, of any value: for who looks at their entry points only.
-pub const CONSTANTS: [(&str, u32); 14] = [
+pub const CONSTANTS: [(&str, u32); 19] = [
     ("ACTIVATION", 0),
     ("CORRUPTION", 0),
     ("PARTS", 0),
     ("FACTOR", 1),
+    ("FACTOR_ACROSS", 1),
+    ("FACTOR_DOWN", 1),
     ("INVOCATIONS", 8),
-    ("KERNEL", 1),
+    ("KERNEL_ACROSS", 1),
+    ("KERNEL_DOWN", 1),
     ("LIKELIHOOD", 0),
     ("MAPS", 0),
     ("MOMENTUM", 0),
     ("OPTIMIZER", 0),
-    ("PADDING", 0),
+    ("PADDING_ACROSS", 0),
+    ("PADDING_DOWN", 0),
     ("QUADS", 1),
-    ("STRIDE", 1),
+    ("STRIDE_ACROSS", 1),
+    ("STRIDE_DOWN", 1),
     ("TASKS", 1),
 ];
 

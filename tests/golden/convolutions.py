@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 HERE = Path(__file__).parent
 
-# Transposed, batch, inputs, height, width, outputs, kernel, stride, padding, output padding.
+# Transposed, batch, inputs, height, width, outputs; kernel, stride, padding and output padding, each
+# for both directions or a pair of down and across.
 CASES = [
     [0, 2, 3, 5, 4, 2, 3, 2, 1, 0],
     [0, 1, 2, 7, 8, 3, 2, 3, 0, 0],
@@ -20,6 +21,12 @@ CASES = [
     [1, 2, 3, 3, 4, 2, 3, 2, 1, 1],
     [1, 1, 2, 3, 2, 3, 2, 3, 0, 2],
     [1, 3, 4, 2, 3, 1, 4, 1, 2, 0],
+    [0, 2, 3, 9, 8, 2, (3, 2), (2, 3), (1, 0), 0],
+    [0, 1, 2, 4, 11, 5, (1, 4), (3, 1), (0, 2), 0],
+    [0, 2, 1, 7, 5, 3, (5, 3), (1, 2), (2, 1), 0],
+    [1, 2, 3, 9, 4, 2, 3, 2, 1, (0, 1)],
+    [1, 2, 2, 3, 5, 3, (4, 3), (3, 1), (0, 1), (2, 0)],
+    [1, 1, 3, 4, 2, 4, (2, 5), (1, 4), (1, 0), (0, 3)],
 ]
 
 
@@ -33,11 +40,13 @@ def main():
     torch.manual_seed(1)
     tensors = {}
     for number, case in enumerate(CASES):
-        transposed, batch, inputs, height, width, outputs, kernel, stride, padding, more = case
+        transposed, batch, inputs, height, width, outputs, *pairs = case
+        pairs = [pair if isinstance(pair, tuple) else (pair, pair) for pair in pairs]
+        kernel, stride, padding, more = pairs
         channels = [inputs, outputs] if transposed else [outputs, inputs]
         x, weight, bias = (
             torch.randn(shape, dtype=torch.float64, requires_grad=True)
-            for shape in [(batch, inputs, height, width), (*channels, kernel, kernel), (outputs,)]
+            for shape in [(batch, inputs, height, width), (*channels, *kernel), (outputs,)]
         )
         if transposed:
             y = F.conv_transpose2d(x, weight, bias, stride, padding, more)
@@ -46,7 +55,7 @@ def main():
         dy = torch.randn_like(y)
         y.backward(dy)
         named = {
-            "arguments": torch.tensor(case),
+            "arguments": torch.tensor(case[:6] + [side for pair in pairs for side in pair]),
             "x": flat(x),
             "weight": weight.detach(),
             "bias": bias.detach(),

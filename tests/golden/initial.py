@@ -23,7 +23,7 @@ CONFIG = {
 encoder = [
     { conv2d = 7, kernel = 3, stride = 2, padding = 1 },
     "batch_norm",
-    { conv2d = 11, kernel = 2 },
+    { conv2d = 11, kernel = [2, 3] },
     "layer_norm",
     "flatten",
     { linear = 23 },
@@ -33,7 +33,7 @@ decoder = [
     { linear = 54 },
     "batch_norm",
     { reshape = [9, 3, 2] },
-    { conv_transpose2d = 5, kernel = 4, stride = 2, padding = 1 },
+    { conv_transpose2d = 5, kernel = [4, 2], stride = 2, padding = [1, 0] },
     { residual = [{ conv_transpose2d = 13, kernel = 1 }, { conv2d = 5, kernel = 5, padding = 2 }] },
     { conv_transpose2d = "image", kernel = 2, stride = 2 },
 ]

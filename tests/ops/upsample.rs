@@ -1,5 +1,5 @@
 use serde_json::json;
-use vae_gpu::ops::{Extent, upsample};
+use vae_gpu::ops::{Extent, Pair, upsample};
 
 use crate::check::{self, Guarded};
 use crate::maps::{self, Copies};
@@ -10,11 +10,12 @@ struct Case {
     batch: usize,
     extent: Extent,
     channels: usize,
-    factor: usize,
+    factor: Pair,
 }
 
 impl Case {
-    fn new([batch, height, width, channels, factor]: [usize; 5]) -> Self {
+    fn new([batch, height, width, channels, down, across]: [usize; 6]) -> Self {
+        let factor = Pair { down, across };
         Self { batch, extent: Extent { height, width }, channels, factor }
     }
 
@@ -22,33 +23,37 @@ impl Case {
         let Self { batch, extent: Extent { height, width }, channels, factor } = *self;
         let mut sources = Vec::new();
         for image in 0..batch {
-            for row in 0..factor * height {
-                for column in 0..factor * width {
-                    let pixel = (image * height + row / factor) * width + column / factor;
+            for row in 0..factor.down * height {
+                for column in 0..factor.across * width {
+                    let pixel =
+                        (image * height + row / factor.down) * width + column / factor.across;
                     sources.extend((0..channels).map(|c| pixel * channels + c));
                 }
             }
         }
         let rows = batch * height * width;
-        let (x_shape, y_shape) = ([rows, channels], [rows * factor.pow(2), channels]);
+        let (x_shape, y_shape) = ([rows, channels], [rows * factor.area(), channels]);
         Copies { x_shape, y_shape, sources }
     }
 }
 
 fn cases() -> impl Iterator<Item = Case> {
     let sizes = [
-        [1, 1, 1, 1, 1],
-        [1, 1, 1, 1, 2],
-        [2, 3, 5, 3, 2],
-        [3, 7, 7, 64, 2],
-        [2, 5, 1, 5, 3],
-        [1, 1, 9, 4, 4],
-        [5, 4, 3, 63, 1],
-        [1, 2, 2, 257, 7],
-        [2, 14, 14, 20, 2],
-        [63, 2, 3, 5, 2],
-        [1, 1, 1757, 3, 2],
-        [2, 1757, 1, 1, 3],
+        [1, 1, 1, 1, 1, 1],
+        [1, 1, 1, 1, 2, 2],
+        [2, 3, 5, 3, 2, 2],
+        [3, 7, 7, 64, 2, 2],
+        [2, 5, 1, 5, 3, 3],
+        [1, 1, 9, 4, 4, 4],
+        [5, 4, 3, 63, 1, 1],
+        [1, 2, 2, 257, 7, 7],
+        [2, 14, 14, 20, 2, 2],
+        [63, 2, 3, 5, 2, 2],
+        [1, 1, 1757, 3, 2, 2],
+        [2, 1757, 1, 1, 3, 3],
+        [2, 3, 5, 3, 1, 2],
+        [1, 4, 3, 5, 3, 2],
+        [3, 1, 57, 1, 7, 1],
     ];
     sizes.into_iter().map(Case::new)
 }
@@ -56,10 +61,10 @@ fn cases() -> impl Iterator<Item = Case> {
 #[test]
 fn oracle_is_pytorchs() {
     for golden in maps::golden("upsample") {
-        let &[batch, channels, height, width, factor] = &golden.arguments[..] else {
-            panic!("{:?}", golden.arguments)
-        };
-        let case = Case::new([batch, height, width, channels, factor]);
+        let (&[batch, channels, height, width], factor) =
+            golden.arguments.split_first_chunk().unwrap();
+        let [down, across] = [factor[0], factor[factor.len() - 1]];
+        let case = Case::new([batch, height, width, channels, down, across]);
         case.copies().assert_golden(&format!("{case:?}"), &golden);
     }
 }
@@ -96,8 +101,8 @@ pub fn backward() {
 #[test]
 fn surplus_invocations_do_nothing() {
     let Some(gpu) = check::gpu() else { return };
-    let case = Case::new([2, 9, 11, 3, 2]);
-    let constants = [("FACTOR", 2)];
+    let case = Case::new([2, 9, 11, 3, 2, 2]);
+    let constants = [("FACTOR_DOWN", 2), ("FACTOR_ACROSS", 2)];
     let copies = case.copies();
     let (x_shape, y_shape) = (copies.x_shape, copies.y_shape);
     let x = check::random(1, x_shape.iter().product(), -1.0..1.0);

@@ -92,8 +92,15 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
     let each = |more: &[(&'static str, u32)]| {
         activations().into_iter().map(|own| [&own, more].concat()).collect::<Vec<_>>()
     };
-    let window = |[kernel, stride, padding]: [u32; 3]| {
-        each(&[("KERNEL", kernel), ("STRIDE", stride), ("PADDING", padding)])
+    let window = |[kernel, stride, padding]: [[u32; 2]; 3]| {
+        each(&[
+            ("KERNEL_DOWN", kernel[0]),
+            ("KERNEL_ACROSS", kernel[1]),
+            ("STRIDE_DOWN", stride[0]),
+            ("STRIDE_ACROSS", stride[1]),
+            ("PADDING_DOWN", padding[0]),
+            ("PADDING_ACROSS", padding[1]),
+        ])
     };
     match name {
         "activate" | "add" | "dropout" | "reshape" => activations(),
@@ -107,9 +114,19 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
         "sums" => vec![vec![("TASKS", 32)]],
         "sums_step" => rules().map(|rule| [&[("TASKS", 32)], &rule[..]].concat()).collect(),
         "pool" => {
-            [[1, 1, 0], [2, 2, 0], [3, 2, 1], [16, 1, 8]].into_iter().flat_map(window).collect()
+            let square = [[1, 1, 0], [2, 2, 0], [3, 2, 1], [16, 1, 8]];
+            let square = square.map(|window| window.map(|side| [side; 2]));
+            let windows = square.into_iter().chain([[[3, 2], [1, 3], [0, 1]]]);
+            windows.flat_map(window).collect()
         }
-        "upsample" | "pixel_shuffle" => {
+        "upsample" => {
+            let factors = [[1, 1], [2, 2], [3, 3], [1, 2]];
+            let constants = |[down, across]: [u32; 2]| {
+                each(&[("FACTOR_DOWN", down), ("FACTOR_ACROSS", across)])
+            };
+            factors.into_iter().flat_map(constants).collect()
+        }
+        "pixel_shuffle" => {
             [1, 2, 3].into_iter().flat_map(|factor| each(&[("FACTOR", factor)])).collect()
         }
         _ => vec![vec![]],

@@ -101,7 +101,9 @@ impl Problem {
             Self::Conv { geometry, inputs, outputs } => {
                 let Geometry { kernel, stride, .. } = geometry;
                 let [small, large] = geometry.small_and_large([inputs, outputs]).map(padded);
-                (kernel * kernel * large).max(kernel.div_ceil(stride).pow(2) * small)
+                let reached =
+                    kernel.down.div_ceil(stride.down) * kernel.across.div_ceil(stride.across);
+                (kernel.area() * large).max(reached * small)
             }
         }
     }
@@ -112,7 +114,7 @@ impl Problem {
         let pairs = match *self {
             Self::Dense { inputs, outputs } => inputs * outputs,
             Self::Conv { geometry: Geometry { kernel, small, .. }, inputs, outputs, .. } => {
-                small.height * small.width * kernel * kernel * inputs * outputs
+                small.height * small.width * kernel.area() * inputs * outputs
             }
         };
         2.0 * batch as f64 * pairs as f64

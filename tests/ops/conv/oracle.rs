@@ -1,6 +1,6 @@
 //! Convolutions from their definitions, and the gradients of their sum with given weights.
 
-use vae_gpu::ops::Extent;
+use vae_gpu::ops::{Extent, Pair};
 
 use crate::check;
 
@@ -12,21 +12,26 @@ pub struct Layer {
     /// Channels, height and width.
     pub input: [usize; 3],
     pub outputs: usize,
-    pub kernel: usize,
-    pub stride: usize,
-    pub padding: usize,
-    pub output_padding: usize,
+    pub kernel: Pair,
+    pub stride: Pair,
+    pub padding: Pair,
+    pub output_padding: Pair,
 }
 
 impl Layer {
     /// Size of the output, by the formulas in PyTorch's documentation.
     pub fn output(&self) -> Extent {
         let &Self { kernel, stride, padding, output_padding, .. } = self;
-        let side = |side: usize| match self.transposed {
-            true => (side - 1) * stride + kernel + output_padding - 2 * padding,
-            false => (side + 2 * padding - kernel) / stride + 1,
+        let side = |axis: usize| {
+            let side = self.input[1 + axis];
+            let [kernel, stride, padding, more] =
+                [kernel, stride, padding, output_padding].map(|pair| pair.sides()[axis]);
+            match self.transposed {
+                true => (side - 1) * stride + kernel + more - 2 * padding,
+                false => (side + 2 * padding - kernel) / stride + 1,
+            }
         };
-        Extent { height: side(self.input[1]), width: side(self.input[2]) }
+        Extent { height: side(0), width: side(1) }
     }
 
     /// Rows of x and of y.
@@ -36,13 +41,13 @@ impl Layer {
     }
 
     pub fn weight_len(&self) -> usize {
-        self.outputs * self.input[0] * self.kernel * self.kernel
+        self.outputs * self.input[0] * self.kernel.area()
     }
 
     /// Where element (o, i, ky, kx) of the weight lies in PyTorch's order.
     fn weight_at(&self, [o, i, ky, kx]: [usize; 4]) -> usize {
         let channels = if self.transposed { i * self.outputs + o } else { o * self.input[0] + i };
-        (channels * self.kernel + ky) * self.kernel + kx
+        (channels * self.kernel.down + ky) * self.kernel.across + kx
     }
 
     /// Calls `add` with the places in x, in the weight and in y of every product that there is.
@@ -53,14 +58,15 @@ impl Layer {
         // stride · input + tap − padding.
         let from = if self.transposed { [height, width] } else { [output.height, output.width] };
         let to = if self.transposed { [output.height, output.width] } else { [height, width] };
-        let moved = |at: usize, tap: usize, end: usize| {
-            (self.stride * at + tap).checked_sub(self.padding).filter(|&at| at < end)
+        let moved = |axis: usize, at: usize, tap: usize| {
+            let [stride, padding] = [self.stride, self.padding].map(|pair| pair.sides()[axis]);
+            (stride * at + tap).checked_sub(padding).filter(|&at| at < to[axis])
         };
+        let Pair { down, across } = self.kernel;
         for b in 0..self.batch {
             for (y, x) in (0..from[0]).flat_map(|y| (0..from[1]).map(move |x| (y, x))) {
-                for (ky, kx) in (0..self.kernel).flat_map(|a| (0..self.kernel).map(move |b| (a, b)))
-                {
-                    let (Some(ty), Some(tx)) = (moved(y, ky, to[0]), moved(x, kx, to[1])) else {
+                for (ky, kx) in (0..down).flat_map(|a| (0..across).map(move |b| (a, b))) {
+                    let (Some(ty), Some(tx)) = (moved(0, y, ky), moved(1, x, kx)) else {
                         continue;
                     };
                     let near = (b * from[0] + y) * from[1] + x;
@@ -99,15 +105,23 @@ impl Layer {
     }
 }
 
-fn small(transposed: bool) -> Layer {
-    let [batch, outputs, kernel, stride, padding] = [2, 3, 3, 2, 1];
-    let output_padding = usize::from(transposed);
-    Layer { transposed, batch, input: [2, 4, 3], outputs, kernel, stride, padding, output_padding }
+fn small(transposed: bool, [kernel, stride, padding, more]: [[usize; 2]; 4]) -> Layer {
+    Layer {
+        transposed,
+        batch: 2,
+        input: [2, 4, 3],
+        outputs: 3,
+        kernel: kernel.into(),
+        stride: stride.into(),
+        padding: padding.into(),
+        output_padding: if transposed { more.into() } else { 0.into() },
+    }
 }
 
 #[test]
 fn gradients_are_derivatives() {
-    for layer in [false, true].map(small) {
+    let windows = [[[3, 3], [2, 2], [1, 1], [1, 1]], [[3, 2], [1, 3], [0, 1], [0, 2]]];
+    for layer in [false, true].into_iter().flat_map(|t| windows.map(|window| small(t, window))) {
         let wide = |seed, len| check::wide(&check::random(seed, len, -1.0..1.0));
         let [x_rows, y_rows] = layer.rows();
         let (x, weight) = (wide(1, x_rows * layer.input[0]), wide(2, layer.weight_len()));

@@ -46,18 +46,18 @@ impl Layer {
     /// Shape of the weight on the adapter.
     pub fn weight_shape(&self) -> [usize; 2] {
         let [small, large] = self.channels();
-        [small, self.kernel * self.kernel * padded(large)]
+        [small, self.kernel.area() * padded(large)]
     }
 
     /// Rows of the weight's channels, which are padded, and channels in each: those of the larger map.
     pub fn tap_rows(&self) -> [usize; 2] {
         let [small, large] = self.channels();
-        [small * self.kernel * self.kernel, large]
+        [small * self.kernel.area(), large]
     }
 
     /// A weight as PyTorch has it in the order of the adapter, row by row of [`Layer::tap_rows`].
     pub fn laid_out<T: Copy>(&self, weight: &[T]) -> Vec<T> {
-        let (taps, [rows, large]) = (self.kernel * self.kernel, self.tap_rows());
+        let (taps, [rows, large]) = (self.kernel.area(), self.tap_rows());
         let at = |row, channel| (row / taps * large + channel) * taps + row % taps;
         (0..rows).flat_map(|row| (0..large).map(move |c| weight[at(row, c)])).collect()
     }

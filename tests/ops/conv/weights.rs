@@ -143,7 +143,7 @@ pub fn backward_weight_step() {
 #[test]
 fn depths_that_are_too_long_for_a_loop_are_cut() {
     let Some(gpu) = check::gpu() else { return };
-    let arguments = (300_000, [16, 1, 1], 16, [1, 1, 0, 0]);
+    let arguments = (300_000, [16, 1, 1], 16, super::square([1, 1, 0, 0]));
     run(gpu, &[super::layer(false, &arguments).unwrap()], Some("registers 1 1x1"));
 }
 

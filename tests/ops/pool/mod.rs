@@ -12,23 +12,28 @@ use crate::maps::{self, ACTIVATIONS, activated, dot, times_slope};
 
 fn cases() -> impl Iterator<Item = Case> {
     [
-        ([1, 1, 1, 1], [1, 1, 0]),
-        ([1, 2, 2, 1], [2, 2, 0]),
-        ([2, 5, 7, 3], [2, 2, 0]),
-        ([1, 1, 3, 5], [3, 2, 1]),
-        ([3, 6, 6, 4], [3, 1, 1]),
-        ([2, 7, 5, 5], [3, 2, 1]),
-        ([2, 9, 4, 6], [2, 3, 0]),
-        ([2, 9, 10, 1], [3, 5, 1]),
-        ([1, 8, 8, 8], [2, 1, 1]),
-        ([2, 13, 11, 1], [5, 2, 2]),
-        ([1, 16, 17, 3], [16, 1, 8]),
-        ([2, 5, 9, 63], [1, 2, 0]),
-        ([3, 14, 14, 20], [2, 2, 0]),
-        ([1, 9, 4, 257], [3, 3, 0]),
-        ([63, 4, 5, 2], [3, 2, 1]),
-        ([1, 1, 1757, 3], [2, 3, 1]),
-        ([2, 57, 31, 1], [4, 3, 2]),
+        ([1, 1, 1, 1], [[1; 2], [1; 2], [0; 2]]),
+        ([1, 2, 2, 1], [[2; 2], [2; 2], [0; 2]]),
+        ([2, 5, 7, 3], [[2; 2], [2; 2], [0; 2]]),
+        ([1, 1, 3, 5], [[3; 2], [2; 2], [1; 2]]),
+        ([3, 6, 6, 4], [[3; 2], [1; 2], [1; 2]]),
+        ([2, 7, 5, 5], [[3; 2], [2; 2], [1; 2]]),
+        ([2, 9, 4, 6], [[2; 2], [3; 2], [0; 2]]),
+        ([2, 9, 10, 1], [[3; 2], [5; 2], [1; 2]]),
+        ([1, 8, 8, 8], [[2; 2], [1; 2], [1; 2]]),
+        ([2, 13, 11, 1], [[5; 2], [2; 2], [2; 2]]),
+        ([1, 16, 17, 3], [[16; 2], [1; 2], [8; 2]]),
+        ([2, 5, 9, 63], [[1; 2], [2; 2], [0; 2]]),
+        ([3, 14, 14, 20], [[2; 2], [2; 2], [0; 2]]),
+        ([1, 9, 4, 257], [[3; 2], [3; 2], [0; 2]]),
+        ([63, 4, 5, 2], [[3; 2], [2; 2], [1; 2]]),
+        ([1, 1, 1757, 3], [[2; 2], [3; 2], [1; 2]]),
+        ([2, 57, 31, 1], [[4; 2], [3; 2], [2; 2]]),
+        ([2, 7, 9, 3], [[3, 2], [2, 3], [1, 0]]),
+        ([1, 5, 8, 5], [[1, 4], [1, 2], [0, 2]]),
+        ([3, 9, 4, 1], [[5, 3], [3, 1], [2, 1]]),
+        ([1, 17, 16, 2], [[16, 1], [1, 2], [8, 0]]),
+        ([1, 1, 1757, 2], [[1, 5], [1, 3], [0, 2]]),
     ]
     .into_iter()
     .map(|(sizes, window)| Case::new(sizes, window))
@@ -40,11 +45,12 @@ fn small() -> impl Iterator<Item = (Case, Option<Activation>)> {
 
 fn golden(layer: &str) -> impl Iterator<Item = (Case, maps::Golden)> {
     maps::golden(layer).into_iter().map(|golden| {
-        let &[batch, channels, height, width, kernel, stride, padding] = &golden.arguments[..]
-        else {
-            panic!("{:?}", golden.arguments)
+        let (&[batch, channels, height, width], window) =
+            golden.arguments.split_first_chunk().unwrap();
+        let window = match *window {
+            [kernel, stride, padding] => [[kernel; 2], [stride; 2], [padding; 2]],
+            _ => <&[[usize; 2]]>::try_from(window.as_chunks().0).unwrap().try_into().unwrap(),
         };
-        let window = [kernel, stride, padding];
         (Case::new([batch, height, width, channels], window), golden)
     })
 }
@@ -196,6 +202,16 @@ fn windows_that_fit_nowhere_are_none() {
     for [kernel, stride, padding] in [[5, 1, 0], [0, 1, 0], [2, 0, 0], [3, 1, 2], [17, 1, 8]] {
         assert_eq!(window(kernel, stride, padding), None, "{kernel}, {stride}, {padding}");
     }
+    // Each direction by itself.
+    let window = |kernel: [usize; 2], padding: [usize; 2]| {
+        Window::new(input, kernel, 1, padding).map(|window| window.output)
+    };
+    assert_eq!(window([4, 9], [0, 0]), Some(Extent { height: 1, width: 1 }));
+    for (kernel, padding) in
+        [([5, 1], [0, 0]), ([1, 10], [0, 0]), ([4, 1], [0, 1]), ([1, 4], [1, 0]), ([1, 17], [0, 8])]
+    {
+        assert_eq!(window(kernel, padding), None, "{kernel:?}, {padding:?}");
+    }
 }
 
 /// The count, not the bindings or the grid, ends the work; and grids wrap into y.
@@ -203,11 +219,18 @@ fn windows_that_fit_nowhere_are_none() {
 fn surplus_invocations_do_nothing() {
     let Some(gpu) = check::gpu() else { return };
     // Every pixel is a window, so that all four are copies.
-    let case = Case::new([2, 9, 11, 6], [1, 1, 0]);
+    let case = Case::new([2, 9, 11, 6], [[1; 2], [1; 2], [0; 2]]);
     let (shape, len) = (case.x_shape(), 396);
     let x = check::random(1, case.x_len(), -1.0..1.0);
     let [on_x, pre] = [(); 2].map(|()| maps::ample_input(gpu, shape, &x));
-    let constants = [("KERNEL", 1), ("STRIDE", 1), ("PADDING", 0)];
+    let constants = [
+        ("KERNEL_DOWN", 1),
+        ("KERNEL_ACROSS", 1),
+        ("STRIDE_DOWN", 1),
+        ("STRIDE_ACROSS", 1),
+        ("PADDING_DOWN", 0),
+        ("PADDING_ACROSS", 0),
+    ];
     let params = json!({
         "count": len, "height": 9, "width": 11, "out_height": 9, "out_width": 11, "quads": 2,
     });

@@ -12,7 +12,7 @@ pub struct Case {
 }
 
 impl Case {
-    pub fn new([batch, height, width, channels]: [usize; 4], window: [usize; 3]) -> Self {
+    pub fn new([batch, height, width, channels]: [usize; 4], window: [[usize; 2]; 3]) -> Self {
         let [kernel, stride, padding] = window;
         let window = Window::new(Extent { height, width }, kernel, stride, padding).unwrap();
         Self { batch, channels, window }
@@ -29,7 +29,12 @@ impl Case {
     /// PyTorch's formula.
     fn out(&self) -> [usize; 2] {
         let Window { kernel, stride, padding, input: Extent { height, width }, .. } = self.window;
-        [height, width].map(|size| (size + 2 * padding - kernel) / stride + 1)
+        let along = |size: usize, axis: usize| {
+            let [kernel, stride, padding] =
+                [kernel, stride, padding].map(|pair| pair.sides()[axis]);
+            (size + 2 * padding - kernel) / stride + 1
+        };
+        [along(height, 0), along(width, 1)]
     }
 
     pub fn y_shape(&self) -> [usize; 2] {
@@ -54,9 +59,11 @@ impl Case {
             let (image, row, column) =
                 (pixel / (down * across), pixel / across % down, pixel % across);
             for channel in 0..channels {
-                let seen = (0..kernel * kernel).filter_map(|place| {
-                    let y = (row * stride + place / kernel).checked_sub(padding)?;
-                    let x = (column * stride + place % kernel).checked_sub(padding)?;
+                let seen = (0..kernel.area()).filter_map(|place| {
+                    let y =
+                        (row * stride.down + place / kernel.across).checked_sub(padding.down)?;
+                    let x = (column * stride.across + place % kernel.across)
+                        .checked_sub(padding.across)?;
                     let at = ((image * height + y) * width + x) * channels + channel;
                     (y < height && x < width).then_some((at, place))
                 });
@@ -90,7 +97,7 @@ impl Case {
 
     pub fn avg(&self, x: &[f64]) -> Vec<f64> {
         let mean = |window: &Vec<(usize, usize)>| {
-            window.iter().map(|(at, _)| x[*at]).sum::<f64>() / self.window.kernel.pow(2) as f64
+            window.iter().map(|(at, _)| x[*at]).sum::<f64>() / self.window.kernel.area() as f64
         };
         self.windows().iter().map(mean).collect()
     }
@@ -98,7 +105,7 @@ impl Case {
     pub fn avg_backward(&self, dy: &[f64]) -> Vec<f64> {
         let mut dx = vec![0.0; self.x_len()];
         for (window, dy) in self.windows().iter().zip(dy) {
-            window.iter().for_each(|(at, _)| dx[*at] += dy / self.window.kernel.pow(2) as f64);
+            window.iter().for_each(|(at, _)| dx[*at] += dy / self.window.kernel.area() as f64);
         }
         dx
     }
