@@ -208,7 +208,7 @@ fn windows_of_two_sides_halve_and_double_odd_images() {
     let train = ["train", "--config", "odd.toml", "--data", "odd", "--epochs", "1", "--out", "run"];
     place.ok(&[&train[..], &["--batch-size", "16"]].concat());
     place.ok(&["train", "--resume", "run", "--epochs", "2"]);
-    place.ok(&["reconstruct", "run", "--data", "odd", "--count", "4"]);
+    place.ok(&["sample", "run", "--count", "4"]);
     let config = place.text("run/config.toml");
     assert!(config.contains("output_padding = [0, 1]") && config.contains("max_pool2d = [1, 2]"));
 }
