@@ -46,7 +46,7 @@ pub struct SplitArgs {
 /// A test split.
 pub struct Split {
     pub table: Table,
-    name: &'static str,
+    pub name: &'static str,
     config: Config,
 }
 

@@ -12,6 +12,7 @@ mod evaluate;
 mod failure;
 mod inspect;
 pub mod layers;
+mod picture;
 mod plan;
 mod presets;
 mod progress;
@@ -33,7 +34,7 @@ use clap::{Args, Parser, Subcommand};
 use vae_gpu::gpu::Backend;
 use vae_gpu::{AdapterOptions, Error, Gpu};
 
-use failure::{Failure, Result};
+use failure::Result;
 
 /// Exit code of a program that stopped on Ctrl-C: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
@@ -158,14 +159,6 @@ fn meant(error: &clap::Error) -> Option<&String> {
         ContextValue::Strings(all) => all.last(),
         _ => None,
     })
-}
-
-/// Fails unless `out` names a PNG file.
-fn check_png(out: &Path) -> Result<()> {
-    match out.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
-        true => Ok(()),
-        false => Err(Failure::Usage(format!("--out {}: must end in .png", out.display()))),
-    }
 }
 
 /// Prints a line. If the reader has closed the pipe, as `| head` does, the line is dropped.

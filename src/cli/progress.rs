@@ -6,9 +6,9 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
 use vae_gpu::model::{KL, RECON};
-use vae_gpu::train::{EpochReport, RunFolder};
+use vae_gpu::train::{EpochReport, Pictured, RunFolder, row_names};
 use vae_gpu::words::counted;
-use vae_gpu::{Column, Dataset, Table, Trainer};
+use vae_gpu::{Column, Dataset, Table, Trainer, Vae};
 
 use super::{AdapterArgs, shell};
 
@@ -59,16 +59,28 @@ pub fn print_row(report: &EpochReport, variational: bool) {
     );
 }
 
-pub fn conclude(path: &Path, variational: bool, adapter: &AdapterArgs) {
+/// Prints the files of the run folder `path` and what they show, of images of which the split that is
+/// reconstructed has `rows`.
+pub fn conclude(path: &Path, model: &Vae, rows: usize, adapter: &AdapterArgs) {
+    let variational = model.config().variational;
+    let Pictured { samples, reconstructions, few } = Pictured::of(model.shape(), rows);
+    // Of large images only a few are shown, which are to be no surprise.
+    let [few_new, few] = few.map(|few| if few { ", few as they are large" } else { "" });
+    let new = format!("{} from the prior{few_new}", counted(samples, "new image"));
+    let images = counted(reconstructions, "image");
+    let rows = format!("{images}{few}; rows: {}", row_names(model).join(", "));
     say!("\nin {}", path.display());
     for (file, what) in [
-        ("samples.png", "new images, drawn from the prior"),
-        ("reconstructions.png", "each row of images above its reconstruction"),
+        ("samples.png", new.as_str()),
+        ("reconstructions.png", &rows),
         ("loss.svg", "the loss curves"),
         ("model.safetensors", "the weights, as PyTorch lays them out"),
     ] {
         if variational || file != "samples.png" {
-            say!("  {file:<21} {what}");
+            // The width that a terminal of 80 columns leaves beside the names.
+            for (i, line) in textwrap::wrap(what, 56).iter().enumerate() {
+                say!("  {:<21} {line}", if i == 0 { file } else { "" });
+            }
         }
     }
     if variational {

@@ -1,36 +1,41 @@
 //! `vae-gpu reconstruct`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use vae_gpu::Vae;
-use vae_gpu::train::{COLUMNS, reconstructions};
+use vae_gpu::train::{row_names, save_reconstructions};
+use vae_gpu::words::counted;
 
 use super::evaluate::SplitArgs;
 use super::failure::Result;
+use super::picture::{PictureArgs, written};
 use super::values::whole;
-use super::{AdapterArgs, check_png, wrote};
+use super::{AdapterArgs, wrote};
 
 #[derive(Args)]
 pub struct ReconstructArgs {
     #[command(flatten)]
     split: SplitArgs,
-    /// Images to show, from the beginning of the test split
+    /// Images to show, spread over the test split
     #[arg(long, default_value_t = 16, allow_negative_numbers = true)]
     #[arg(value_parser = whole(1..=32_768u32))]
     count: u32,
-    /// PNG file to write
-    #[arg(long, value_name = "FILE", default_value = "reconstructions.png")]
-    out: PathBuf,
+    #[command(flatten)]
+    picture: PictureArgs,
 }
 
 pub fn run(args: &ReconstructArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
-    check_png(&args.out)?;
+    let place = args.picture.place("reconstructions.png")?;
     let split = args.split.read()?;
     let model = Vae::load(&adapter.open()?, &args.split.run)?;
-    let pairs = reconstructions(&model, &split.table, args.count as usize)?;
-    pairs.save_grid(&args.out, COLUMNS)?;
-    wrote(&args.out);
+    let (wanted, found) = (args.count as usize, split.table.len());
+    written(&place, |path| save_reconstructions(&model, &split.table, wanted, path))?;
+    wrote(&place);
+    let shown = counted(wanted.min(found), "image");
+    let only =
+        if wanted > found { format!(" ({wanted} asked for, no more there)") } else { "".into() };
+    say!("  {shown} of the {}{only}", split.name);
+    say!("  rows, repeating: {}", row_names(&model).join(", "));
     Ok(ExitCode::SUCCESS)
 }

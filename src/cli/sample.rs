@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use vae_gpu::Vae;
+use vae_gpu::train::save_samples;
 
 use super::failure::Result;
+use super::picture::{PictureArgs, written};
 use super::values::whole;
-use super::{AdapterArgs, check_png, wrote};
+use super::{AdapterArgs, wrote};
 
 #[derive(Args)]
 pub struct SampleArgs {
@@ -25,16 +27,15 @@ pub struct SampleArgs {
     /// Draw the pixels from the likelihood too, rather than show its mean
     #[arg(long)]
     draw: bool,
-    /// PNG file to write
-    #[arg(long, value_name = "FILE", default_value = "samples.png")]
-    out: PathBuf,
+    #[command(flatten)]
+    picture: PictureArgs,
 }
 
 pub fn run(args: &SampleArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
-    check_png(&args.out)?;
+    let place = args.picture.place("samples.png")?;
     let model = Vae::load(&adapter.open()?, &args.run)?;
-    let sample = if args.draw { Vae::sample_drawn } else { Vae::sample_seeded };
-    sample(&model, args.count as usize, args.seed)?.save_png(&args.out)?;
-    wrote(&args.out);
+    let (count, seed) = (args.count as usize, args.seed);
+    written(&place, |path| save_samples(&model, count, seed, args.draw, path))?;
+    wrote(&place);
     Ok(ExitCode::SUCCESS)
 }

@@ -22,8 +22,11 @@ use super::source::{SourceArgs, named};
 use super::values::{channels, fraction, rate, size, whole};
 use super::{AdapterArgs, INTERRUPTED};
 
-/// Interval of saving: a run is saved after an epoch if the last save is longer ago than this.
+/// Shortest interval of saving: a run is saved after an epoch if the last save is longer ago than this.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
+/// A run is saved no sooner than so many times what the last save took, so that training has most of the
+/// time.
+const SAVE_SHARE: u32 = 30;
 
 #[derive(Args)]
 pub struct TrainArgs {
@@ -173,6 +176,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     // Tuning takes up to two seconds, once on an adapter.
     let tuning = ProgressBar::new_spinner().with_message("finding the fastest kernels");
     tuning.enable_steady_tick(Duration::from_millis(100));
+    let mut saving = Duration::ZERO;
     let (trainer, mut run) = match resumed {
         Some(run) => {
             let checkpoint = run.checkpoint();
@@ -180,6 +184,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         }
         None => {
             let trainer = Trainer::new(&gpu, &config, &data, options)?;
+            let begun = Instant::now();
             let run = loop {
                 match RunFolder::create(args.out(&data), &trainer, &data, args.overwrite) {
                     // Another program was faster; there is a next number.
@@ -187,6 +192,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
                     created => break created?,
                 }
             };
+            saving = begun.elapsed();
             (trainer, run)
         }
     };
@@ -200,18 +206,21 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    train(&trainer, &mut run, &data, &interrupted, adapter)
+    train(&trainer, &mut run, &data, &interrupted, saving, adapter)
 }
 
+/// Trains and saves; a save takes about as long as `saving`.
 fn train(
     trainer: &Trainer,
     run: &mut RunFolder,
     data: &Dataset,
     interrupted: &AtomicBool,
+    saving: Duration,
     adapter: &AdapterArgs,
 ) -> Result<ExitCode> {
     let epochs = trainer.config().train.epochs;
-    let mut saved = Instant::now();
+    let interval = |saving: Duration| SAVE_EVERY.max(SAVE_SHARE * saving);
+    let (mut saved, mut saving) = (Instant::now(), saving);
     say!("{HEADING}");
     loop {
         let bar = bar(trainer.state().epoch + 1, epochs, trainer.steps_per_epoch());
@@ -230,9 +239,11 @@ fn train(
             run.push(&report);
         }
         let stop = interrupted.load(Relaxed);
-        if stop || trainer.is_finished() || saved.elapsed() >= SAVE_EVERY {
+        if stop || trainer.is_finished() || saved.elapsed() >= interval(saving) {
+            let begun = Instant::now();
             run.save(trainer, data)?;
             saved = Instant::now();
+            saving = saved - begun;
         }
         if stop && !trainer.is_finished() {
             say!("stopped after step {}; to go on:", trainer.state().step);
@@ -241,7 +252,8 @@ fn train(
             return Ok(ExitCode::from(INTERRUPTED));
         }
     }
-    conclude(run.path(), trainer.config().model.variational, adapter);
+    let shown = data.test.as_ref().unwrap_or(&data.train).len();
+    conclude(run.path(), trainer.model(), shown, adapter);
     Ok(ExitCode::SUCCESS)
 }
 

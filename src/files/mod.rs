@@ -4,7 +4,7 @@ mod generation;
 mod lock;
 
 use std::fs::File;
-use std::io::{ErrorKind, Result as IoResult, Write};
+use std::io::{BufWriter, ErrorKind, Result as IoResult, Write};
 use std::path::Path;
 
 pub(crate) use generation::{exists, is_pending, read, read_text};
@@ -19,18 +19,33 @@ use crate::error::{Error, Result};
 ///
 /// [`Error::Io`] naming `path`.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = parent(path);
-    let attempt = || {
-        // Made by hand: tempfile's own is readable by its owner only, and errors would name it.
-        let file = tempfile::Builder::new()
-            .prefix(".vae-gpu-")
-            .make_in(folder, |f| File::create_new(f))?;
-        file.as_file().write_all(bytes)?;
+    write_with(path, |file| file.write_all(bytes).map_err(Error::io("write", path)))
+}
+
+/// The same for what `content` writes, bit by bit.
+///
+/// # Errors
+///
+/// [`Error::Io`] naming `path`, and those of `content`.
+pub(crate) fn write_with(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<&File>) -> Result<()>,
+) -> Result<()> {
+    let (folder, fails) = (parent(path), || Error::io("write", path));
+    // Made by hand: tempfile's own is readable by its owner only, and errors would name it.
+    let file =
+        tempfile::Builder::new().prefix(".vae-gpu-").make_in(folder, |f| File::create_new(f));
+    let file = file.map_err(fails())?;
+    let mut writer = BufWriter::new(file.as_file());
+    content(&mut writer)?;
+    writer.flush().map_err(fails())?;
+    drop(writer);
+    let moved = || {
         sync(file.as_file())?;
         file.persist(path)?;
         sync_folder(folder)
     };
-    attempt().map_err(Error::io("write", path))
+    moved().map_err(fails())
 }
 
 /// The folder that `path` lies in.

@@ -13,9 +13,12 @@ pub(super) struct Ports {
     pub outputs: Vec<Tensor>,
 }
 
+/// Bytes of a block's workspace above which it is of fewer rows: those of large images.
+const WORKSPACE: u64 = 256 << 20;
+
 impl Vae {
-    /// Runs what `record` records on `count` rows, at most [`BLOCK`] at a time, fewer where those do not
-    /// fit the adapter, and hands on what comes out of each block. `record` is given the rows of a block
+    /// Runs what `record` records on `count` rows, at most [`BLOCK`] at a time, fewer where those take
+    /// more than [`WORKSPACE`] or do not fit the adapter, and hands on what comes out of each block. `record` is given the rows of a block
     /// and the tensor of a state, whose step `step` tells of a block's number and first row; `fill` gives
     /// the values of an input for some rows from a first one on.
     pub(super) fn blocks(
@@ -24,7 +27,7 @@ impl Vae {
         record: impl Fn(&mut Recording, usize, &Tensor) -> Ports,
         fill: impl Fn(usize, usize, Shape) -> Vec<f32>,
         step: impl Fn(usize, usize) -> usize,
-        mut made: impl FnMut(&[Vec<f32>]),
+        mut made: impl FnMut(&[Vec<f32>]) -> Result<()>,
     ) -> Result<()> {
         if count == 0 {
             return Ok(());
@@ -34,7 +37,10 @@ impl Vae {
             let mut recording = self.recording();
             let ports = record(&mut recording, rows, &state);
             match recording.check_fits(Load::Image) {
-                Ok(()) => break (ports, recording),
+                Ok(()) if rows == 1 || recording.workspace_bytes() <= WORKSPACE => {
+                    break (ports, recording);
+                }
+                Ok(()) => rows = rows.div_ceil(2),
                 Err(Error::TooLarge { .. }) if rows > 1 => rows = rows.div_ceil(2),
                 Err(e) => return Err(e),
             }
@@ -54,7 +60,7 @@ impl Vae {
                 all.truncate(all.len() / rows * wanted);
                 Ok(all)
             };
-            made(&outputs.iter().map(part).collect::<Result<Vec<_>>>()?);
+            made(&outputs.iter().map(part).collect::<Result<Vec<_>>>()?)?;
         }
         Ok(())
     }

@@ -75,6 +75,7 @@ impl Vae {
                 posterior.mean.extend(&row[..latent]);
                 posterior.log_variance.extend(&row[latent..]);
             }
+            Ok(())
         })?;
         Ok(posterior)
     }
@@ -94,6 +95,7 @@ impl Vae {
         };
         self.over(images.into(), record, |made| {
             pixels.extend(Images::quantised(&output.channels_first(&made[0])));
+            Ok(())
         })?;
         Ok(Images { shape: self.shape(), pixels })
     }
@@ -117,6 +119,7 @@ impl Vae {
                 Some(kl) => scores.kl.extend(kl),
                 None => scores.kl.resize(scores.recon.len(), 0.0),
             }
+            Ok(())
         })?;
         Ok(scores)
     }
@@ -126,7 +129,7 @@ impl Vae {
         &self,
         images: Input,
         record: impl Fn(&mut Recording, usize, &Tensor) -> Ports,
-        made: impl FnMut(&[Vec<f32>]),
+        made: impl FnMut(&[Vec<f32>]) -> Result<()>,
     ) -> Result<()> {
         let rows = images.rows(self.shape())?;
         let fill = |first, wanted, shape| images.values(first, wanted, shape);

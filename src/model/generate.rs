@@ -8,6 +8,9 @@ use crate::gpu::{Recording, Tensor};
 use crate::nn::Shape;
 use crate::ops::noise;
 
+/// Values of latent variables that are drawn from the prior at once.
+const PRIOR: usize = 16 << 20;
+
 impl Vae {
     /// `count` new images, the same at every call: the mean of the likelihood for draws from the prior of
     /// seed 0.
@@ -57,7 +60,13 @@ impl Vae {
     /// [`Error::Input`] when the length of z is no multiple of the number of latent variables,
     /// [`Error::Gpu`] if the adapter fails.
     pub fn decode(&self, z: &[f32]) -> Result<Images> {
-        self.images_by(z, None)
+        let mut pixels = Vec::new();
+        let block = |values: Vec<f32>| {
+            pixels.extend(Images::quantised(&values));
+            Ok(())
+        };
+        self.decode_by(z, None, 0, block)?;
+        Ok(Images { shape: self.shape(), pixels })
     }
 
     /// The mean of the likelihood for each row of z (rows, latent), as values (rows, channels, height,
@@ -68,27 +77,59 @@ impl Vae {
     /// As [`Vae::decode`].
     pub fn decode_values(&self, z: &[f32]) -> Result<Vec<f32>> {
         let mut all = Vec::new();
-        self.decode_by(z, None, |values| all.extend(values))?;
+        let block = |values| {
+            all.extend(values);
+            Ok(())
+        };
+        self.decode_by(z, None, 0, block)?;
         Ok(all)
     }
 
     fn generate(&self, count: usize, seed: u64, draw: bool) -> Result<Images> {
-        let z = self.prior(count, seed)?;
-        self.images_by(&z, draw.then_some(seed))
-    }
-
-    fn images_by(&self, z: &[f32], draw: Option<u64>) -> Result<Images> {
         let mut pixels = Vec::new();
-        self.decode_by(z, draw, |values| pixels.extend(Images::quantised(&values)))?;
+        let block = |made: Images| {
+            pixels.extend(made.pixels);
+            Ok(())
+        };
+        self.sample_blocks(count, seed, draw, block)?;
         Ok(Images { shape: self.shape(), pixels })
     }
 
-    /// Hands on what becomes of z, a block at a time.
+    /// Hands on the images of [`Vae::sample_seeded`], or with `draw` those of [`Vae::sample_drawn`], a
+    /// block of them at a time, so that they need not be in memory together; ends where `block` fails.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vae::sample_seeded`], and those of `block`.
+    pub fn sample_blocks(
+        &self,
+        count: usize,
+        seed: u64,
+        draw: bool,
+        mut block: impl FnMut(Images) -> Result<()>,
+    ) -> Result<()> {
+        let (latent, shape) = (self.config().latent, self.shape());
+        if !self.config().variational {
+            return Err(Error::NoPrior);
+        }
+        let rows = (PRIOR / latent / noise::BLOCK).max(1) * noise::BLOCK;
+        for first in (0..count).step_by(rows) {
+            let wanted = [rows.min(count - first), latent];
+            let z = noise::standard_normals_from(self.gpu(), first, wanted, seed)?;
+            let made =
+                |values: Vec<f32>| block(Images { shape, pixels: Images::quantised(&values) });
+            self.decode_by(&z, draw.then_some(seed), first, made)?;
+        }
+        Ok(())
+    }
+
+    /// Hands on what becomes of z, a block at a time; its rows are those from number `offset` on.
     fn decode_by(
         &self,
         z: &[f32],
         draw: Option<u64>,
-        mut block: impl FnMut(Vec<f32>),
+        offset: usize,
+        mut block: impl FnMut(Vec<f32>) -> Result<()>,
     ) -> Result<()> {
         let latent = self.config().latent;
         if !z.len().is_multiple_of(latent) {
@@ -103,7 +144,7 @@ impl Vae {
         };
         let fill = |first, wanted, _| z[first * latent..][..wanted * latent].to_vec();
         // A pixel's draw depends on the row that it is of.
-        let step = |_, first| first;
+        let step = |_, first| offset + first;
         let output = self.network().decoder.output();
         let made = |made: &[Vec<f32>]| block(output.channels_first(&made[0]));
         self.blocks(z.len() / latent, record, fill, step, made)

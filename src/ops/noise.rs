@@ -67,14 +67,25 @@ pub const BLOCK: usize = 256;
 /// # Errors
 ///
 /// [`crate::Error::Gpu`] if the adapter fails.
-pub fn standard_normals(gpu: &Gpu, [rows, columns]: [usize; 2], seed: u64) -> Result<Vec<f32>> {
+pub fn standard_normals(gpu: &Gpu, size: [usize; 2], seed: u64) -> Result<Vec<f32>> {
+    standard_normals_from(gpu, 0, size, seed)
+}
+
+/// The rows of [`standard_normals`] from number `first` on, which is a multiple of [`BLOCK`].
+pub(crate) fn standard_normals_from(
+    gpu: &Gpu,
+    first: usize,
+    [rows, columns]: [usize; 2],
+    seed: u64,
+) -> Result<Vec<f32>> {
     let (state, block) = (State::tensor("state"), Tensor::zeros("prior", &[BLOCK, columns]));
     let mut recording = Recording::new(gpu.report());
     let draw = Draw { seed, stream: Stream::Sample, number: 0 };
     normal(&mut recording, "prior", draw, &state, &block);
     let plan = recording.compile(gpu);
     let mut draws = Vec::new();
-    for step in 0..rows.div_ceil(BLOCK) as u32 {
+    for number in first / BLOCK..first / BLOCK + rows.div_ceil(BLOCK) {
+        let step = number as u32;
         State { step, ..State::default() }.write(gpu, &state);
         plan.run();
         draws.extend(block.read::<f32>(gpu)?);

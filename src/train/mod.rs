@@ -19,7 +19,7 @@ use batches::Batches;
 pub use epoch::Progress;
 pub use evaluate::Evaluator;
 pub use metrics::{ACTIVE, EpochReport, Losses};
-pub use pictures::{COLUMNS, reconstructions};
+pub use pictures::{Pictured, row_names, save_reconstructions, save_samples};
 pub use recorded::{StepKind, recorded};
 pub use run::RunFolder;
 pub use trainer::{TrainOptions, Trainer};

@@ -94,7 +94,7 @@ fn a_new_run_on_a_full_disk_leaves_nothing() {
 fn a_full_disk_does_not_harm_the_run_to_be_overwritten() {
     let Some(place) = place_with_run() else { return };
     let args = [&train("disk/run")[..], &["--overwrite", "--seed", "2"]].concat();
-    let Some(disk) = on_disk(Some(place), "160k", false, &args) else { return };
+    let Some(disk) = on_disk(Some(place), "128k", false, &args) else { return };
     disk.failed(&["error: disk/run/", FULL]);
 }
 
@@ -102,7 +102,7 @@ fn a_full_disk_does_not_harm_the_run_to_be_overwritten() {
 fn a_full_disk_does_not_harm_the_run_to_be_resumed() {
     let Some(place) = place_with_run() else { return };
     let args = ["train", "--resume", "disk/run", "--epochs", "3"];
-    let Some(mut disk) = on_disk(Some(place), "160k", false, &args) else { return };
+    let Some(mut disk) = on_disk(Some(place), "128k", false, &args) else { return };
     // Only saving fails, after the epoch was trained and told.
     assert!(disk.ran.stdout.contains("\n    3 "), "{}", disk.ran.stdout);
     disk.ran.stdout.clear();
@@ -116,8 +116,8 @@ fn a_picture_on_a_full_disk_does_not_harm_the_older_one() {
         place.write("before/out.png", png(8, 8, 1));
         place.copy_run("before/run", "run");
         fs::remove_dir_all(place.path("before/run")).unwrap();
-        let args = [command, "run", "--out", "disk/out.png"];
-        let Some(disk) = on_disk(Some(place), "8k", false, &args) else { return };
+        let args = [command, "run", "--overwrite", "--out", "disk/out.png"];
+        let Some(disk) = on_disk(Some(place), "4k", false, &args) else { return };
         disk.failed(&["error: disk/out.png: ", FULL]);
     }
 }
@@ -173,8 +173,12 @@ fn a_picture_that_cannot_be_written_names_its_own_path() {
     let Some(place) = place_with_adapter() else { return };
     place.train("run", &[]);
     fs::create_dir(place.path("folder.png")).unwrap();
-    for out in ["absent/out.png", "tiny.toml/out.png", "folder.png"] {
-        let parts = [&format!("error: {out}: cannot write: "), "(os error"];
+    place.write("locked", "a file");
+    for (out, parts) in [
+        ("locked/out.png", ["error: locked/out.png: cannot write: ", "(os error"]),
+        ("locked/in/out.png", ["error: locked/in: cannot create: ", "(os error"]),
+        ("folder.png", ["error: folder.png: is a folder; choose another --out", ""]),
+    ] {
         let args = ["sample", "run", "--out", out];
         place.fails(&args, 1, &parts);
         assert!(!place.run(&args).stderr.contains(".vae-gpu"));

@@ -30,8 +30,11 @@ fn sampling_needs_no_dataset() {
     assert_eq!(png_size(place.path("samples.png")), (82, 82));
     place.ok(&["sample", "run", "--count", "7", "--out", "seven.PNG"]);
     assert_eq!(png_size(place.path("seven.PNG")), (32, 32));
-    // The older picture is replaced.
-    place.ok(&["sample", "run", "--count", "1"]);
+    // The older picture stays.
+    assert_eq!(place.ok(&["sample", "run", "--count", "1"]), "wrote samples-2.png\n");
+    assert_eq!(png_size(place.path("samples-2.png")), (12, 12));
+    assert_eq!(png_size(place.path("samples.png")), (82, 82));
+    assert_eq!(place.ok(&["sample", "run", "--overwrite", "--count", "1"]), "wrote samples.png\n");
     assert_eq!(png_size(place.path("samples.png")), (12, 12));
 }
 
@@ -48,17 +51,24 @@ fn a_seed_decides_the_samples() {
 #[test]
 fn reconstructions_stand_below_their_originals() {
     let Some(place) = place_with_run(&[]) else { return };
-    assert_eq!(place.ok(&["reconstruct", "run"]), "wrote reconstructions.png\n");
-    assert_eq!(png_size(place.path("reconstructions.png")), (102, 42));
-    let picture = image::open(place.path("reconstructions.png")).unwrap().into_luma8();
-    let test = place.read("idx/t10k-images-idx3-ubyte");
-    for (i, pixel) in test[16..16 + 64].iter().enumerate() {
-        let at = (2 + i as u32 % 8, 2 + i as u32 / 8);
-        assert_eq!(picture.get_pixel(at.0, at.1).0, [*pixel], "at {at:?}");
-    }
-    // No more than there are.
-    place.ok(&["reconstruct", "run", "--count", "9999", "--out", "all.png"]);
+    let printed = place.ok(&["reconstruct", "run"]);
+    let rows = "  rows, repeating: image, reconstruction\n";
+    assert_eq!(
+        printed,
+        format!("wrote reconstructions.png\n  16 images of the test split\n{rows}")
+    );
+    let path = place.path("reconstructions.png");
+    assert_eq!(png_size(&path), (102, 42));
+    assert_eq!(shown(&place, &path, 16).len(), 16);
+    // No more than there are, which is said.
+    let args = ["reconstruct", "run", "--count", "9999", "--out", "all.png"];
+    let printed = place.ok(&args);
+    let said = "  32 images of the test split (9999 asked for, no more there)\n";
+    assert!(printed.contains(said), "{printed}");
     assert_eq!(png_size(place.path("all.png")), (102, 82));
+    assert_eq!(shown(&place, &place.path("all.png"), 32), (0..32).collect::<Vec<_>>());
+    place.ok(&["reconstruct", "run", "--count", "1", "--out", "one.png"]);
+    assert_eq!(png_size(place.path("one.png")), (12, 22));
 }
 
 #[test]
@@ -117,4 +127,71 @@ fn another_dataset_is_evaluated_whole() {
     assert!(place.ok(&["evaluate", "run", "--data", "large"]).contains("4  test split"));
     assert!(place.ok(&["evaluate", "run", "--data", "small"]).contains("10  all images"));
     place.fails(&["evaluate", "run", "--data", "digits"], 2, &["takes images of 8x8x1", "28x28x1"]);
+}
+
+/// Which images of the test split the picture at `path` shows, of which there are `count` in rows of ten,
+/// each row above its reconstructions.
+fn shown(place: &Place, path: &Path, count: u32) -> Vec<usize> {
+    let picture = image::open(path).unwrap().into_luma8();
+    let test = place.read("idx/t10k-images-idx3-ubyte");
+    let image = |i: u32| -> Vec<u8> {
+        let (left, top) = (2 + i % 10 * 10, 2 + i / 10 * 20);
+        (0..64).map(|at| picture.get_pixel(left + at % 8, top + at / 8).0[0]).collect()
+    };
+    let number = |pixels: Vec<u8>| test[16..].chunks(64).position(|other| other == pixels);
+    (0..count).map(|i| number(image(i)).expect("an image of the split")).collect()
+}
+
+/// Splits are often in the order of their classes.
+#[test]
+fn reconstructions_are_spread_over_the_split() {
+    let Some(place) = place_with_adapter() else { return };
+    place.write("idx/t10k-images-idx3-ubyte", idx(1000, 8, 8));
+    place.train("run", &["--max-steps", "1"]);
+    place.ok(&["reconstruct", "run", "--count", "10", "--out", "some.png"]);
+    for (path, count) in [("some.png", 10), ("run/reconstructions.png", 50)] {
+        let numbers = shown(&place, &place.path(path), count);
+        for (part, number) in numbers.iter().enumerate() {
+            assert_eq!(number * count as usize / 1000, part, "{numbers:?}");
+        }
+        // Nor do they follow a rhythm, as classes that take turns do.
+        let steps: std::collections::BTreeSet<_> = numbers.iter().map(|n| n % 10).collect();
+        assert!(steps.len() > 2, "{numbers:?}");
+    }
+}
+
+#[test]
+fn a_picture_makes_its_folder_and_replaces_nothing_unasked() {
+    let Some(place) = place_with_run(&[]) else { return };
+    for command in ["sample", "reconstruct"] {
+        let out = format!("{command}/b/c.png");
+        let args = [command, "run", "--count", "2", "--out", &out];
+        assert!(place.ok(&args).starts_with(&format!("wrote {out}\n")));
+        assert_eq!(names(place.path(command).join("b")), ["c.png"]);
+        let message = format!("{out}: is there already; --overwrite it or choose another --out");
+        place.fails(&args, 1, &[&message]);
+        place.write(&out, "other");
+        place.fails(&args, 1, &[&message]);
+        for force in ["--overwrite", "--force"] {
+            place.write(&out, "other");
+            place.ok(&[&args[..], &[force]].concat());
+            assert_eq!(png_size(place.path(&out)).0, 22);
+        }
+    }
+    // A command that fails makes no folder.
+    let args = ["reconstruct", "run", "--data", "digits", "--out", "new/deep/a.png"];
+    place.fails(&args, 2, &["takes images of 8x8x1"]);
+}
+
+/// Image i is the same whatever the count, and however many lie in memory together.
+#[test]
+fn many_images_begin_as_few_do() {
+    let Some(place) = place_with_run(&[]) else { return };
+    let first = |count: &str| {
+        let out = format!("{count}.png");
+        place.ok(&["sample", "run", "--draw", "--count", count, "--out", &out]);
+        let picture = image::open(place.path(out)).unwrap().into_luma8();
+        (0..64).map(|at| picture.get_pixel(12 + at % 8, 2 + at / 8).0[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(first("4"), first("3000"));
 }

@@ -284,11 +284,15 @@ fn a_learnt_scale_is_told() {
 fn a_denoising_model_shows_what_it_was_given() {
     let Some(place) = place_with_adapter() else { return };
     place.edit("tiny.toml", "[model]", "[model]\ncorruption = { masking = 0.5 }");
-    place.train("run", &["--max-steps", "1"]);
+    let said = place.train("run", &["--max-steps", "1"]);
+    assert!(said.contains("32 images; rows: image, corrupted image, reconstruction\n"), "{said}");
     // Four rows of originals, four of what became of them, four of what was made of that.
     assert_eq!(png_size(place.path("run/reconstructions.png")), (102, 122));
-    place.ok(&["reconstruct", "run", "--count", "10", "--out", "one.png"]);
+    let printed = place.ok(&["reconstruct", "run", "--count", "10", "--out", "one.png"]);
     assert_eq!(png_size(place.path("one.png")), (102, 32));
+    let rows = "image, corrupted image, reconstruction";
+    assert!(printed.contains(&format!("rows, repeating: {rows}\n")), "{printed}");
+    assert!(String::from_utf8_lossy(&place.read("one.png")).contains(rows));
 }
 
 #[test]

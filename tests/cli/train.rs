@@ -84,7 +84,7 @@ fn images_are_held_out() {
     assert!(metrics(&place, "run").iter().all(|line| line["test_loss"].is_number()));
     let config = place.text("run/config.toml");
     assert!(config.contains("hold_out = 0.2") && config.contains("size = [8, 8]"), "{config}");
-    assert_eq!(png_size(place.path("run/reconstructions.png")), (102, 22));
+    assert_eq!(png_size(place.path("run/reconstructions.png")), (42, 22));
 }
 
 #[test]
