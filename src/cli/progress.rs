@@ -34,6 +34,9 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
     );
     say!("model    {parameters} parameters");
     say!("run      {}", run.path().display());
+    if !run.is_locked() {
+        say!("         its file system has no locks: start only one program at a time in it");
+    }
     if trainer.state().step > 0 {
         say!("resumed  after step {}", trainer.state().step);
     }

@@ -77,14 +77,16 @@ impl FolderLock {
                 Ok(Attempt::Taken) => return Err(in_use(folder, written(&path).ok().flatten())),
                 Ok(Attempt::Gone) => {}
                 Err(e) => {
-                    log::warn!(
-                        "{}: cannot be locked, so use it once at a time: {e}",
-                        folder.display()
-                    );
+                    log::debug!("{}: cannot be locked: {e}", folder.display());
                     return Ok(Self { folder: folder.into(), held: None, file: Some(path) });
                 }
             }
         }
+    }
+
+    /// Whether it is a lock: there is none on a file system without locks.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     /// The folder.

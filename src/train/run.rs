@@ -163,6 +163,11 @@ impl RunFolder {
         self.lock.folder()
     }
 
+    /// Whether other processes are kept from training in it, which a file system without locks cannot do.
+    pub fn is_locked(&self) -> bool {
+        self.lock.is_held()
+    }
+
     /// The configuration of the run.
     ///
     /// # Errors

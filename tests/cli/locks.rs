@@ -104,3 +104,19 @@ fn two_without_out_take_two_folders() {
     assert_eq!(names(place.path("runs")), ["tiny-idx", "tiny-idx-2"]);
     same_files(&place, "runs/tiny-idx", "runs/tiny-idx-2", &["model.safetensors"]);
 }
+
+/// Where a folder itself cannot be locked, a file in it is; where nothing can, that is said.
+#[test]
+#[cfg(target_os = "linux")]
+fn file_systems_that_lock_less_are_trained_on() {
+    let Some(place) = place_with_adapter() else { return };
+    for (injected, said) in [("EBADF:when=1", false), ("ENOLCK", true), ("EOPNOTSUPP", true)] {
+        let call = format!("flock:error={injected}");
+        let train = ["train", "--config", "tiny.toml", "--out", "run"];
+        let Some(ran) = place.run_injected(&call, &train) else { return };
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{injected}");
+        assert_eq!(ran.stdout.contains("its file system has no locks"), said, "{}", ran.stdout);
+        assert_eq!(names(place.path("run")), RUN_FILES);
+        fs::remove_dir_all(place.path("run")).unwrap();
+    }
+}

@@ -133,6 +133,22 @@ impl Place {
         Ran::from(self.command(args).output().unwrap())
     }
 
+    /// Runs a command while calls of the system go as `injected` says, in strace's words; none where
+    /// programs cannot be traced, which is said.
+    fn run_injected(&self, injected: &str, args: &[&str]) -> Option<Ran> {
+        if !soak::can_trace() {
+            skip("no strace, or no right to trace");
+            return None;
+        }
+        let calls = injected.split(':').next().unwrap();
+        let mut command = Command::new("strace");
+        command.args(["-o", "/dev/null", "-e", &format!("trace={calls}")]);
+        command.args(["-e", &format!("inject={injected}"), env!("CARGO_BIN_EXE_vae-gpu")]);
+        command.args(args);
+        self.prepare(&mut command);
+        Some(Ran::from(command.output().unwrap()))
+    }
+
     /// Runs a command that must succeed and keep silent on standard error; returns its output.
     #[track_caller]
     fn ok(&self, args: &[&str]) -> String {

@@ -97,3 +97,26 @@ fn a_list_of_removals_reaches_nothing_elsewhere() {
     assert_eq!(place.text("mine.txt"), "mine");
     assert_eq!(names(place.path("run")), RUN_FILES);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_without_fsync_is_trained_on_and_one_where_it_fails_is_not() {
+    let Some(place) = place_with_adapter() else { return };
+    let train = ["train", "--config", "tiny.toml", "--out", "run"];
+    for errno in ["EINVAL", "EOPNOTSUPP", "ENOSYS"] {
+        let call = format!("fsync,fdatasync:error={errno}");
+        let Some(ran) = place.run_injected(&call, &train) else { return };
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{errno}");
+        assert_eq!(names(place.path("run")), RUN_FILES);
+        fs::remove_dir_all(place.path("run")).unwrap();
+    }
+    for (errno, message) in [("EIO", "Input/output error"), ("ENOSPC", "No space left on device")] {
+        // The first is a file's, the second a folder's.
+        for nth in [1, 2] {
+            let call = format!("fsync,fdatasync:error={errno}:when={nth}");
+            let Some(ran) = place.run_injected(&call, &train) else { return };
+            ran.failed(1, &["error: run/checkpoint.safetensors: cannot write: ", message]);
+            assert!(!place.path("run").exists(), "{errno}");
+        }
+    }
+}

@@ -21,7 +21,8 @@ use super::*;
 use damage::Format;
 use doubles::Double;
 use fixture::Fixture;
-use kills::{Operation, Save, can_trace};
+pub use kills::can_trace;
+use kills::{Operation, Save};
 use report::{Report, Verdict};
 
 /// Runs that are killed at random in a whole pass, and how often each.
