@@ -119,7 +119,14 @@ fn mean(invocation: Invocation) {
     }
     let o = output[i];
     let value = vec4(pixel_mean(o.x), pixel_mean(o.y), pixel_mean(o.z), pixel_mean(o.w));
-    mean_of[i] = within(i, p.columns, value);
+    mean_of[i] = within(i, p.columns, unless_infinite(o, value));
+}
+
+// `value`, but o where that is infinite or NaN, which functions of o may turn into what looks like a
+// pixel, and which the host is to see. By the bits, since compilers may take all numbers for finite.
+fn unless_infinite(o: vec4<f32>, value: vec4<f32>) -> vec4<f32> {
+    let exponent = vec4(0x7f800000u);
+    return select(value, o, (bitcast<vec4<u32>>(o) & exponent) == exponent);
 }
 
 // One invocation and one draw of the generator a quad.
@@ -141,5 +148,5 @@ fn draw(invocation: Invocation) {
         let far = vec2(pixel_draw(o.z, words.z, scale), pixel_draw(o.w, words.w, scale));
         value = vec4(pixel_draw(o.x, words.x, scale), pixel_draw(o.y, words.y, scale), far);
     }
-    drawn[i] = within(i, p.columns, value);
+    drawn[i] = within(i, p.columns, unless_infinite(o, value));
 }

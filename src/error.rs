@@ -192,6 +192,24 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// Training that has diverged: what it computes is no finite number any more.
+    #[error("{what} is no longer finite (epoch {epoch}, step {step}); use a smaller learning rate")]
+    Diverged {
+        /// The loss, or the name of a parameter.
+        what: String,
+        /// The epoch, counted from 1.
+        epoch: u32,
+        /// Steps that were taken.
+        step: u32,
+    },
+    /// A model whose weights or outputs are no finite numbers.
+    #[error(
+        "{what} is not finite: the model has diverged; train it again with a smaller learning rate"
+    )]
+    NotFinite {
+        /// The loss, an output, or the name of a parameter.
+        what: String,
+    },
     /// There is no adapter.
     #[error("{0}")]
     NoAdapter(String),

@@ -40,6 +40,10 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
     if trainer.state().step > 0 {
         say!("resumed  after step {}", trainer.state().step);
     }
+    for change in trainer.before().iter().flat_map(|then| trainer.config().train.rate_changes(then))
+    {
+        say!("changed  {change}");
+    }
 }
 
 /// Prints an epoch's line of the table; recon and kl are those of the test split if there is one,

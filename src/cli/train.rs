@@ -11,7 +11,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED};
 use vae_gpu::model::Network;
-use vae_gpu::train::{EpochReport, Losses, Progress, RunFolder};
+use vae_gpu::train::{Progress, RunFolder};
 use vae_gpu::words::counted;
 use vae_gpu::{Config, Dataset, Error, ImageShape, TrainOptions, Trainer, Tune};
 
@@ -41,7 +41,7 @@ pub struct TrainArgs {
         long,
         value_name = "RUN",
         conflicts_with_all = [
-            "preset", "config", "batch_size", "lr", "seed", "hold_out", "size", "channels",
+            "preset", "config", "batch_size", "seed", "hold_out", "size", "channels",
             "out", "overwrite",
         ]
     )]
@@ -221,6 +221,7 @@ fn train(
     let epochs = trainer.config().train.epochs;
     let interval = |saving: Duration| SAVE_EVERY.max(SAVE_SHARE * saving);
     let (mut saved, mut saving) = (Instant::now(), saving);
+    let mut saved_step = trainer.state().step;
     say!("{HEADING}");
     loop {
         let bar = bar(trainer.state().epoch + 1, epochs, trainer.steps_per_epoch());
@@ -232,8 +233,9 @@ fn train(
             }
         });
         bar.finish_and_clear();
-        let Some(report) = report? else { break };
-        check_finite(run.path(), &report)?;
+        let Some(report) = report.map_err(|e| diverged(e, trainer, run.path(), saved_step))? else {
+            break;
+        };
         if report.complete || trainer.is_finished() {
             print_row(&report, trainer.config().model.variational);
             run.push(&report);
@@ -241,8 +243,9 @@ fn train(
         let stop = interrupted.load(Relaxed);
         if stop || trainer.is_finished() || saved.elapsed() >= interval(saving) {
             let begun = Instant::now();
-            run.save(trainer, data)?;
-            saved = Instant::now();
+            let save = run.save(trainer, data);
+            save.map_err(|e| diverged(e, trainer, run.path(), saved_step))?;
+            (saved, saved_step) = (Instant::now(), trainer.state().step);
             saving = saved - begun;
         }
         if stop && !trainer.is_finished() {
@@ -257,14 +260,27 @@ fn train(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails if the loss is not finite, before the last good checkpoint is overwritten.
-fn check_finite(run: &Path, report: &EpochReport) -> Result<()> {
-    let is_finite = |losses: &Losses| losses.loss.is_finite();
-    if is_finite(&report.train) && report.test.as_ref().is_none_or(is_finite) {
-        return Ok(());
-    }
-    let message = "the loss is no longer finite; train again with a smaller --lr (epoch";
-    Err(Error::run(run, format!("{message} {})", report.epoch)).into())
+/// The error of a run that has diverged, with the way on; `saved` steps had been taken at its last save.
+fn diverged(error: Error, trainer: &Trainer, run: &Path, saved: u32) -> Error {
+    let train = &trainer.config().train;
+    let what = match &error {
+        Error::Diverged { what, epoch, step } => {
+            format!("{what} is no longer finite (epoch {epoch}, step {step})")
+        }
+        Error::NotFinite { what } => format!("{what} is no longer finite"),
+        _ => return error,
+    };
+    // Other optimizers than Adam take larger ones, and none of them a tenth of 1e30.
+    let smaller = format!("{:.0e}", (train.learning_rate / 10.0).min(1e-2));
+    let way_on = match saved {
+        0 => format!("train again with --lr {smaller} and --overwrite"),
+        _ => format!(
+            "go on from its last save, step {saved}, with --resume {} --lr {smaller}, or train again \
+             with --overwrite",
+            shell::quoted(&shell::path(run))
+        ),
+    };
+    Error::run(run, format!("{what} at the learning rate {:e}; {way_on}", train.learning_rate))
 }
 
 /// A flag that Ctrl-C raises; a second Ctrl-C ends the program at once.

@@ -169,9 +169,9 @@ impl Config {
         let message = format!("must be a whole number from 1 to {LARGEST_BATCH}");
         let is_batch = (1..=LARGEST_BATCH).contains(&batch_size);
         require(is_batch, "batch_size", batch_size, &message)?;
-        let (rate, message) = (shown(learning_rate), "must be a positive number, as in 1e-3");
-        let is_rate = learning_rate.is_finite() && learning_rate > 0.0;
-        require(is_rate, "learning_rate", rate, message)?;
+        let (_, is_positive) = optimizer::POSITIVE;
+        let rate = ("must be a positive number, as in 1e-3", is_positive);
+        optimizer::check("learning_rate", learning_rate, rate)?;
         let message = format!("must be a whole number from 0 to {LARGEST_SEED}");
         require(seed <= LARGEST_SEED, "seed", seed, &message)?;
         self.train.check_updates()?;
@@ -186,7 +186,7 @@ impl ModelConfig {
         let is_latent = (1..=65_535).contains(&self.latent);
         require(is_latent, "latent", self.latent, "must be 1 to 65535")?;
         for (key, value) in [("kl_weight", self.kl_weight), ("free_bits", self.free_bits)] {
-            require(is_amount(value), key, shown(value), "must be a number from 0 up")?;
+            optimizer::check(key, value, optimizer::FROM_ZERO)?;
         }
         self.likelihood.check()?;
         Chain::check("encoder", &self.encoder)?;
@@ -214,8 +214,9 @@ impl ModelConfig {
         }
         match self.corruption {
             Some(Corruption::Gaussian(spread)) => {
-                let message = "must be a standard deviation from 0 up";
-                require(is_amount(spread), "corruption.gaussian", shown(spread), message)
+                let (_, is_amount) = optimizer::FROM_ZERO;
+                let range = ("must be a standard deviation from 0 up", is_amount);
+                optimizer::check("corruption.gaussian", spread, range)
             }
             Some(Corruption::Masking(share)) => {
                 let is_share = (0.0..=1.0).contains(&share);
@@ -225,11 +226,6 @@ impl ModelConfig {
             None => Ok(()),
         }
     }
-}
-
-fn is_amount(value: f64) -> bool {
-    // Checked as an `f32`, the adapter's type.
-    (value as f32).is_finite() && value >= 0.0
 }
 
 fn require(holds: bool, key: &str, value: impl std::fmt::Display, message: &str) -> Result<()> {

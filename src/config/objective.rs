@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::ModelConfig;
-use super::{is_amount, require};
+use super::optimizer::{FROM_ZERO, check};
+use super::require;
 use crate::error::{Result, shown};
 use crate::ops::latent::KlObjective;
 
@@ -33,7 +34,7 @@ impl KlSchedule {
     pub(super) fn check(&self) -> Result<()> {
         let amount = |name: &str, value: f64| {
             let key = format!("kl_schedule.{name}");
-            require(is_amount(value), &key, shown(value), "must be a number from 0 up")
+            check(&key, value, FROM_ZERO)
         };
         match *self {
             Self::Warmup(epochs) => amount("warmup", epochs),

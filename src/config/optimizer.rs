@@ -73,6 +73,37 @@ impl TrainConfig {
         Optimizer { rule: self.optimizer, learning_rate }
     }
 
+    /// The same with the length, the learning rate, its schedule and its warm-up of `other`: what may change
+    /// between the parts of a run.
+    pub(crate) fn with_rate_and_length_of(self, other: &Self) -> Self {
+        Self {
+            epochs: other.epochs,
+            learning_rate: other.learning_rate,
+            warmup_epochs: other.warmup_epochs,
+            warmup_start: other.warmup_start,
+            schedule: other.schedule,
+            ..self
+        }
+    }
+
+    /// What of the learning rate, its schedule and its warm-up is another than in `before`, as keys with
+    /// both values.
+    pub fn rate_changes(&self, before: &Self) -> Vec<String> {
+        let keys = |train: &Self| {
+            let value = |value: f64| shown(value);
+            let schedule = toml::Value::try_from(train.schedule);
+            [
+                ("learning_rate", value(train.learning_rate)),
+                ("schedule", schedule.expect("a schedule is TOML").to_string()),
+                ("warmup_epochs", value(train.warmup_epochs)),
+                ("warmup_start", value(train.warmup_start)),
+            ]
+        };
+        let pairs = keys(self).into_iter().zip(keys(before));
+        let changed = pairs.filter(|((_, now), (_, then))| now != then);
+        changed.map(|((key, now), (_, then))| format!("{key} = {now}, before {then}")).collect()
+    }
+
     /// Fails on an invalid value; the error names its key.
     pub(super) fn check_updates(&self) -> Result<()> {
         let Self { learning_rate, clip_norm, warmup_epochs, warmup_start, .. } = *self;
@@ -139,17 +170,24 @@ fn check_rule(rule: Rule) -> Result<()> {
     }
 }
 
-/// A range in words, and the test of a value, which is an `f32` since kernels use it as one.
-type Range = (&'static str, fn(f32) -> bool);
+/// A range in words, and the test of a value, which it must also pass as a 32-bit float, since kernels use
+/// it as one.
+type Range = (&'static str, fn(f64) -> bool);
 
-const FROM_ZERO: Range = ("must be a number from 0 up", |v| v.is_finite() && v >= 0.0);
-const POSITIVE: Range = ("must be a positive number", |v| v.is_normal() && v > 0.0);
+pub(super) const FROM_ZERO: Range = ("must be a number from 0 up", |v| v.is_finite() && v >= 0.0);
+pub(super) const POSITIVE: Range = ("must be a positive number", |v| v.is_finite() && v > 0.0);
 const BELOW_ONE: Range = ("must be from 0 to less than 1", |v| (0.0..1.0).contains(&v));
-const SHARE: Range =
-    ("must be more than 0 and at most 1", |v| v.is_normal() && v > 0.0 && v <= 1.0);
+const SHARE: Range = ("must be more than 0 and at most 1", |v| v > 0.0 && v <= 1.0);
 
-fn check(key: &str, value: f64, (message, holds): Range) -> Result<()> {
-    require(holds(value as f32), key, shown(value), message)
+/// Fails on a value outside of a range, or one that is so as a 32-bit float, the adapter's type: 1e39 is
+/// infinite there, and 1e-50 is zero.
+pub(super) fn check(key: &str, value: f64, (message, holds): Range) -> Result<()> {
+    require(holds(value), key, shown(value), message)?;
+    // Adapters may take what is below the normal numbers for zero.
+    let narrow = Some(value as f32).filter(|v| !v.is_subnormal()).map_or(0.0, f64::from);
+    let message = format!("{message}, also as a 32-bit float, in which it is {}", shown(narrow));
+    let is_kept = (value == 0.0) == (narrow == 0.0);
+    require(is_kept && holds(narrow), key, shown(value), &message)
 }
 
 #[cfg(test)]

@@ -21,6 +21,11 @@ impl Vae {
     /// more than [`WORKSPACE`] or do not fit the adapter, and hands on what comes out of each block. `record` is given the rows of a block
     /// and the tensor of a state, whose step `step` tells of a block's number and first row; `fill` gives
     /// the values of an input for some rows from a first one on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`] when what comes out is no finite number, [`Error::TooLarge`] when a single row
+    /// does not fit the adapter, [`Error::Gpu`] if the adapter fails.
     pub(super) fn blocks(
         &self,
         count: usize,
@@ -58,7 +63,10 @@ impl Vae {
             let part = |output: &Tensor| {
                 let mut all: Vec<f32> = output.read(gpu)?;
                 all.truncate(all.len() / rows * wanted);
-                Ok(all)
+                match all.iter().all(|value| value.is_finite()) {
+                    true => Ok(all),
+                    false => Err(Error::NotFinite { what: "what the model computes".into() }),
+                }
             };
             made(&outputs.iter().map(part).collect::<Result<Vec<_>>>()?)?;
         }

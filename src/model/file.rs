@@ -162,12 +162,25 @@ impl TensorFile {
     }
 
     /// Adds every parameter, named `prefix` and its own name.
-    pub fn insert_parameters(&mut self, prefix: &str, layout: &Layout, values: &[Vec<f32>]) {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`] when one holds what [`TensorFile::load_parameters`] would refuse.
+    pub fn insert_parameters(
+        &mut self,
+        prefix: &str,
+        layout: &Layout,
+        values: &[Vec<f32>],
+    ) -> Result<()> {
         for (spec, values) in layout.specs().zip(values) {
             let bytes = bytemuck::cast_slice(values).to_vec();
             let name = format!("{prefix}{}", spec.name);
+            if !is_sound(prefix, values) {
+                return Err(Error::NotFinite { what: spec.name.clone() });
+            }
             self.tensors.insert(name, (Dtype::F32, spec.shape.clone(), bytes));
         }
+        Ok(())
     }
 
     /// Copies every parameter onto the adapter.
@@ -181,9 +194,7 @@ impl TensorFile {
             let name = format!("{prefix}{}", spec.name);
             let bytes = self.tensor(&name, Dtype::F32, &spec.shape)?;
             let floats = bytemuck::pod_collect_to_vec::<u8, f32>(bytes);
-            // Training goes on with an infinite moment, never with an infinite weight.
-            let is_moment = prefix.contains("moment");
-            if floats.iter().any(|v| v.is_nan() || v.is_infinite() && !is_moment) {
+            if !is_sound(prefix, &floats) {
                 let message =
                     format!("is damaged: {name} holds what is no finite number; {RESTORE}");
                 return Err(Error::run(&self.path, message));
@@ -228,6 +239,13 @@ impl TensorFile {
             None => Err(Error::run(&self.path, format!("has no tensor {name}"))),
         }
     }
+}
+
+/// Whether training can go on with `values`, which have names with `prefix`: with an infinite moment, never
+/// with an infinite weight.
+fn is_sound(prefix: &str, values: &[f32]) -> bool {
+    let is_moment = prefix.contains("moment");
+    values.iter().all(|v| v.is_finite() || v.is_infinite() && is_moment)
 }
 
 /// The remedy of a damaged file.
@@ -322,7 +340,7 @@ fn save_weights(
 ) -> Result<()> {
     let mut file = TensorFile::new(path, header);
     for values in weights.both() {
-        file.insert_parameters("", values.layout(), &values.read(gpu)?);
+        file.insert_parameters("", values.layout(), &values.read(gpu)?)?;
     }
     file.write()
 }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::Losses;
 use crate::data::Table;
-use crate::error::{Load, Result};
+use crate::error::{Error, Load, Result};
 use crate::gpu::{AdapterReport, Choices, Gpu, Plan, Recording};
 use crate::model::{self, Columns, Model, Purpose, TermSpec, Totals};
+use crate::ops::State;
 
 /// Plans for full batches and for a smaller last one.
 pub(super) struct Batches {
@@ -64,13 +65,14 @@ impl Batches {
     /// Submits the batches in `batches` of an epoch, a few at a time and at most two submissions ahead of
     /// the adapter; what `first` encodes goes with the first of them. Streamed rows, which the epoch takes
     /// in `order`, are sent before each submission, while the adapter is busy with the one before it. Calls
-    /// `progress` with the batches that are done, which may break. Submissions have `fixed` steps, if that
-    /// is given, and otherwise as many as take about a tenth of a second.
+    /// `progress` with the batches that are done, and those that are submitted, which may break.
+    /// Submissions have `fixed` steps, if that is given, and otherwise as many as take about a tenth of a
+    /// second. Returns the batches that were submitted.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Gpu`] if the adapter fails, [`crate::Error::Io`] if the file in which rows lie
-    /// cannot be read.
+    /// cannot be read, and what `progress` fails with.
     pub fn submit(
         &self,
         gpu: &Gpu,
@@ -78,8 +80,8 @@ impl Batches {
         fixed: Option<usize>,
         first: impl Fn(&mut wgpu::ComputePass),
         order: impl Fn(u32) -> u32,
-        mut progress: impl FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<()> {
+        mut progress: impl FnMut(usize, usize) -> Result<ControlFlow<()>>,
+    ) -> Result<usize> {
         let most = self.columns.window().map_or(usize::MAX, |window| (window / self.rows).max(1));
         let mut next = batches.start;
         let mut in_flight = VecDeque::new();
@@ -110,11 +112,23 @@ impl Batches {
             let each = (now - finished_at) / count as u32;
             self.size.set(next_size(self.size.get(), each));
             finished_at = now;
-            if progress(done).is_break() {
+            if progress(done, next)?.is_break() {
                 break;
             }
         }
-        Ok(())
+        Ok(next)
+    }
+
+    /// Fails unless the adapter, which was given the batches in `batches` in a state `from`, has counted
+    /// them in `totals`: one that drops what it is given would otherwise be waited for for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Gpu`].
+    pub fn check_counted(&self, totals: &Totals, from: State, batches: Range<usize>) -> Result<()> {
+        let row = self.columns.rows().min(batches.end * self.rows) as u32;
+        let step = from.step.wrapping_add(batches.len() as u32);
+        check_counted(totals.state, State { step, row, ..from })
     }
 
     /// Batches in an epoch.
@@ -141,6 +155,18 @@ impl Batches {
     }
 }
 
+/// Fails unless the counters that were read back are those that are due.
+fn check_counted(found: State, due: State) -> Result<()> {
+    if found == due {
+        return Ok(());
+    }
+    Err(Error::Gpu(format!(
+        "the adapter does not do what it is given: after step {} its counter stands at {}; choose another \
+         adapter, or update its driver",
+        due.step, found.step
+    )))
+}
+
 /// Steps for the next submission: about a tenth of a second, so that a bar moves, Ctrl-C is quick
 /// and no watchdog bites, and growing at most fourfold at a time.
 fn next_size(size: usize, step: Duration) -> usize {
@@ -165,4 +191,29 @@ pub(super) fn recorded(
         Purpose::Evaluation(..) => Load::Batch,
     })?;
     Ok((recording, terms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{State, check_counted};
+
+    /// An adapter on which dispatches have no effect leaves the counters as they were written.
+    #[test]
+    fn counters_that_do_not_move_are_an_error() {
+        let before = State { step: 40, epoch: 2, row: 0, images: 300 };
+        let due = State { step: 43, row: 300, ..before };
+        assert!(check_counted(due, due).is_ok());
+        for found in [
+            before,
+            State::default(),
+            State { step: 42, ..due },
+            State { row: 200, ..due },
+            State { images: 0, ..due },
+        ] {
+            let message = check_counted(found, due).unwrap_err().to_string();
+            let counted = format!("after step 43 its counter stands at {}", found.step);
+            assert!(message.contains(&counted), "{message}");
+            assert!(message.contains("choose another adapter"), "{message}");
+        }
+    }
 }

@@ -13,7 +13,8 @@ use crate::ops::State;
 
 impl Trainer {
     /// A trainer that goes on from the checkpoint at `path`: what follows has the bits of an uninterrupted
-    /// run on the same adapter, whose kernels it takes.
+    /// run on the same adapter, whose kernels it takes. The number of epochs, the learning rate, its
+    /// schedule and its warm-up may be others than before ([`Trainer::before`]).
     ///
     /// # Errors
     ///
@@ -54,9 +55,10 @@ impl<M: Model> Trainer<M> {
     /// The trainer that `new` makes with the kernels of the checkpoint at `path`, going on from there.
     fn restored(path: &Path, new: impl FnOnce(Option<Choices>) -> Result<Self>) -> Result<Self> {
         let file = TensorFile::read(path)?;
-        let trainer = new(Some(file.header.choices.clone()))?;
+        let mut trainer = new(Some(file.header.choices.clone()))?;
         file.check_choices(&trainer.gpu, &trainer.model.problems())?;
         trainer.restore(&file, path)?;
+        trainer.before = file.header.train;
         Ok(trainer)
     }
 
@@ -68,11 +70,11 @@ impl<M: Model> Trainer<M> {
             );
             Error::run(path, message)
         };
-        // Only the length of training may change between the parts of a run.
+        // Only the length of training and the learning rate may change between the parts of a run.
         let mut expected = Header { choices: file.header.choices.clone(), ..self.header() };
         let saved = file.header.train.as_ref();
         let saved = saved.ok_or_else(|| foreign("model, dataset or training configuration"))?;
-        expected.train = expected.train.map(|own| TrainConfig { epochs: saved.epochs, ..own });
+        expected.train = expected.train.map(|own| own.with_rate_and_length_of(saved));
         let (state, sums) = self.saved_sums(file)?;
         let [train, test] = self.checksums;
         // Before the test split counted, there was one.
@@ -137,11 +139,14 @@ impl<M: Model> Trainer<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when it cannot be written, [`Error::Gpu`] when the adapter was lost.
+    /// [`Error::Diverged`] when a parameter is not finite, [`Error::Io`] when it cannot be written,
+    /// [`Error::Gpu`] when the adapter was lost.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
         let mut file = TensorFile::new(path, self.header());
         for (prefix, from) in self.saved_parts() {
-            file.insert_parameters(&prefix, from.layout(), &from.read(&self.gpu)?);
+            let values = from.read(&self.gpu)?;
+            file.insert_parameters(&prefix, from.layout(), &values)
+                .map_err(|e| self.diverged(e))?;
         }
         let Totals { state, sums, units } = &*self.totals.borrow();
         file.insert_words("checksum", &self.checksums);

@@ -1,13 +1,16 @@
-//! An epoch of training, in which nothing is uploaded and nothing is read back.
+//! An epoch of training, in which nothing is uploaded; every few seconds the loss is looked at.
 
-use std::ops::ControlFlow;
-use std::time::Instant;
+use std::ops::{ControlFlow, Range};
+use std::time::{Duration, Instant};
 
-use super::{EpochReport, Evaluator, Trainer};
-use crate::error::Result;
-use crate::model::Model;
+use super::{EpochReport, Evaluator, Losses, Trainer};
+use crate::error::{Error, Result};
+use crate::model::{Model, Totals};
 use crate::ops::State;
 use crate::ops::shuffle::Permutation;
+
+/// Time from one look at the loss to the next within an epoch: rare enough to cost nothing.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 /// Where training stands, for a progress bar.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +21,8 @@ pub struct Progress {
     pub step: usize,
     /// Steps in an epoch.
     pub steps: usize,
+    /// The mean loss of this epoch when it was last looked at, in nats per image.
+    pub loss: Option<f64>,
 }
 
 impl<M: Model> Trainer<M> {
@@ -28,7 +33,8 @@ impl<M: Model> Trainer<M> {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Gpu`] if the adapter fails.
+    /// [`Error::Diverged`] when a loss is no finite number, which is looked at every few seconds,
+    /// [`Error::Gpu`] if the adapter fails or does not do what it is given.
     pub fn epoch(
         &self,
         progress: impl FnMut(Progress) -> ControlFlow<()>,
@@ -36,18 +42,16 @@ impl<M: Model> Trainer<M> {
         if self.is_finished() {
             return Ok(None);
         }
-        let first_row = self.state().row;
+        let before = self.state();
         self.training.running.write(&self.gpu, &self.totals.borrow());
         self.gpu.check()?;
         let begun = Instant::now();
-        self.submit_steps(progress)?;
-        let mut totals = self.training.running.read(&self.gpu)?;
+        let submitted = self.submit_steps(progress)?;
+        let (mut totals, train) = self.look(before, submitted)?;
         totals.sums.truncate(self.batches.terms().len());
         let seconds = begun.elapsed().as_secs_f64();
 
         let State { epoch, step, row, images, .. } = totals.state;
-        // The sums are over all images of an epoch; a part of one has used only `row` of them.
-        let train = self.batches.losses(&totals, f64::from(images) / f64::from(row.max(1)));
         let complete = row == images;
         if complete {
             totals.state = State { epoch: epoch + 1, row: 0, ..totals.state };
@@ -57,6 +61,7 @@ impl<M: Model> Trainer<M> {
         self.totals.replace(totals);
         // An interrupted program is to end soon.
         let evaluator = self.evaluator.as_ref().filter(|_| complete || self.is_finished());
+        let test = evaluator.map(Evaluator::run).transpose();
         let last = step.saturating_sub(1);
         let weights = self.batches.terms().iter().filter_map(|term| {
             let objective = term.objective?;
@@ -67,16 +72,45 @@ impl<M: Model> Trainer<M> {
             step,
             seconds,
             train,
-            test: evaluator.map(Evaluator::run).transpose()?,
+            test: test.map_err(|e| self.diverged(e))?,
             figures: weights.chain(self.model.figures(&self.gpu)?).collect(),
             learning_rate: self.learning_rate_at(last),
-            images_per_second: f64::from(row - first_row) / seconds,
+            images_per_second: f64::from(row - before.row) / seconds,
             complete,
         }))
     }
 
-    /// Submits the rest of the epoch; the shuffle goes with the first steps.
-    fn submit_steps(&self, mut progress: impl FnMut(Progress) -> ControlFlow<()>) -> Result<()> {
+    /// Reads the counters and the losses of the epoch, of which `submitted` was submitted in the state
+    /// `from`, and fails unless the adapter has counted that and the loss is finite.
+    fn look(&self, from: State, submitted: Range<usize>) -> Result<(Totals, Losses)> {
+        let totals = self.training.running.read(&self.gpu)?;
+        self.batches.check_counted(&totals, from, submitted)?;
+        let State { epoch, step, row, images } = totals.state;
+        // The sums are over all images of an epoch; a part of one has used only `row` of them.
+        let losses = self.batches.losses(&totals, f64::from(images) / f64::from(row.max(1)));
+        if !losses.loss.is_finite() {
+            return Err(Error::Diverged { what: "the loss".into(), epoch: epoch + 1, step });
+        }
+        Ok((totals, losses))
+    }
+
+    /// The error that what is not finite is after the steps so far.
+    pub(super) fn diverged(&self, error: Error) -> Error {
+        let State { epoch, step, row, .. } = self.state();
+        match error {
+            Error::NotFinite { what } => {
+                Error::Diverged { what, epoch: epoch + u32::from(row > 0), step }
+            }
+            other => other,
+        }
+    }
+
+    /// Submits the rest of the epoch, and returns which of its steps that is; the shuffle goes with the
+    /// first of them.
+    fn submit_steps(
+        &self,
+        mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Range<usize>> {
         let (steps, state) = (self.steps_per_epoch(), self.state());
         let first = (state.row as usize).div_ceil(self.config.train.batch_size);
         let allowed = self.options.max_steps.map(|max| (max - state.step) as usize);
@@ -85,13 +119,23 @@ impl<M: Model> Trainer<M> {
 
         let permutation =
             Permutation::new(self.config.train.seed, state.epoch, state.images as usize);
-        self.batches.submit(
+        let every = self.options.look_every.unwrap_or(LOOK_EVERY);
+        let (mut looked, mut loss) = (Instant::now(), None);
+        let submitted = self.batches.submit(
             &self.gpu,
             first..last,
             self.options.steps_per_submission,
             |pass| self.shuffle.iter().for_each(|shuffle| shuffle.encode(pass)),
             |position| permutation.at(position),
-            |step| progress(Progress { epoch, step, steps }),
-        )
+            |step, submitted| {
+                // The end of the epoch is looked at in any case.
+                if submitted < last && looked.elapsed() >= every {
+                    loss = Some(self.look(state, first..submitted)?.1.loss);
+                    looked = Instant::now();
+                }
+                Ok(progress(Progress { epoch, step, steps, loss }))
+            },
+        )?;
+        Ok(first..submitted)
     }
 }

@@ -67,14 +67,19 @@ impl Evaluator {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Gpu`] if the adapter fails.
+    /// [`Error::NotFinite`] when the loss is no finite number, [`Error::Gpu`] if the adapter fails.
     pub fn run(&self) -> Result<Losses> {
         let state = State { images: self.batches.columns().rows() as u32, ..State::default() };
         self.running.write(&self.gpu, &Totals { state, ..Totals::default() });
         let all = 0..self.batches.count();
-        let proceed = |_| ControlFlow::Continue(());
-        self.batches.submit(&self.gpu, all, None, |_| (), |position| position, proceed)?;
+        let proceed = |_, _| Ok(ControlFlow::Continue(()));
+        self.batches.submit(&self.gpu, all.clone(), None, |_| (), |position| position, proceed)?;
         let totals = self.running.read(&self.gpu)?;
-        Ok(self.batches.losses(&totals, 1.0))
+        self.batches.check_counted(&totals, state, all)?;
+        let losses = self.batches.losses(&totals, 1.0);
+        match losses.loss.is_finite() {
+            true => Ok(losses),
+            false => Err(Error::NotFinite { what: "the loss".into() }),
+        }
     }
 }

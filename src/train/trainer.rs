@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::batches::{Batches, recorded};
 use super::{EpochReport, Evaluator};
@@ -20,6 +21,8 @@ pub struct TrainOptions {
     pub max_steps: Option<u32>,
     /// Steps in a submission; without it, as many as take about a tenth of a second.
     pub steps_per_submission: Option<usize>,
+    /// Time from one look at the loss to the next within an epoch; without it, a few seconds.
+    pub look_every: Option<Duration>,
     /// How much to try for the fastest kernels; nothing by default. Equal seeds give equal bits only with
     /// equal kernels.
     pub tune: Tune,
@@ -47,6 +50,8 @@ pub struct Trainer<M = Vae> {
     pub(super) evaluator: Option<Evaluator>,
     /// Checksums of the training data and of the test split, by which a checkpoint knows them again.
     pub(super) checksums: [u32; 2],
+    /// How the checkpoint was trained that this goes on from.
+    pub(super) before: Option<TrainConfig>,
 }
 
 impl Trainer {
@@ -187,6 +192,7 @@ impl<M: Model> Trainer<M> {
             batches,
             evaluator,
             checksums,
+            before: None,
         })
     }
 
@@ -210,6 +216,11 @@ impl<M: Model> Trainer<M> {
         let batch_size = self.config.train.batch_size;
         let noise = (noise, self.options.placement);
         Evaluator::for_model(&self.gpu, &self.model, table, batch_size, noise, &self.choices)
+    }
+
+    /// How a run was trained before it was resumed, with its learning rate then; nothing for a new one.
+    pub fn before(&self) -> Option<&TrainConfig> {
+        self.before.as_ref()
     }
 
     /// Counters after the last epoch or part of one.

@@ -164,7 +164,7 @@ fn a_loss_that_explodes_ends_the_run() {
     let args = ["train", "--config", "tiny.toml", "--out", "run", "--lr", "1e30"];
     let mut ran = place.run(&args);
     ran.stdout.clear();
-    ran.failed(1, &["run: the loss is no longer finite", "smaller --lr"]);
+    ran.failed(1, &["run: the loss is no longer finite (epoch 1", "--lr 1e-2 and --overwrite"]);
     // The run before it broke is kept whole.
     assert_eq!(names(place.path("run")), RUN_FILES);
     place.ok(&["sample", "run"]);
@@ -214,4 +214,59 @@ fn one_of_a_kind_is_no_plural() {
     assert!(printed.contains("1 epoch and 1 step are done"), "{printed}");
     let printed = place.ok(&["inspect", "tiny.toml", "--data", "one"]);
     assert!(printed.contains(" 1 image in a step") && printed.contains(" 1 image\n"), "{printed}");
+}
+
+/// The last save of a run that goes well at first, and the way on from it.
+#[test]
+fn a_run_that_breaks_later_goes_on_with_a_smaller_learning_rate() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("run", &["--epochs", "1"]);
+    let before = place.read("run/model.safetensors");
+    let args = ["train", "--resume", "run", "--epochs", "3"];
+    let mut ran = place.run(&[&args[..], &["--lr", "1e30"]].concat());
+    assert!(ran.stdout.contains("changed  learning_rate = 1e30, before 0.001\n"), "{}", ran.stdout);
+    ran.stdout.clear();
+    let way_on = "go on from its last save, step 4, with --resume run --lr 1e-2";
+    ran.failed(1, &["run: the loss is no longer finite (epoch 2", way_on, "--overwrite"]);
+    assert!(before == place.read("run/model.safetensors"));
+    let printed = place.ok(&[&args[..], &["--lr", "1e-4"]].concat());
+    assert!(printed.contains("changed  learning_rate = 0.0001, before 0.001\n"), "{printed}");
+    assert!(place.text("run/config.toml").contains("learning_rate = 0.0001"));
+    assert_eq!(metrics(&place, "run")[2]["learning_rate"], 1e-4);
+}
+
+/// One step has a finite loss, and leaves weights that are not: the untrained run is kept.
+#[test]
+fn weights_that_are_not_finite_are_not_saved() {
+    let Some(place) = place_with_adapter() else { return };
+    place.write("only/train-images-idx3-ubyte", idx(64, 8, 8));
+    place.edit("tiny.toml", "epochs = 2\n", "epochs = 2\noptimizer = { name = \"sgd\" }\n");
+    let args = ["train", "--config", "tiny.toml", "--data", "only", "--max-steps", "1"];
+    let mut ran = place.run(&[&args[..], &["--out", "run", "--lr", "3e38"]].concat());
+    ran.stdout.clear();
+    ran.failed(1, &["run: ", "is no longer finite", "--overwrite"]);
+    assert_eq!(names(place.path("run")), RUN_FILES);
+    assert!(metrics(&place, "run").is_empty());
+    place.ok(&["evaluate", "run"]);
+}
+
+/// A model of finite weights whose sums are not: an error of one line, and no picture.
+#[test]
+fn a_model_whose_outputs_are_not_finite_is_an_error() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("run", &["--epochs", "1"]);
+    let whole = place.read("run/model.safetensors");
+    let huge = common::tensor_file::changed(&whole, |_, tensors| {
+        for (_, _, bytes) in tensors.values_mut() {
+            let values = bytes.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+            *bytes = values.flat_map(|value| (1e30 * value).to_le_bytes()).collect();
+        }
+    });
+    place.write("run/model.safetensors", huge);
+    place.fails(&["evaluate", "run"], 1, &["the loss is not finite"]);
+    place.fails(&["evaluate", "run", "--json"], 1, &["the loss is not finite"]);
+    for command in ["sample", "reconstruct"] {
+        place.fails(&[command, "run", "--out", "new.png"], 1, &["what the model computes is not"]);
+        assert!(!place.path("new.png").exists());
+    }
 }

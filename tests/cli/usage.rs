@@ -10,6 +10,13 @@ fn impossible_values_name_their_flag() {
         ("--lr", "inf", "learning_rate (--lr) = inf: must be a positive number"),
         ("--lr", "0", "learning_rate (--lr) = 0: must be a positive number"),
         ("--lr", "-1", "learning_rate (--lr) = -1: must be a positive number"),
+        (
+            "--lr",
+            "1e39",
+            "must be a positive number, as in 1e-3, also as a 32-bit float, in which it is",
+        ),
+        ("--lr", "1e-50", "also as a 32-bit float, in which it is 0"),
+        ("--lr", "1e-39", "also as a 32-bit float, in which it is 0"),
         ("--lr", "fast", "'--lr <LR>': must be a positive number, as in 1e-3"),
         (
             "--epochs",
@@ -146,6 +153,23 @@ fn a_configuration_that_cannot_be_names_file_and_key() {
             "bad.toml: variational = false: has no KL divergence: leave out kl_schedule",
         ),
         ("[model]\nkl_weight = -1", "bad.toml: kl_weight = -1: must be a number from 0 up"),
+        (
+            "[model]\nkl_weight = 1e-50",
+            "kl_weight = 1e-50: must be a number from 0 up, also as a 32-bit",
+        ),
+        (
+            "[model]\nkl_weight = 1e39",
+            "kl_weight = 1e39: must be a number from 0 up, also as a 32-bit",
+        ),
+        (
+            "[train]\nclip_norm = 1e39",
+            "clip_norm = 1e39: must be a positive number, also as a 32-bit",
+        ),
+        (
+            "[train]\noptimizer = { name = \"sgd\", momentum = 0.9999999999 }",
+            "optimizer.momentum = 0.9999999999: must be from 0 to less than 1, also as a 32-bit float, \
+             in which it is 1",
+        ),
         ("[model]\nkl_weight = inf", "bad.toml: kl_weight = inf: must be a number from 0 up"),
         (
             "[train]\nlearning_rate = nan",
@@ -273,7 +297,6 @@ fn flags_that_exclude_one_another_fail() {
         ("--preset", "mlp"),
         ("--config", "tiny.toml"),
         ("--batch-size", "8"),
-        ("--lr", "1e-3"),
         ("--seed", "2"),
         ("--hold-out", "0.5"),
         ("--size", "8x8"),

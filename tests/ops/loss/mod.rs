@@ -11,7 +11,7 @@ use vae_gpu::ops::likelihood::{
     Likelihood::{self, *},
     Scale::{Fixed, Learnt},
 };
-use vae_gpu::ops::loss;
+use vae_gpu::ops::{State, loss};
 
 use crate::check::{self, Guarded};
 
@@ -274,6 +274,32 @@ pub fn mean() {
             let what = format!("{likelihood:?} of {rows} x {columns}");
             // What is too small for a normal float may be zero.
             check::assert_each(&what, &mean.floats(gpu), &want, 5e-6, 2e-38);
+        }
+    }
+}
+
+/// Functions of an output that is infinite or NaN may be finite, as the sigmoid is.
+#[test]
+fn outputs_that_are_not_finite_are_seen_in_the_mean_and_in_draws() {
+    let Some(gpu) = check::gpu() else { return };
+    for (likelihood, log_scale) in ALL {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut outputs = check::random(5, 63, -3.0..3.0);
+            outputs[33] = bad;
+            let output = check::input(gpu, &[9, 7], &outputs);
+            let [mean, drawn] = [(); 2].map(|()| Guarded::new(gpu, &[9, 7]));
+            let (state, scale) = (State::tensor("state"), upload_scale(gpu, likelihood, log_scale));
+            State::default().write(gpu, &state);
+            check::run(gpu, |recording| {
+                loss::mean(recording, "test", likelihood, &output, &mean.tensor);
+                let scale = scale.as_ref();
+                loss::draw(recording, "test", likelihood, 1, &state, &output, scale, &drawn.tensor);
+            });
+            for made in [mean, drawn] {
+                let finite: Vec<bool> = made.floats(gpu).iter().map(|v| v.is_finite()).collect();
+                let want: Vec<bool> = (0..63).map(|i| i != 33).collect();
+                assert_eq!(finite, want, "{likelihood:?} of {bad}");
+            }
         }
     }
 }
