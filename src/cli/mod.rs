@@ -6,6 +6,11 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::cli::say(format_args!($($text)*)) };
 }
 
+/// Prints a line on standard error, or nothing where that cannot be written.
+macro_rules! warn {
+    ($($text:tt)*) => { $crate::cli::warn(format_args!($($text)*)) };
+}
+
 mod bench;
 mod devices;
 mod evaluate;
@@ -20,24 +25,23 @@ mod reconstruct;
 mod sample;
 mod shell;
 mod source;
+mod stop;
 mod train;
 mod tune;
 mod values;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
 use vae_gpu::gpu::Backend;
 use vae_gpu::{AdapterOptions, Error, Gpu};
 
 use failure::Result;
-
-/// Exit code of a program that stopped on Ctrl-C: 128 and the signal's number.
-const INTERRUPTED: u8 = 130;
 
 /// Train variational autoencoders entirely in GPU compute shaders.
 #[derive(Parser)]
@@ -113,6 +117,7 @@ impl AdapterArgs {
 pub fn run() -> ExitCode {
     // Nothing is logged unless RUST_LOG is set: users are told of failures by errors.
     env_logger::Builder::new().filter_level(log::LevelFilter::Off).parse_default_env().init();
+    stop::watch();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return usage(&e),
@@ -129,23 +134,29 @@ pub fn run() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Presets(args) => presets::run(&args),
     };
-    outcome.unwrap_or_else(|failure| {
-        eprintln!("error: {failure}");
+    let code = outcome.unwrap_or_else(|failure| {
+        warn!("error: {failure}");
         ExitCode::from(failure.exit_code())
-    })
+    });
+    if IS_MUTE.load(Relaxed) { ExitCode::from(1) } else { code }
 }
 
 /// Prints help where it was asked for, and otherwise the first paragraph of clap's error as a line.
 fn usage(error: &clap::Error) -> ExitCode {
-    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if asked || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let _ = error.print();
-        return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    use clap::error::ErrorKind as Kind;
+    let asked = matches!(error.kind(), Kind::DisplayHelp | Kind::DisplayVersion);
+    if asked || error.kind() == Kind::DisplayHelpOnMissingArgumentOrSubcommand {
+        if !asked {
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+        printed(error.print());
+        return ExitCode::SUCCESS;
     }
     let text = error.render().to_string();
     let paragraph: Vec<_> = text.lines().take_while(|l| !l.is_empty()).map(str::trim).collect();
     let meant = meant(error).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-    eprintln!("{}{meant} (--help shows the usage)", paragraph.join(" "));
+    warn!("{}{meant} (--help shows the usage)", paragraph.join(" "));
     ExitCode::from(2)
 }
 
@@ -161,15 +172,30 @@ fn meant(error: &clap::Error) -> Option<&String> {
     })
 }
 
-/// Prints a line. If the reader has closed the pipe, as `| head` does, the line is dropped.
+/// Whether something could not be printed.
+static IS_MUTE: AtomicBool = AtomicBool::new(false);
+
 fn say(line: std::fmt::Arguments) {
-    match writeln!(std::io::stdout(), "{line}") {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            eprintln!("error: {}", Error::io("write", "standard output")(e));
-            std::process::exit(1);
+    printed(writeln!(std::io::stdout(), "{line}"));
+}
+
+/// Takes the outcome of printing on standard output. If the reader has closed the pipe, as `| head`
+/// does, what was printed is dropped; on any other failure the program ends with an error, once what
+/// it trained is saved.
+fn printed(outcome: std::io::Result<()>) {
+    match outcome {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            if !IS_MUTE.swap(true, Relaxed) {
+                warn!("error: {}", Error::io("write", "standard output")(e));
+            }
+            stop::request(1);
         }
         _ => {}
     }
+}
+
+fn warn(line: std::fmt::Arguments) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Prints the path of a picture that was written.

@@ -3,8 +3,6 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -20,7 +18,7 @@ use super::progress::{HEADING, bar, conclude, introduce, print_row};
 use super::shell;
 use super::source::{SourceArgs, named};
 use super::values::{channels, fraction, rate, size, whole};
-use super::{AdapterArgs, INTERRUPTED};
+use super::{AdapterArgs, stop};
 
 /// Shortest interval of saving: a run is saved after an epoch if the last save is longer ago than this.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
@@ -171,8 +169,6 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let gpu = adapter.open()?;
     let options =
         TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };
-    // From here on there is a run for Ctrl-C to save.
-    let interrupted = watch_for_interrupt();
     // Tuning takes up to two seconds, once on an adapter.
     let tuning = ProgressBar::new_spinner().with_message("finding the fastest kernels");
     tuning.enable_steady_tick(Duration::from_millis(100));
@@ -184,6 +180,8 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         }
         None => {
             let trainer = Trainer::new(&gpu, &config, &data, options)?;
+            // Before this a signal leaves nothing behind, and from here on a whole run.
+            stop::save_first();
             let begun = Instant::now();
             let run = loop {
                 match RunFolder::create(args.out(&data), &trainer, &data, args.overwrite) {
@@ -197,6 +195,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         }
     };
     tuning.finish_and_clear();
+    stop::save_first();
     introduce(gpu.report(), &data, &trainer, &run);
     if trainer.is_finished() {
         say!(
@@ -206,7 +205,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    train(&trainer, &mut run, &data, &interrupted, saving, adapter)
+    train(&trainer, &mut run, &data, saving, adapter)
 }
 
 /// Trains and saves; a save takes about as long as `saving`.
@@ -214,7 +213,6 @@ fn train(
     trainer: &Trainer,
     run: &mut RunFolder,
     data: &Dataset,
-    interrupted: &AtomicBool,
     saving: Duration,
     adapter: &AdapterArgs,
 ) -> Result<ExitCode> {
@@ -227,9 +225,9 @@ fn train(
         let bar = bar(trainer.state().epoch + 1, epochs, trainer.steps_per_epoch());
         let report = trainer.epoch(|progress: Progress| {
             bar.set_position(progress.step as u64);
-            match interrupted.load(Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            match stop::requested() {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
             }
         });
         bar.finish_and_clear();
@@ -240,19 +238,22 @@ fn train(
             print_row(&report, trainer.config().model.variational);
             run.push(&report);
         }
-        let stop = interrupted.load(Relaxed);
-        if stop || trainer.is_finished() || saved.elapsed() >= interval(saving) {
+        let is_due = stop::requested().is_some() || trainer.is_finished();
+        let is_saved = is_due || saved.elapsed() >= interval(saving);
+        if is_saved {
             let begun = Instant::now();
             let save = run.save(trainer, data);
             save.map_err(|e| diverged(e, trainer, run.path(), saved_step))?;
             (saved, saved_step) = (Instant::now(), trainer.state().step);
             saving = saved - begun;
         }
-        if stop && !trainer.is_finished() {
+        // A signal may have come while the run was saved.
+        let code = stop::requested().filter(|_| is_saved && !trainer.is_finished());
+        if let Some(code) = code {
             say!("stopped after step {}; to go on:", trainer.state().step);
             let resume = ["train".into(), "--resume".into(), shell::path(run.path())];
             say!("  {}", adapter.command(resume));
-            return Ok(ExitCode::from(INTERRUPTED));
+            return Ok(ExitCode::from(code));
         }
     }
     let shown = data.test.as_ref().unwrap_or(&data.train).len();
@@ -281,20 +282,4 @@ fn diverged(error: Error, trainer: &Trainer, run: &Path, saved: u32) -> Error {
         ),
     };
     Error::run(run, format!("{what} at the learning rate {:e}; {way_on}", train.learning_rate))
-}
-
-/// A flag that Ctrl-C raises; a second Ctrl-C ends the program at once.
-fn watch_for_interrupt() -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let raised = flag.clone();
-    let handler = move || {
-        if raised.swap(true, Relaxed) {
-            std::process::exit(INTERRUPTED.into());
-        }
-        eprintln!("\nstopping after this step, then saving; Ctrl-C again to quit at once");
-    };
-    if let Err(e) = ctrlc::set_handler(handler) {
-        log::warn!("Ctrl-C will end the program at once: {e}");
-    }
-    flag
 }

@@ -105,11 +105,12 @@ impl<M: Model> Trainer<M> {
     fn check_counters(&self, state: &State, epochs: u32) -> std::result::Result<(), String> {
         let State { step, epoch, row, images } = *state;
         let batch = self.config.train.batch_size as u64;
-        // Shaders go by the row unchecked.
-        if row >= images || !u64::from(row).is_multiple_of(batch) {
+        // Shaders go by the row unchecked. After the last image there is only the evaluation.
+        if row > images || row < images && !u64::from(row).is_multiple_of(batch) {
             return Err(format!("{row} of {images} images are no number of steps of {batch}"));
         }
-        let steps = u64::from(epoch) * u64::from(images).div_ceil(batch) + u64::from(row) / batch;
+        let steps =
+            u64::from(epoch) * u64::from(images).div_ceil(batch) + u64::from(row).div_ceil(batch);
         // The adapter's counter begins again after 2³² steps.
         if steps as u32 != step || epoch > epochs {
             return Err(format!(

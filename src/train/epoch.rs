@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
-use super::{EpochReport, Evaluator, Losses, Trainer};
+use super::{EpochReport, Losses, Trainer};
 use crate::error::{Error, Result};
 use crate::model::{Model, Totals};
 use crate::ops::State;
@@ -28,8 +28,9 @@ pub struct Progress {
 impl<M: Model> Trainer<M> {
     /// Trains to the end of the current epoch and evaluates on the test split, if there is one;
     /// nothing once training is finished. Stops early, with a report of the images used so far, at the
-    /// step that the options name, or when `progress`, which is called every few steps, breaks; in the
-    /// latter case it does not evaluate.
+    /// step that the options name, or when `progress`, which is called every few steps and batches of the
+    /// evaluation, breaks. An epoch whose evaluation is stopped is not complete: the next call makes up
+    /// for it.
     ///
     /// # Errors
     ///
@@ -37,7 +38,7 @@ impl<M: Model> Trainer<M> {
     /// [`Error::Gpu`] if the adapter fails or does not do what it is given.
     pub fn epoch(
         &self,
-        progress: impl FnMut(Progress) -> ControlFlow<()>,
+        mut progress: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Option<EpochReport>> {
         if self.is_finished() {
             return Ok(None);
@@ -46,22 +47,28 @@ impl<M: Model> Trainer<M> {
         self.training.running.write(&self.gpu, &self.totals.borrow());
         self.gpu.check()?;
         let begun = Instant::now();
-        let submitted = self.submit_steps(progress)?;
+        let submitted = self.submit_steps(&mut progress)?;
         let (mut totals, train) = self.look(before, submitted)?;
         totals.sums.truncate(self.batches.terms().len());
         let seconds = begun.elapsed().as_secs_f64();
 
         let State { epoch, step, row, images, .. } = totals.state;
-        let complete = row == images;
+        self.totals.replace(totals.clone());
+        let (all, steps) = (row == images, self.steps_per_epoch());
+        let evaluator = self.evaluator.as_ref().filter(|_| all || self.is_finished());
+        let loss = Some(train.loss);
+        let proceed = || progress(Progress { epoch: epoch + 1, step: steps, steps, loss });
+        let test = match evaluator {
+            Some(evaluator) => evaluator.run_while(proceed).map_err(|e| self.diverged(e))?,
+            None => None,
+        };
+        let complete = all && test.is_some() == self.evaluator.is_some();
         if complete {
             totals.state = State { epoch: epoch + 1, row: 0, ..totals.state };
             totals.sums.fill(0.0);
             totals.units.fill(0.0);
+            self.totals.replace(totals);
         }
-        self.totals.replace(totals);
-        // An interrupted program is to end soon.
-        let evaluator = self.evaluator.as_ref().filter(|_| complete || self.is_finished());
-        let test = evaluator.map(Evaluator::run).transpose();
         let last = step.saturating_sub(1);
         let weights = self.batches.terms().iter().filter_map(|term| {
             let objective = term.objective?;
@@ -72,7 +79,7 @@ impl<M: Model> Trainer<M> {
             step,
             seconds,
             train,
-            test: test.map_err(|e| self.diverged(e))?,
+            test,
             figures: weights.chain(self.model.figures(&self.gpu)?).collect(),
             learning_rate: self.learning_rate_at(last),
             images_per_second: f64::from(row - before.row) / seconds,

@@ -69,16 +69,31 @@ impl Evaluator {
     ///
     /// [`Error::NotFinite`] when the loss is no finite number, [`Error::Gpu`] if the adapter fails.
     pub fn run(&self) -> Result<Losses> {
+        let losses = self.run_while(|| ControlFlow::Continue(()))?;
+        Ok(losses.expect("nothing stops it"))
+    }
+
+    /// The same; nothing if `proceed`, which is called every few batches, breaks.
+    pub(super) fn run_while(
+        &self,
+        mut proceed: impl FnMut() -> ControlFlow<()>,
+    ) -> Result<Option<Losses>> {
         let state = State { images: self.batches.columns().rows() as u32, ..State::default() };
         self.running.write(&self.gpu, &Totals { state, ..Totals::default() });
-        let all = 0..self.batches.count();
-        let proceed = |_, _| Ok(ControlFlow::Continue(()));
-        self.batches.submit(&self.gpu, all.clone(), None, |_| (), |position| position, proceed)?;
+        let (all, mut last) = (0..self.batches.count(), ControlFlow::Continue(()));
+        let progress = |_, _| {
+            last = proceed();
+            Ok(last)
+        };
+        self.batches.submit(&self.gpu, all.clone(), None, |_| (), |position| position, progress)?;
+        if last.is_break() {
+            return Ok(None);
+        }
         let totals = self.running.read(&self.gpu)?;
         self.batches.check_counted(&totals, state, all)?;
         let losses = self.batches.losses(&totals, 1.0);
         match losses.loss.is_finite() {
-            true => Ok(losses),
+            true => Ok(Some(losses)),
             false => Err(Error::NotFinite { what: "the loss".into() }),
         }
     }

@@ -14,6 +14,7 @@ mod models;
 mod resume;
 mod runs;
 mod saving;
+mod signals;
 mod soak;
 mod train;
 mod tune;

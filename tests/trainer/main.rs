@@ -19,7 +19,7 @@ use safetensors::SafeTensors;
 use vae_gpu::config::{ScheduleConfig, TrainConfig};
 use vae_gpu::nn::{LayerSpec, Setting};
 use vae_gpu::ops::optimizer::Rule;
-use vae_gpu::train::{EpochReport, Losses};
+use vae_gpu::train::{EpochReport, Losses, Progress};
 use vae_gpu::{
     Config, Dataset, Evaluator, Gpu, ImageShape, Images, Noise, Table, TrainOptions, Trainer, Vae,
 };
@@ -258,6 +258,39 @@ fn breaking_stops_within_the_epoch_and_keeps_what_was_done() {
     let rest = trainer.epochs().next().unwrap().unwrap();
     assert_eq!((rest.step, rest.complete), (11, true));
     assert!(trainer.is_finished());
+}
+
+/// Ends as if nobody had interrupted, by the same trainer and by another.
+#[test]
+fn an_evaluation_that_is_stopped_is_made_up_for() {
+    let Some(gpu) = common::gpu() else { return };
+    let whole = trainer(&gpu, &config(2), TrainOptions::default());
+    let reports: Vec<_> = whole.epochs().map(Result::unwrap).collect();
+
+    let part = trainer(&gpu, &config(2), TrainOptions::default());
+    let stopped = || {
+        let mut ends = 0;
+        part.epoch(|Progress { step, steps, .. }| {
+            ends += usize::from(step == steps);
+            if ends > 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    };
+    let report = stopped().unwrap().unwrap();
+    assert_eq!((report.epoch, report.step, report.complete), (1, 11, false));
+    assert_eq!((&report.test, &report.train), (&None, &reports[0].train));
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint.safetensors");
+    part.save_checkpoint(&checkpoint).unwrap();
+    let options = TrainOptions::default();
+    let other = Trainer::resume(&gpu, &config(2), &data(), options, &checkpoint).unwrap();
+    for trainer in [&part, &other] {
+        let rest: Vec<_> = trainer.epochs().map(Result::unwrap).collect();
+        let losses =
+            |report: &EpochReport| (report.step, report.train.clone(), report.test.clone());
+        assert!(rest.iter().map(losses).eq(reports.iter().map(losses)), "{rest:?}");
+        assert!(rest.iter().all(|report| report.complete));
+        assert_eq!(weights(&gpu, trainer), weights(&gpu, &whole));
+    }
 }
 
 #[test]

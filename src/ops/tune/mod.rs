@@ -72,9 +72,8 @@ pub fn tune(
         return Ok(choices);
     }
     let candidates = candidates(gpu, level);
-    let name = cache_name(gpu);
-    let mut known = remembered(&name);
-    let mut news = false;
+    let file = cache_name(gpu);
+    let mut known = remembered(&file);
     let missing = |problem: &&Problem| is_missing(&known, problem, batch);
     if !gpu.report().is_software() {
         // Kernels differ by the kind of layer, not by its sizes.
@@ -95,17 +94,16 @@ pub fn tune(
                 Some(tuned) => tuned.clone(),
                 None => {
                     let tuned = fastest(gpu, problem, product, batch, activation, &candidates)?;
-                    news = true;
                     known.insert(key, tuned.clone());
+                    // At once: who stops the program keeps what was found.
+                    let found = serde_json::to_vec(&known).expect("timings are JSON");
+                    cache::write(&file, &found);
                     tuned
                 }
             };
             found(problem, product, &tuned);
             choices.set(name, tuned.variant);
         }
-    }
-    if news {
-        cache::write(&name, &serde_json::to_vec(&known).expect("timings can be written as JSON"));
     }
     Ok(choices)
 }
