@@ -12,6 +12,7 @@ use vae_gpu::{Config, Evaluator, Noise, Table, Vae};
 
 use super::AdapterArgs;
 use super::failure::{Failure, Result};
+use super::reading::ReadingArgs;
 use super::values::{channels, size};
 
 #[derive(Args)]
@@ -41,6 +42,8 @@ pub struct SplitArgs {
     /// Convert the images of a folder to 1 (grey) or 3 channels
     #[arg(long, value_name = "1|3", value_parser = channels)]
     channels: Option<usize>,
+    #[command(flatten)]
+    reading: ReadingArgs,
 }
 
 /// A test split.
@@ -74,7 +77,7 @@ impl SplitArgs {
         }
         config.data.size = self.size.or(config.data.size);
         config.data.channels = self.channels.or(config.data.channels);
-        let mut data = config.data.read()?;
+        let mut data = config.data.read_with(self.reading.options())?;
         if let (None, Some(fraction)) = (&data.test, config.data.hold_out) {
             data = data.hold_out(fraction, config.train.seed)?;
         }

@@ -21,6 +21,7 @@ mod picture;
 mod plan;
 mod presets;
 mod progress;
+mod reading;
 mod reconstruct;
 mod sample;
 mod shell;

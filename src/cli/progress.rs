@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
 use vae_gpu::model::{KL, RECON};
-use vae_gpu::train::{EpochReport, Pictured, RunFolder, row_names};
+use vae_gpu::train::{EpochReport, Pictured, Residence, RunFolder, row_names};
 use vae_gpu::words::counted;
 use vae_gpu::{Column, Dataset, Table, Trainer, Vae};
 
@@ -32,6 +33,16 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
         counted(data.train.len(), "image"),
         trainer.model().shape()
     );
+    let (residence, bytes) = trainer.residence();
+    let bytes = ByteSize::b(bytes).display().iec();
+    match residence {
+        Residence::Adapter { buffers: ..=1 } => say!("stored   {bytes}, on the adapter"),
+        Residence::Adapter { buffers } => {
+            say!("stored   {bytes}, on the adapter in {buffers} buffers");
+        }
+        Residence::Memory => say!("stored   {bytes}, streamed from memory"),
+        Residence::File(path) => say!("stored   {bytes}, streamed from {}", path.display()),
+    }
     say!("model    {parameters} parameters");
     say!("run      {}", run.path().display());
     if !run.is_locked() {

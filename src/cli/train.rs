@@ -9,12 +9,13 @@ use clap::Args;
 use indicatif::ProgressBar;
 use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED};
 use vae_gpu::model::Network;
-use vae_gpu::train::{Progress, RunFolder};
+use vae_gpu::train::{Placement, Progress, RunFolder};
 use vae_gpu::words::counted;
 use vae_gpu::{Config, Dataset, Error, ImageShape, TrainOptions, Trainer, Tune};
 
 use super::failure::{Failure, Result};
 use super::progress::{HEADING, bar, conclude, introduce, print_row};
+use super::reading::ReadingArgs;
 use super::shell;
 use super::source::{SourceArgs, named};
 use super::values::{channels, fraction, rate, size, whole};
@@ -71,6 +72,11 @@ pub struct TrainArgs {
     /// Convert the images of a folder to 1 (grey) or 3 channels
     #[arg(long, value_name = "1|3", value_parser = channels)]
     channels: Option<usize>,
+    #[command(flatten)]
+    reading: ReadingArgs,
+    /// Send the data to the adapter as training takes them, though they would fit there
+    #[arg(long)]
+    stream: bool,
     /// Try kernels before training and remember the fastest: off, quick or full
     #[arg(long, value_name = "LEVEL", default_value = "quick", env = "VAE_GPU_TUNE")]
     #[arg(hide_env_values = true)]
@@ -156,7 +162,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if let Some(out) = &args.out {
         RunFolder::check(out, args.overwrite)?;
     }
-    let mut data = config.data.read()?;
+    let mut data = config.data.read_with(args.reading.options())?;
     if let Some(fraction) = config.data.hold_out {
         data = data.hold_out(fraction, config.train.seed)?;
     }
@@ -167,8 +173,9 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         None => network.map_err(args.source.misfit(shape))?,
     };
     let gpu = adapter.open()?;
-    let options =
-        TrainOptions { max_steps: args.max_steps, tune: args.tune, ..TrainOptions::default() };
+    let placement = if args.stream { Placement::STREAMED } else { Placement::Auto };
+    let (max_steps, tune) = (args.max_steps, args.tune);
+    let options = TrainOptions { max_steps, tune, placement, ..TrainOptions::default() };
     // Tuning takes up to two seconds, once on an adapter.
     let tuning = ProgressBar::new_spinner().with_message("finding the fastest kernels");
     tuning.enable_steady_tick(Duration::from_millis(100));

@@ -34,7 +34,7 @@ impl Default for DataConfig {
 impl DataConfig {
     /// The options for reading the dataset.
     pub fn options(&self) -> ReadOptions {
-        ReadOptions { size: self.size, channels: self.channels }
+        ReadOptions { size: self.size, channels: self.channels, ..ReadOptions::default() }
     }
 
     /// The shape of the images by `size` and `channels`; where these state nothing, that of the
@@ -56,8 +56,18 @@ impl DataConfig {
     ///
     /// The same as [`Dataset::read`].
     pub fn read(&self) -> Result<Dataset> {
+        self.read_with(ReadOptions::default())
+    }
+
+    /// Reads the dataset as [`DataConfig::read`], with the `options` that it does not state.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`Dataset::read`].
+    pub fn read_with(&self, options: ReadOptions) -> Result<Dataset> {
         if !self.is_builtin() {
-            return Dataset::read(&self.path, &self.options());
+            let ReadOptions { size, channels, .. } = self.options();
+            return Dataset::read(&self.path, &ReadOptions { size, channels, ..options });
         }
         let given = [
             ("size", self.size.map(|(width, height)| format!("{width}x{height}"))),

@@ -15,7 +15,8 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, imageo
 
 use find::{Split, find_splits};
 
-use super::{Column, ImageShape, Images, ReadOptions, Splits, Table};
+use super::pack::{self, Sink};
+use super::{Column, ImageShape, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 
 /// The longest side that a JPEG can have; larger sizes are rejected as mistakes.
@@ -50,8 +51,10 @@ pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<Splits> {
     let labels = [Some(&train), test.as_ref()].map(|split| split.and_then(Split::classes));
     let classes: BTreeSet<&str> = labels.iter().flatten().flatten().copied().collect();
     let classes: Vec<&str> = classes.into_iter().collect();
+    let in_memory = pack::fit_memory(options, all.len() as u128 * shape.pixels() as u128);
     let table = |split: &Split, labels: Option<Vec<&str>>| {
-        let table = Table::new().with(Table::IMAGE, decode_all(folder, &split.files, shape)?)?;
+        let images = decode_all(folder, &split.files, shape, options, in_memory)?;
+        let table = Table::new().with(Table::IMAGE, images)?;
         let Some(labels) = labels else { return Ok(table) };
         let index = |label| classes.partition_point(|class| *class < label) as u32;
         let indices: Vec<u32> = labels.into_iter().map(index).collect();
@@ -102,23 +105,35 @@ fn read_header(path: &Path) -> Result<Header> {
     Ok(Header { size: (width as usize, height as usize), coloured })
 }
 
-fn decode_all(folder: &Path, files: &[PathBuf], shape: ImageShape) -> Result<Images> {
-    let mut pixels = Vec::new();
-    let length = [files.len(), shape.width, shape.height, shape.channels]
-        .into_iter()
-        .try_fold(1usize, usize::checked_mul)
-        .filter(|&length| pixels.try_reserve_exact(length).is_ok())
-        .ok_or_else(|| {
-            let message = format!(
-                "{} images of {shape} do not fit in memory; resize them to a smaller size",
-                files.len()
-            );
-            Error::data(folder, message)
+/// The images of `files` in memory, or in a file of the cache.
+fn decode_all(
+    folder: &Path,
+    files: &[PathBuf],
+    shape: ImageShape,
+    options: &ReadOptions,
+    in_memory: bool,
+) -> Result<Column> {
+    let mut sink = if in_memory {
+        Sink::in_memory(folder, shape, files.len())?
+    } else {
+        let source = pack::source(folder, files.iter().map(PathBuf::as_path), options)?;
+        let source = format!("{source}; as {shape}");
+        if let Some(images) = pack::find(&source) {
+            return Ok(images);
+        }
+        Sink::in_file(shape, source)?
+    };
+    let mut left = files;
+    while !left.is_empty() {
+        let block;
+        (block, left) = left.split_at(sink.block(left.len()));
+        sink.fill(block.len(), |pixels| {
+            let places = block.iter().zip(pixels.chunks_exact_mut(shape.pixels())).collect();
+            parallel_map(places, |(path, place)| decode(path, shape, place))?;
+            Ok(block.len())
         })?;
-    pixels.resize(length, 0);
-    let places = files.iter().zip(pixels.chunks_exact_mut(shape.pixels())).collect();
-    parallel_map(places, |(path, place)| decode(path, shape, place))?;
-    Ok(Images { shape, pixels })
+    }
+    sink.finish()
 }
 
 /// Decodes the image at `path` into `place`, (channels, height, width).

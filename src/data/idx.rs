@@ -10,7 +10,8 @@ pub(super) use find::{Set, find};
 
 use self::file::Kind;
 use self::find::Split;
-use super::{Column, ImageShape, Images, ReadOptions, Splits, Table};
+use super::pack::{self, Sink};
+use super::{Column, ImageShape, PackedImages, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 
 /// Reads the splits of `set`.
@@ -30,9 +31,9 @@ pub(super) fn read(set: &Set, options: &ReadOptions) -> Result<Splits> {
         }
         (None, None) => unreachable!("a set has images"),
     };
-    let train = read_images(train_path)?;
+    let train = Declared::of(train_path)?;
     check_options(train_path, options, train.shape)?;
-    let test = test_path.map(|path| Ok((read_images(path)?, path))).transpose()?;
+    let test = test_path.map(|path| Ok((Declared::of(path)?, path))).transpose()?;
     if let Some((test, test_path)) = &test
         && test.shape != train.shape
     {
@@ -56,13 +57,16 @@ pub(super) fn read(set: &Set, options: &ReadOptions) -> Result<Splits> {
     };
     let largest = [&train_labels, &test_labels].into_iter().flatten().flatten().max();
     let classes = largest.map_or(0, |&largest| largest as usize + 1);
-    let table = |images: Images, labels: Option<Vec<u32>>| {
-        let table = Table::new().with(Table::IMAGE, images)?;
+    let declared = [Some(&train), test.as_ref().map(|(test, _)| test)];
+    let bytes = declared.iter().flatten().map(|split| split.bytes()).sum();
+    let in_memory = pack::fit_memory(options, bytes);
+    let table = |split: &Declared, path: &Path, labels: Option<Vec<u32>>| {
+        let table = Table::new().with(Table::IMAGE, split.read(path, options, in_memory)?)?;
         let Some(labels) = labels else { return Ok(table) };
         table.with(Table::LABEL, Column::numbered_classes(classes, labels))
     };
-    let test = test.map(|(test, _)| table(test, test_labels)).transpose()?;
-    Ok((table(train, train_labels)?, test))
+    let train = table(&train, train_path, train_labels)?;
+    Ok((train, test.map(|(test, path)| table(&test, path, test_labels)).transpose()?))
 }
 
 /// The labels of `split`, one for each of its `images`, which lie at `images_path`; `None` if there
@@ -70,12 +74,12 @@ pub(super) fn read(set: &Set, options: &ReadOptions) -> Result<Splits> {
 fn read_labels(
     set: &Set,
     split: Split,
-    images: &Images,
+    images: &Declared,
     images_path: &Path,
 ) -> Result<Option<Vec<u32>>> {
     let Some(path) = set.file(split, Kind::Labels)? else { return Ok(None) };
     let labels = file::labels(path)?;
-    if labels.len() != images.len() {
+    if labels.len() != images.count {
         return Err(Error::data(
             path,
             format!(
@@ -83,7 +87,7 @@ fn read_labels(
                  take the labels out of the folder",
                 labels.len(),
                 images_path.display(),
-                images.len()
+                images.count
             ),
         ));
     }
@@ -106,9 +110,43 @@ fn check_options(path: &Path, options: &ReadOptions, shape: ImageShape) -> Resul
     Err(Error::config(key, value, message))
 }
 
-fn read_images(path: &Path) -> Result<Images> {
-    let ([_, height, width], pixels) = file::images(path)?;
-    let images = Images { shape: ImageShape { width, height, channels: 1 }, pixels };
-    images.check().map_err(|error| Error::data(path, format!("holds {error}")))?;
-    Ok(images)
+/// The images that a file declares.
+struct Declared {
+    shape: ImageShape,
+    count: usize,
+    /// Whether it is packed by gzip.
+    is_packed: bool,
+}
+
+impl Declared {
+    fn of(path: &Path) -> Result<Self> {
+        let ([count, height, width], is_packed) = file::declared(path)?;
+        let shape = ImageShape { width, height, channels: 1 };
+        shape.check().map_err(|error| Error::data(path, format!("holds {error}")))?;
+        Ok(Self { shape, count, is_packed })
+    }
+
+    fn bytes(&self) -> u128 {
+        self.count as u128 * self.shape.pixels() as u128
+    }
+
+    /// The images of the file at `path`; where they are not to be in memory, still in that file, or in
+    /// one of the cache if it is packed.
+    fn read(&self, path: &Path, options: &ReadOptions, in_memory: bool) -> Result<Column> {
+        let Self { shape, count, is_packed } = *self;
+        if !in_memory && !is_packed {
+            return Ok(Column::Packed(PackedImages::open(path, shape, count, file::OFFSET)?));
+        }
+        let mut sink = if in_memory {
+            Sink::in_memory(path, shape, count)?
+        } else {
+            let source = pack::source(path, [path], options)?;
+            if let Some(images) = pack::find(&source) {
+                return Ok(images);
+            }
+            Sink::in_file(shape, source)?
+        };
+        file::images(path, &mut sink)?;
+        sink.finish()
+    }
 }

@@ -7,6 +7,7 @@ mod folder;
 pub(crate) mod grid;
 mod idx;
 mod images;
+mod pack;
 mod packed;
 mod table;
 
@@ -24,13 +25,17 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use crate::error::{Error, Result, shown};
 
 /// Options for reading a folder of images.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Size (width, height) to which every image is resized; if `None`, all must be of one size.
     pub size: Option<(usize, usize)>,
     /// Number of channels, 1 or 3, to which every image is converted; if `None`, it is 3 if any
     /// image is coloured, otherwise 1.
     pub channels: Option<usize>,
+    /// Bytes of the host's memory, of which pixels take at most half; of larger datasets the pixels stay
+    /// in a file, as a [`Column::Packed`]: an unpacked IDX file itself, or one in the cache's folder that is
+    /// made once. If `None`, it is the memory that the host has left.
+    pub memory: Option<u64>,
 }
 
 /// The splits that a reader found.

@@ -52,9 +52,20 @@ impl PackedImages {
         count: usize,
         offset: u64,
     ) -> Result<Self> {
-        let (path, shape) = (path.as_ref(), shape.into());
-        shape.check()?;
+        let path = path.as_ref();
         let file = File::open(path).map_err(Error::io("read", path))?;
+        Self::new(file, path, shape.into(), count, offset)
+    }
+
+    /// Those in the open `file`, which lies at `path`.
+    pub(super) fn new(
+        file: File,
+        path: &Path,
+        shape: ImageShape,
+        count: usize,
+        offset: u64,
+    ) -> Result<Self> {
+        shape.check()?;
         let length = file.metadata().map_err(Error::io("read", path))?.len();
         let needed = u128::from(offset) + count as u128 * shape.pixels() as u128;
         if needed > u128::from(length) {

@@ -76,7 +76,7 @@ pub use input::Input;
 pub use network::Network;
 pub use pass::{Batch, Elbo, KL, RECON};
 pub use phase::{Phase, Term, TermSpec};
-pub use placement::Placement;
+pub use placement::{Placement, Residence};
 pub use running::{Running, Totals};
 pub use step::{Model, Noise, Purpose, Step, record};
 pub use training::{Moments, Training};

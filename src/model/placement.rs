@@ -1,6 +1,7 @@
 //! Where a table's rows lie while steps take them, and how they come to the adapter.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use super::Columns;
 use super::columns::{Kind, Stored};
@@ -8,7 +9,7 @@ use crate::data::{BLOCK, Column, Table};
 use crate::error::{Load, Result};
 use crate::gpu::{AdapterReport, Gpu};
 
-/// Buffers that a column may take: each costs the step a dispatch.
+/// Buffers that a column may take on the adapter: each costs the step a dispatch.
 const MOST_PARTS: usize = 8;
 /// Bytes of rows that are sent to the adapter at a time: a few milliseconds of copying.
 const WINDOW: usize = 16 << 20;
@@ -29,6 +30,20 @@ pub enum Placement {
 impl Placement {
     /// Streamed as [`Placement::Auto`] does it where the rows do not fit.
     pub const STREAMED: Self = Self::Streamed { window: WINDOW };
+}
+
+/// Where the rows of a table lie while steps take them, as [`Placement`] had it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Residence {
+    /// All on the adapter.
+    Adapter {
+        /// Buffers of the largest column that steps take.
+        buffers: usize,
+    },
+    /// In the host's memory.
+    Memory,
+    /// In this file.
+    File(PathBuf),
 }
 
 impl Columns {
@@ -80,9 +95,23 @@ impl Columns {
         self.window
     }
 
-    /// Buffers of the largest column that steps take.
-    pub fn bindings(&self) -> usize {
-        self.taken().map(|column| column.parts.len()).max().unwrap_or(0)
+    /// Where the rows of `table` lie, and their bytes in the columns that steps take.
+    pub fn residence(&self, table: &Table) -> (Residence, u64) {
+        let columns = || self.taken().map(|stored| of(table, stored));
+        let bytes = columns().map(|column| table.len() as u64 * column.row_bytes() as u64).sum();
+        let file = columns().find_map(|column| match column {
+            Column::Packed(images) => Some(images.path().to_owned()),
+            _ => None,
+        });
+        let residence = match (self.window, file) {
+            (None, _) => {
+                let buffers = self.taken().map(|column| column.parts.len()).max().unwrap_or(0);
+                Residence::Adapter { buffers }
+            }
+            (Some(_), None) => Residence::Memory,
+            (Some(_), Some(path)) => Residence::File(path),
+        };
+        (residence, bytes)
     }
 
     fn taken(&self) -> impl Iterator<Item = &Stored> {

@@ -14,7 +14,7 @@ mod recorded;
 mod run;
 mod trainer;
 
-pub use crate::model::Placement;
+pub use crate::model::{Placement, Residence};
 use batches::Batches;
 pub use epoch::Progress;
 pub use evaluate::Evaluator;

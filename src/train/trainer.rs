@@ -10,7 +10,9 @@ use crate::config::{Config, TrainConfig};
 use crate::data::{Dataset, Table};
 use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Plan, Recording};
-use crate::model::{Columns, Model, Noise, Placement, Purpose, Running, Totals, Training, Vae};
+use crate::model::{
+    Columns, Model, Noise, Placement, Purpose, Residence, Running, Totals, Training, Vae,
+};
 use crate::ops::tune::{self, Tune};
 use crate::ops::{State, shuffle};
 
@@ -52,6 +54,7 @@ pub struct Trainer<M = Vae> {
     pub(super) checksums: [u32; 2],
     /// How the checkpoint was trained that this goes on from.
     pub(super) before: Option<TrainConfig>,
+    residence: (Residence, u64),
 }
 
 impl Trainer {
@@ -174,6 +177,7 @@ impl<M: Model> Trainer<M> {
         })?;
         let checksums = [columns.checksum(&data.train)?, test_checksum(&evaluator, data)?];
         gpu.check()?;
+        let residence = columns.residence(&data.train);
         let state = State { images: columns.rows() as u32, ..State::default() };
         let totals = Totals {
             state,
@@ -193,6 +197,7 @@ impl<M: Model> Trainer<M> {
             evaluator,
             checksums,
             before: None,
+            residence,
         })
     }
 
@@ -238,6 +243,11 @@ impl<M: Model> Trainer<M> {
     #[doc(hidden)]
     pub fn full_step(&self) -> (&Plan, &Running) {
         (self.batches.plan(0), &self.training.running)
+    }
+
+    /// Where the rows of the training split lie, and the bytes that they take.
+    pub fn residence(&self) -> (Residence, u64) {
+        self.residence.clone()
     }
 
     /// Steps in an epoch.

@@ -104,11 +104,11 @@ fn read(dir: &TempDir, options: ReadOptions) -> Result<Dataset, Error> {
 }
 
 fn sized(width: usize, height: usize) -> ReadOptions {
-    ReadOptions { size: Some((width, height)), channels: None }
+    ReadOptions { size: Some((width, height)), ..ReadOptions::default() }
 }
 
 fn channels(channels: usize) -> ReadOptions {
-    ReadOptions { size: None, channels: Some(channels) }
+    ReadOptions { channels: Some(channels), ..ReadOptions::default() }
 }
 
 fn shape(width: usize, height: usize, channels: usize) -> ImageShape {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::data::pack::Sink;
 use crate::error::{Error, Result};
 
 /// One of the two kinds of contents.
@@ -73,11 +74,41 @@ impl Header {
     }
 }
 
-/// Reads the images at `path`: the dimensions (count, height, width), and the bytes.
-pub(super) fn images(path: &Path) -> Result<([usize; 3], Vec<u8>)> {
-    let (header, pixels) = read(path, Kind::Images)?;
-    let dims: Vec<usize> = header.dims.iter().map(|&side| side as usize).collect();
-    Ok((dims.try_into().expect("images have three dimensions"), pixels))
+/// Bytes of a file of images before the first one.
+pub(super) const OFFSET: u64 = 16;
+
+/// The dimensions (count, height, width) that the file of images at `path` declares, and whether its
+/// values are packed by gzip; if they are not, there are as many as it declares.
+pub(super) fn declared(path: &Path) -> Result<([usize; 3], bool)> {
+    let contents = Contents::open(path, Kind::Images)?;
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let is_packed = read_at_most(&mut file, 2, path)? == GZIP;
+    let length = file.metadata().map_err(Error::io("read", path))?.len();
+    let found = u128::from(length.saturating_sub(OFFSET));
+    if !is_packed && found < contents.declared() {
+        return Err(contents.mismatch("is truncated", &found.to_string()));
+    }
+    if !is_packed && found > contents.declared() {
+        return Err(contents.mismatch("has extra bytes at its end", "more"));
+    }
+    let dims: Vec<usize> = contents.header.dims.iter().map(|&side| side as usize).collect();
+    Ok((dims.try_into().expect("images have three dimensions"), is_packed))
+}
+
+/// Reads the images at `path` into `sink`.
+pub(super) fn images(path: &Path, sink: &mut Sink) -> Result<()> {
+    let mut contents = Contents::open(path, Kind::Images)?;
+    let (count, size) = (contents.header.dims[0] as usize, contents.row_bytes());
+    let mut read = 0;
+    while read < count {
+        let block = sink.block(count - read);
+        sink.fill(block, |pixels| {
+            contents.take(&mut &mut *pixels, (block * size) as u64)?;
+            Ok(block)
+        })?;
+        read += block;
+    }
+    contents.finish()
 }
 
 /// The most classes that labels can number.
@@ -104,37 +135,91 @@ pub(super) fn labels(path: &Path) -> Result<Vec<u32>> {
     classes.map(checked).collect()
 }
 
+/// A file of that kind, whose header has been read.
+struct Contents<'a> {
+    path: &'a Path,
+    kind: Kind,
+    header: Header,
+    reader: Box<dyn Read>,
+    /// Bytes of values that have been read.
+    found: u128,
+}
+
+impl<'a> Contents<'a> {
+    fn open(path: &'a Path, kind: Kind) -> Result<Self> {
+        let mut reader = open(path)?;
+        let header = read_header(path, kind, &mut reader)?;
+        let contents = Self { path, kind, header, reader, found: 0 };
+        if contents.header.dims.contains(&0) {
+            let declares = contents.declares();
+            let message = format!("declares {declares}, so holds none; replace it");
+            return Err(Error::data(path, message));
+        }
+        Ok(contents)
+    }
+
+    /// What the header declares, in words.
+    fn declares(&self) -> String {
+        let name = self.kind.name();
+        match self.header.dims[..] {
+            [count, height, width] => format!("{count} {name} of {width}x{height}"),
+            _ => format!("{} {name}", self.header.dims[0]),
+        }
+    }
+
+    /// Bytes of a row's values.
+    fn row_bytes(&self) -> usize {
+        let sides = self.header.dims[1..].iter().map(|&side| side as usize);
+        sides.product::<usize>() * self.header.values.bytes
+    }
+
+    /// Bytes that all values take.
+    fn declared(&self) -> u128 {
+        // The product of three u32 and eight fits in a u128.
+        let sides = self.header.dims.iter().map(|&side| u128::from(side));
+        sides.product::<u128>() * self.header.values.bytes as u128
+    }
+
+    /// Writes the next `wanted` bytes to `to`.
+    fn take(&mut self, to: &mut impl std::io::Write, wanted: u64) -> Result<()> {
+        let copied = std::io::copy(&mut self.reader.by_ref().take(wanted), to);
+        let copied = copied.map_err(|error| unreadable(self.path, error))?;
+        self.found += u128::from(copied);
+        if copied < wanted {
+            let found = self.found.to_string();
+            return Err(self.mismatch("is truncated", &found));
+        }
+        Ok(())
+    }
+
+    /// Fails unless the file ends here; the gzip decoder verifies its checksum by that.
+    fn finish(mut self) -> Result<()> {
+        let rest = read_at_most(&mut self.reader, 1, self.path)?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        Err(self.mismatch("has extra bytes at its end", "more"))
+    }
+
+    fn mismatch(&self, fault: &str, found: &str) -> Error {
+        let message = format!(
+            "{fault}: its header declares {}, {} bytes, but {found} follow; download it again",
+            self.declares(),
+            self.declared()
+        );
+        Error::data(self.path, message)
+    }
+}
+
 /// Reads the header and the bytes of a file of that kind.
 fn read(path: &Path, kind: Kind) -> Result<(Header, Vec<u8>)> {
-    let mut reader = open(path)?;
-    let header = read_header(path, kind, &mut reader)?;
-    let name = kind.name();
-    let declares = match header.dims[..] {
-        [count, height, width] => format!("{count} {name} of {width}x{height}"),
-        _ => format!("{} {name}", header.dims[0]),
-    };
-    if header.dims.contains(&0) {
-        return Err(Error::data(path, format!("declares {declares}, so holds none; replace it")));
-    }
-    // The product of three u32 and eight fits in a u128. The buffer grows with the file's actual
-    // contents, and reading stops one byte past the declared end, so that the gzip decoder verifies
-    // its checksum.
-    let sides = header.dims.iter().map(|&side| u128::from(side));
-    let declared = sides.product::<u128>() * header.values.bytes as u128;
-    let limit = u64::try_from(declared).unwrap_or(u64::MAX).saturating_add(1);
-    let bytes = read_at_most(&mut reader, limit, path)?;
-    let found = bytes.len() as u128;
-    if found != declared {
-        let fault = if found < declared { "is truncated" } else { "has extra bytes at its end" };
-        let found = if found < declared { found.to_string() } else { "more".into() };
-        return Err(Error::data(
-            path,
-            format!(
-                "{fault}: its header declares {declares}, {declared} bytes, but {found} follow; \
-                 download it again"
-            ),
-        ));
-    }
+    let mut contents = Contents::open(path, kind)?;
+    let mut bytes = Vec::new();
+    // The buffer grows with the file's actual contents.
+    let declared = u64::try_from(contents.declared()).unwrap_or(u64::MAX);
+    contents.take(&mut bytes, declared)?;
+    let header = Header { values: contents.header.values, dims: contents.header.dims.clone() };
+    contents.finish()?;
     Ok((header, bytes))
 }
 
@@ -200,6 +285,9 @@ fn read_header(path: &Path, kind: Kind, reader: &mut impl Read) -> Result<Header
     ))
 }
 
+/// The first bytes of what gzip packed.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// Opens `path`, through gzip if its first bytes say so: some downloads keep the name `.gz`
 /// though they were unpacked, or lose it though they were not.
 fn open(path: &Path) -> Result<Box<dyn Read>> {
@@ -207,22 +295,23 @@ fn open(path: &Path) -> Result<Box<dyn Read>> {
     let start = read_at_most(&mut file, 2, path)?;
     file.rewind().map_err(Error::io("read", path))?;
     let file = BufReader::new(file);
-    Ok(if start == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    Ok(if start == GZIP { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 fn read_at_most(reader: &mut impl Read, limit: u64, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match reader.take(limit).read_to_end(&mut bytes) {
         Ok(_) => Ok(bytes),
+        Err(error) => Err(unreadable(path, error)),
+    }
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    match error.kind() {
         // Only the gzip decoder returns these errors, not a plain file.
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::UnexpectedEof | ErrorKind::InvalidInput | ErrorKind::InvalidData
-            ) =>
-        {
-            Err(Error::data(path, format!("is truncated or corrupt ({error}); download it again")))
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidInput | ErrorKind::InvalidData => {
+            Error::data(path, format!("is truncated or corrupt ({error}); download it again"))
         }
-        Err(error) => Err(Error::io("read", path)(error)),
+        _ => Error::io("read", path)(error),
     }
 }
