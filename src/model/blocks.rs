@@ -30,7 +30,7 @@ impl Vae {
         &self,
         count: usize,
         record: impl Fn(&mut Recording, usize, &Tensor) -> Ports,
-        fill: impl Fn(usize, usize, Shape) -> Vec<f32>,
+        fill: impl Fn(usize, usize, Shape) -> Result<Vec<f32>>,
         step: impl Fn(usize, usize) -> usize,
         mut made: impl FnMut(&[Vec<f32>]) -> Result<()>,
     ) -> Result<()> {
@@ -54,7 +54,7 @@ impl Vae {
         for (block, first) in (0..count).step_by(rows).enumerate() {
             let wanted = rows.min(count - first);
             for (shape, tensor) in &inputs {
-                let mut values = fill(first, wanted, *shape);
+                let mut values = fill(first, wanted, *shape)?;
                 values.resize(tensor.len(), 0.0);
                 tensor.write(gpu, &values);
             }

@@ -142,7 +142,7 @@ impl Vae {
             let (z, made) = self.network().sampling(recording, rows, draw, place);
             Ports { inputs: vec![(Shape::Features(latent), z)], outputs: vec![made] }
         };
-        let fill = |first, wanted, _| z[first * latent..][..wanted * latent].to_vec();
+        let fill = |first, wanted, _| Ok(z[first * latent..][..wanted * latent].to_vec());
         // A pixel's draw depends on the row that it is of.
         let step = |_, first| offset + first;
         let output = self.network().decoder.output();

@@ -1,7 +1,7 @@
 //! Images as a caller has them.
 
 use super::Vae;
-use crate::data::{ImageShape, Images};
+use crate::data::{ImageShape, Images, Table};
 use crate::error::{Error, Result};
 use crate::nn::Shape;
 
@@ -14,6 +14,14 @@ pub enum Input<'a> {
     Values(&'a [f32]),
     /// Images that say what shape they have.
     Images(&'a Images),
+    /// Those of the first column of images, which are read a block at a time where they lie in a file.
+    Table(&'a Table),
+}
+
+impl<'a> From<&'a Table> for Input<'a> {
+    fn from(table: &'a Table) -> Self {
+        Self::Table(table)
+    }
 }
 
 impl<'a> From<&'a Images> for Input<'a> {
@@ -49,10 +57,16 @@ impl<'a> From<&'a Vec<f32>> for Input<'a> {
 impl<'a> Input<'a> {
     /// Number of images; fails unless the values are those of whole images of the model's shape.
     pub(super) fn rows(self, shape: ImageShape) -> Result<usize> {
+        let given = match self {
+            Self::Images(images) => images.shape,
+            Self::Table(table) => table.shape()?,
+            Self::Bytes(_) | Self::Values(_) => shape,
+        };
+        if given != shape {
+            return Err(Error::Shape { model: shape, given });
+        }
         let length = match self {
-            Self::Images(images) if images.shape != shape => {
-                return Err(Error::Shape { model: shape, given: images.shape });
-            }
+            Self::Table(table) => return Ok(table.len()),
             Self::Images(images) => images.pixels.len(),
             Self::Bytes(bytes) => bytes.len(),
             Self::Values(values) => values.len(),
@@ -68,15 +82,17 @@ impl<'a> Input<'a> {
     }
 
     /// The values of `count` images from number `first` on, laid out as a network takes `shape`.
-    pub(super) fn values(self, first: usize, count: usize, shape: Shape) -> Vec<f32> {
+    pub(super) fn values(self, first: usize, count: usize, shape: Shape) -> Result<Vec<f32>> {
+        let rows = first..first + count;
         let range = first * shape.values()..(first + count) * shape.values();
         let pixels = |bytes: &[u8]| bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
         let values: Vec<f32> = match self {
             Self::Images(images) => pixels(&images.pixels[range]),
             Self::Bytes(bytes) => pixels(&bytes[range]),
             Self::Values(values) => values[range].to_vec(),
+            Self::Table(table) => pixels(&table.read_images(&rows.collect::<Vec<_>>())?.pixels),
         };
-        shape.channels_last(values)
+        Ok(shape.channels_last(values))
     }
 }
 

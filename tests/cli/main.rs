@@ -8,6 +8,7 @@ mod datasets;
 mod disk;
 mod generate;
 mod info;
+mod large;
 mod limits;
 mod locks;
 mod models;

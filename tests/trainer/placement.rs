@@ -9,8 +9,8 @@ use vae_gpu::nn::Argument;
 use vae_gpu::ops::expression::IDENTITY;
 use vae_gpu::train::{EpochReport, Placement};
 use vae_gpu::{
-    Column, Dataset, Error, Gpu, Model, PackedImages, Phase, Step, Table, Term, TrainOptions,
-    Trainer, Vae,
+    Column, Dataset, Error, Gpu, Model, Noise, PackedImages, Phase, Step, Table, Term,
+    TrainOptions, Trainer, Vae,
 };
 
 use crate::{common, config, data, weights};
@@ -214,5 +214,22 @@ fn packed_images_are_held_out_as_others_are() {
         let all: Vec<usize> = (0..packed.len()).collect();
         assert_eq!(&packed.read_images(&all).unwrap(), whole.images().unwrap());
         assert_eq!(packed.read_images(&[7, 3]).unwrap(), whole.read_images(&[7, 3]).unwrap());
+    }
+}
+
+/// Images in a file are encoded, reconstructed and scored as those in memory.
+#[test]
+fn a_table_goes_through_a_model_wherever_its_images_lie() {
+    let Some(gpu) = common::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (packed, whole) = (packed(folder.path(), 5), data());
+    let vae = Vae::new(&gpu, &config(1).model, whole.shape().unwrap(), 1).unwrap();
+    let images = whole.train.images().unwrap();
+    let noise = Noise::Seeded(3);
+    let codes = vae.encode(images).unwrap();
+    for table in [&packed.train, &whole.train] {
+        assert_eq!(vae.encode(table).unwrap(), codes);
+        assert_eq!(vae.reconstruct(table).unwrap(), vae.reconstruct(images).unwrap());
+        assert_eq!(vae.score(table, noise).unwrap(), vae.score(images, noise).unwrap());
     }
 }
