@@ -8,7 +8,7 @@ use vae_gpu::ReadOptions;
 pub struct ReadingArgs {
     /// Use at most this much of the host's memory for a dataset, as in 4GB; of a larger one the pixels are
     /// read from the disk as they are needed [default: what is free]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true)]
     memory: Option<ByteSize>,
 }
 

@@ -122,7 +122,11 @@ impl Declared {
     fn of(path: &Path) -> Result<Self> {
         let ([count, height, width], is_packed) = file::declared(path)?;
         let shape = ImageShape { width, height, channels: 1 };
-        shape.check().map_err(|error| Error::data(path, format!("holds {error}")))?;
+        if let Err(error) = shape.check() {
+            // A claim that is not kept is the cause to name.
+            file::check_whole(path)?;
+            return Err(Error::data(path, format!("holds {error}")));
+        }
         Ok(Self { shape, count, is_packed })
     }
 

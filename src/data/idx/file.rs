@@ -111,6 +111,14 @@ pub(super) fn images(path: &Path, sink: &mut Sink) -> Result<()> {
     contents.finish()
 }
 
+/// Fails unless the file of images at `path` has as many values as it declares.
+pub(super) fn check_whole(path: &Path) -> Result<()> {
+    let mut contents = Contents::open(path, Kind::Images)?;
+    let declared = u64::try_from(contents.declared()).unwrap_or(u64::MAX);
+    contents.take(&mut std::io::sink(), declared)?;
+    contents.finish()
+}
+
 /// The most classes that labels can number.
 const CLASSES: i64 = 1 << 16;
 
