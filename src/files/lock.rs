@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Result as IoResult, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use same_file::Handle;
 
@@ -10,6 +11,9 @@ use crate::error::{Error, Result};
 
 /// The name of the file that is locked where a folder itself cannot be.
 const LOCK: &str = ".vae-gpu-lock";
+
+/// How long [`FolderLock::wait`] does.
+const MOMENT: Duration = Duration::from_millis(300);
 
 /// A folder that no other process changes while this value lives. The operating system releases the
 /// lock when the process ends, however it ends.
@@ -31,6 +35,24 @@ enum Attempt {
 }
 
 impl FolderLock {
+    /// Locks `folder` as [`FolderLock::take`] does, and waits a moment where another process holds it, which
+    /// may be about to end, or to finish what a killed one left.
+    ///
+    /// # Errors
+    ///
+    /// As [`FolderLock::take`].
+    pub fn wait(folder: &Path) -> Result<Self> {
+        let start = Instant::now();
+        loop {
+            match Self::take(folder) {
+                Err(Error::InUse { .. }) if start.elapsed() < MOMENT => {
+                    std::thread::sleep(MOMENT / 20)
+                }
+                taken => return taken,
+            }
+        }
+    }
+
     /// Locks `folder`, which must exist. The folder itself is locked, which leaves no trace; on Windows
     /// and on NFS, a file in it that is removed afterwards.
     ///
@@ -193,6 +215,19 @@ mod tests {
             });
             assert!(taken.into_inner() > 0);
         }
+    }
+
+    #[test]
+    fn a_lock_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = FolderLock::take(folder.path()).unwrap();
+        assert!(matches!(FolderLock::wait(folder.path()), Err(Error::InUse { .. })));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| FolderLock::wait(folder.path()).map(drop));
+            std::thread::sleep(MOMENT / 10);
+            drop(lock);
+            waiting.join().unwrap().unwrap();
+        });
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl RunFolder {
     pub fn check(path: impl AsRef<Path>, overwrite: bool) -> Result<()> {
         let path = path.as_ref();
         Self::check_content(path, overwrite)?;
-        match FolderLock::take(path) {
+        match FolderLock::wait(path) {
             Err(e @ Error::InUse { .. }) => Err(e),
             // What else is wrong is told where the folder is written.
             _ => Ok(()),
@@ -118,7 +118,7 @@ impl RunFolder {
             e
         };
         fs::create_dir_all(path).map_err(|e| undo(Error::io("create", path)(e)))?;
-        let run = Self { lock: FolderLock::take(path)?, metrics: Vec::new() };
+        let run = Self { lock: FolderLock::wait(path)?, metrics: Vec::new() };
         // Another process may have saved a run to it before this one held the lock.
         Self::check_content(path, overwrite)?;
         // What was made is removed while nobody else can have begun to use it.
@@ -138,7 +138,7 @@ impl RunFolder {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         config_file(path)?;
-        let lock = FolderLock::take(path)?;
+        let lock = FolderLock::wait(path)?;
         lock.finish()?;
         if !path.join(CHECKPOINT).is_file() {
             return Err(Error::run(path, "holds no checkpoint.safetensors to resume from"));

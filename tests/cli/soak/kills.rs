@@ -23,11 +23,15 @@ pub enum Save {
     Fresh,
     Resumed,
     Overwriting,
+    /// Within an epoch.
     Stopped,
+    /// The rest of one that was cut short.
+    Finished,
 }
 
 impl Save {
-    pub const ALL: [Self; 4] = [Self::Fresh, Self::Resumed, Self::Overwriting, Self::Stopped];
+    pub const ALL: [Self; 5] =
+        [Self::Fresh, Self::Resumed, Self::Overwriting, Self::Stopped, Self::Finished];
 
     /// A folder with the run before it, and the command.
     fn prepare(self, fixture: &Fixture) -> (Place, Vec<String>) {
@@ -43,6 +47,12 @@ impl Save {
                 (fixture.folder(Some("whole")), args)
             }
             Self::Stopped => (fixture.folder(Some("part")), resume(["--max-steps", "6"])),
+            Self::Finished => {
+                let place = fixture.folder(Some("whole"));
+                fixture.copy("runs/plain", &place, "the-run/.vae-gpu-saved");
+                place.write("the-run/.vae-gpu-saved/.removed", "samples.png");
+                (place, resume(["--epochs", "2"]))
+            }
         }
     }
 
@@ -57,6 +67,7 @@ impl Save {
                 &[&fixture.whole]
             }
             Self::Overwriting => &[&fixture.whole, &fixture.plain],
+            Self::Finished => &[&fixture.plain],
             Self::Fresh | Self::Resumed | Self::Stopped => &[&fixture.whole],
         };
         if let Some(fault) = end.fault() {

@@ -163,9 +163,9 @@ fn a_save_is_killed_and_fails_at_some_of_its_operations() {
     let fixture = Fixture::new();
     let operations = kills::operations(&fixture, Save::Overwriting);
     assert!(operations.len() > 50, "{operations:?}");
-    let killed = operations.iter().step_by(7).cloned();
+    let killed = operations.iter().step_by(9).cloned();
     let killed = killed.map(|operation| Task::Killed(Save::Overwriting, operation));
-    let failed = operations.iter().filter(|operation| operation.may_fail()).step_by(9).cloned();
+    let failed = operations.iter().filter(|operation| operation.may_fail()).step_by(13).cloned();
     let failed = failed.map(|operation| Task::Failed(Save::Overwriting, operation));
     let tasks: Vec<Task> = killed.chain(failed).collect();
     run_all(&fixture, &tasks, Duration::ZERO).check();
@@ -177,7 +177,7 @@ fn damaged_files_are_refused_or_make_no_difference() {
         return common::skip("no adapter");
     }
     let fixture = Fixture::new();
-    let numbers = |format| (0..4).map(move |number| Task::Damage(format, number));
+    let numbers = |format| (0..3).map(move |number| Task::Damage(format, number));
     let tasks: Vec<Task> = Format::ALL.into_iter().flat_map(numbers).collect();
     run_all(&fixture, &tasks, Duration::ZERO).check();
 }
