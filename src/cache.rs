@@ -2,7 +2,8 @@
 //!
 //! Nothing here is an error to a user: a cache that cannot be read or written is done without.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::files;
 
@@ -23,8 +24,10 @@ pub(crate) fn folder() -> Option<PathBuf> {
 
 /// What [`write`] last kept under `name`; none if that is nothing, or damaged.
 pub(crate) fn read(name: &str) -> Option<Vec<u8>> {
-    let path = folder()?.join(name);
-    let mut bytes = std::fs::read(&path).ok()?;
+    let folder = folder()?;
+    clear_away(&folder);
+    let path = folder.join(name);
+    let mut bytes = files::read_whole(&path).ok()?;
     let content = bytes.len().checked_sub(CHECKSUM)?;
     let sum = crc32fast::hash(&bytes[..content]).to_le_bytes();
     if bytes[content..] != sum {
@@ -44,5 +47,21 @@ pub(crate) fn write(name: &str, content: &[u8]) {
     match written {
         Ok(()) => log::debug!("kept {} bytes as {name} in {}", content.len(), folder.display()),
         Err(error) => log::warn!("{error}"),
+    }
+}
+
+/// Age from which on an unfinished file is one that a killed process left, and none that is written.
+const OLD: Duration = Duration::from_secs(3600);
+
+/// Removes what killed processes left unfinished in `folder`.
+fn clear_away(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_unfinished = files::is_unfinished(&entry.file_name());
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+        if is_unfinished && age.is_some_and(|age| age > OLD) {
+            let removed = std::fs::remove_file(entry.path());
+            log::debug!("removed {}: {removed:?}", entry.path().display());
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::ImageShape;
 use crate::nn::Shape;
-use crate::words::{counted, did_you_mean};
+use crate::words::{counted, did_you_mean, shortened};
 
 /// Result of any fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -58,7 +58,7 @@ pub enum Error {
     },
     /// A name that is none of those there are.
     #[error(
-        "no {kind} is named `{name}`; there are: {}{}", known.join(", "),
+        "no {kind} is named `{}`; there are: {}{}", shortened(name), known.join(", "),
         did_you_mean(name, known.iter().copied())
     )]
     Unknown {
@@ -214,7 +214,10 @@ pub enum Error {
     #[error("{0}")]
     NoAdapter(String),
     /// There are adapters, and none is the one that was asked for.
-    #[error("no adapter has `{wanted}` as its index or in its name; there are: {}", known.join(", "))]
+    #[error(
+        "no adapter has `{}` as its index or in its name; there are: {}", shortened(wanted),
+        known.join(", ")
+    )]
     NoSuchAdapter {
         /// The name or index that was asked for.
         wanted: String,
@@ -292,7 +295,8 @@ impl Error {
         value: impl Display,
         message: impl Into<String>,
     ) -> Self {
-        Self::Config { key: key.into(), value: value.to_string(), message: message.into() }
+        let value = shortened(&value.to_string());
+        Self::Config { key: key.into(), value, message: message.into() }
     }
 
     /// A [`Error::Layer`] about a whole list of layers.

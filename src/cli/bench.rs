@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::words::did_you_mean;
+use vae_gpu::words::shortened;
 use vae_gpu::{Error, Preset};
 
 use super::AdapterArgs;
@@ -35,7 +36,7 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if !all.iter().any(|operation| bench::selects(filter, operation)) {
         return Err(Failure::Usage(format!(
             "no operation has `{}` in its name; there are: {}{}",
-            filter.unwrap_or_default(),
+            shortened(filter.unwrap_or_default()),
             all.join(", "),
             did_you_mean(filter.unwrap_or_default(), all.iter().map(|name| name.as_ref()))
         )));

@@ -8,7 +8,7 @@ use vae_gpu::config::{DataConfig, KlSchedule, ModelConfig};
 use vae_gpu::model::{KL, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::words::counted;
-use vae_gpu::{Config, Evaluator, Noise, Table, Vae};
+use vae_gpu::{Config, Dataset, Evaluator, Noise, Table, Vae};
 
 use super::AdapterArgs;
 use super::failure::{Failure, Result};
@@ -77,15 +77,25 @@ impl SplitArgs {
         }
         config.data.size = self.size.or(config.data.size);
         config.data.channels = self.channels.or(config.data.channels);
-        let mut data = config.data.read_with(self.reading.options())?;
-        if let (None, Some(fraction)) = (&data.test, config.data.hold_out) {
-            data = data.hold_out(fraction, config.train.seed)?;
-        }
+        let flags = self.data.is_some() || self.size.is_some() || self.channels.is_some();
+        let data = self.dataset(&config).map_err(|failure| match flags {
+            true => failure,
+            false => failure.of_run(&self.run),
+        })?;
         let (table, name) = match data.test {
             Some(test) => (test, "test split"),
             None => (data.train, "all images, for want of a test split"),
         };
         Ok(Split { table, name, config })
+    }
+
+    /// The dataset, with what was held out of it if it has no test split of its own.
+    fn dataset(&self, config: &Config) -> Result<Dataset> {
+        let data = config.data.read_with(self.reading.options())?;
+        Ok(match (&data.test, config.data.hold_out) {
+            (None, Some(fraction)) => data.hold_out(fraction, config.train.seed)?,
+            _ => data,
+        })
     }
 }
 

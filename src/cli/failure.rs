@@ -6,7 +6,7 @@ use std::path::Path;
 
 use vae_gpu::Error;
 use vae_gpu::error::Load;
-use vae_gpu::words::{counted, did_you_mean};
+use vae_gpu::words::{counted, did_you_mean, shortened};
 
 use super::shell;
 
@@ -60,6 +60,19 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The same about the configuration of the run in the folder `run`: no mistake in the command.
+    pub fn of_run(self, run: &Path) -> Self {
+        let message = match &self {
+            _ if self.exit_code() != 2 => return self,
+            Self::Usage(message) => message.clone(),
+            Self::Library(error) => error.to_string(),
+        };
+        let file = run.join("config.toml");
+        Error::run(file, format!("is damaged or does not fit its dataset: {message}")).into()
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -99,6 +112,7 @@ pub fn worded(error: &Error) -> String {
             )
         }
         Error::NoSuchAdapter { wanted, known } => {
+            let wanted = shortened(wanted);
             format!("--adapter {wanted}: no such adapter; there are: {}", known.join(", "))
         }
         Error::Io { path, action: "read the dataset", source }

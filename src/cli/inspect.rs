@@ -62,10 +62,19 @@ impl ModelArgs {
 
     /// The configuration, the shape of the images, and their number if it is known.
     pub fn resolve(&self) -> Result<(Config, ImageShape, Option<usize>)> {
+        let flags = self.data.is_some() || self.size.is_some() || self.channels.is_some();
+        self.resolved().map_err(|failure| match self.what.is_dir() && !flags {
+            true if self.batch_size.is_none() => failure.of_run(&self.what),
+            _ => failure,
+        })
+    }
+
+    fn resolved(&self) -> Result<(Config, ImageShape, Option<usize>)> {
         let (mut config, of_run) = self.read()?;
         config.train.batch_size = self.batch_size.unwrap_or(config.train.batch_size);
         config.check()?;
         let (shape, count) = self.images(&config, of_run)?;
+        Network::new(&config.model, shape).map_err(named(&self.what))?;
         Ok((config, shape, count))
     }
 

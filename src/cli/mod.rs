@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
 use vae_gpu::gpu::Backend;
+use vae_gpu::words::{readable, shortened};
 use vae_gpu::{AdapterOptions, Error, Gpu};
 
 use failure::Result;
@@ -136,7 +137,7 @@ pub fn run() -> ExitCode {
         Command::Presets(args) => presets::run(&args),
     };
     let code = outcome.unwrap_or_else(|failure| {
-        warn!("error: {failure}");
+        warn!("error: {}", readable(&failure.to_string()));
         ExitCode::from(failure.exit_code())
     });
     if IS_MUTE.load(Relaxed) { ExitCode::from(1) } else { code }
@@ -154,10 +155,17 @@ fn usage(error: &clap::Error) -> ExitCode {
         printed(error.print());
         return ExitCode::SUCCESS;
     }
-    let text = error.render().to_string();
+    let mut text = error.render().to_string();
+    for value in
+        [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand]
+    {
+        if let Some(ContextValue::String(value)) = error.get(value) {
+            text = text.replace(value, &shortened(value));
+        }
+    }
     let paragraph: Vec<_> = text.lines().take_while(|l| !l.is_empty()).map(str::trim).collect();
     let meant = meant(error).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-    warn!("{}{meant} (--help shows the usage)", paragraph.join(" "));
+    warn!("{}{meant} (--help shows the usage)", readable(&paragraph.join(" ")));
     ExitCode::from(2)
 }
 

@@ -17,7 +17,7 @@ use super::failure::{Failure, Result};
 use super::progress::{HEADING, bar, conclude, introduce, print_row};
 use super::reading::ReadingArgs;
 use super::shell;
-use super::source::{SourceArgs, named};
+use super::source::SourceArgs;
 use super::values::{channels, fraction, rate, size, whole};
 use super::{AdapterArgs, stop};
 
@@ -103,12 +103,13 @@ impl TrainArgs {
         }
         set(&mut config.data.path, &self.data);
         if config.data.is_builtin() {
-            let (stated, digits) = (config.data.stated_shape()?, ImageShape::DIGITS);
+            let (stated, digits) = (config.data.stated_shape(), ImageShape::DIGITS);
+            let stated = stated.map_err(|e| self.of_run(e.into()))?;
             if stated != digits {
-                return Err(Failure::Usage(format!(
+                return Err(self.of_run(Failure::Usage(format!(
                     "{}: takes images of {stated}; name a folder of them with --data",
                     self.name().display()
-                )));
+                ))));
             }
         }
         set(&mut config.train.epochs, &self.epochs);
@@ -129,6 +130,23 @@ impl TrainArgs {
             }
         }
         Ok(config)
+    }
+
+    /// What a failure with the configuration is when all of it comes from a run that goes on.
+    fn of_run(&self, failure: Failure) -> Failure {
+        match &self.resume {
+            Some(run) => failure.of_run(run),
+            None => failure,
+        }
+    }
+
+    /// The dataset, with what is held out of it.
+    fn dataset(&self, config: &Config) -> Result<Dataset> {
+        let data = config.data.read_with(self.reading.options())?;
+        Ok(match config.data.hold_out {
+            Some(fraction) => data.hold_out(fraction, config.train.seed)?,
+            None => data,
+        })
     }
 
     /// The model's file, or `preset` and its name, for messages.
@@ -162,14 +180,11 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if let Some(out) = &args.out {
         RunFolder::check(out, args.overwrite)?;
     }
-    let mut data = config.data.read_with(args.reading.options())?;
-    if let Some(fraction) = config.data.hold_out {
-        data = data.hold_out(fraction, config.train.seed)?;
-    }
+    let data = args.dataset(&config).map_err(|failure| args.of_run(failure))?;
     let shape = data.shape()?;
     let network = Network::new(&config.model, shape);
     match &args.resume {
-        Some(_) => network.map_err(named(args.name()))?,
+        Some(_) => network.map_err(|e| args.of_run(e.into()))?,
         None => network.map_err(args.source.misfit(shape))?,
     };
     let gpu = adapter.open()?;
@@ -183,7 +198,8 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let (trainer, mut run) = match resumed {
         Some(run) => {
             let checkpoint = run.checkpoint();
-            (Trainer::resume(&gpu, &config, &data, options, checkpoint)?, run)
+            let trainer = Trainer::resume(&gpu, &config, &data, options, checkpoint);
+            (trainer.map_err(|e| args.of_run(e.into()))?, run)
         }
         None => {
             let trainer = Trainer::new(&gpu, &config, &data, options)?;

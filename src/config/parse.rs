@@ -6,6 +6,7 @@ use serde_path_to_error::{Path, Segment};
 use super::Config;
 use crate::error::{Error, Result};
 use crate::words::did_you_mean;
+use crate::words::shortened_to;
 
 /// Keys and the values that they take, for keys where serde's message would not name them.
 const TAKES: &[(&str, &str)] = &[
@@ -59,7 +60,7 @@ fn worded(key: &str, message: &str) -> String {
         return format!("{key}: {found}, expected {range}");
     }
     let ours = |message: String, (serdes, ours): &(&str, &str)| message.replace(serdes, ours);
-    let message = TYPES.iter().fold(message.replace('\n', " "), ours);
+    let message = TYPES.iter().fold(shortened_to(message, 300), ours);
     let message = format!("{message}{}", meant(&message));
     // Some messages begin with the name, and a name that is not known is no key.
     let (above, name) = key.rsplit_once('.').unwrap_or(("", key));
@@ -90,7 +91,7 @@ impl Config {
     /// [`Error::Io`] when it cannot be read, otherwise the same as [`Config::parse`].
     pub fn read(path: impl AsRef<std::path::Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = crate::files::read_text(path).map_err(Error::io("read", path))?;
         Self::parse(&text, &path.display().to_string())
     }
 
@@ -101,6 +102,11 @@ impl Config {
     /// [`Error::Toml`] naming file, line and key when it is not a configuration; [`Error::Named`]
     /// around the error of [`Config::check`].
     pub fn parse(text: &str, name: &str) -> Result<Self> {
+        if text.trim().is_empty() {
+            let message = "the file is empty; write down what is to differ from the defaults, or \
+                           leave it out";
+            return Err(Error::Toml { file: name.into(), line: 1, message: message.into() });
+        }
         let mut track = serde_path_to_error::Track::new();
         let config = toml::Deserializer::parse(text).and_then(|toml| {
             let toml = serde_path_to_error::Deserializer::new(toml, &mut track);

@@ -8,7 +8,7 @@ mod find;
 use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
-use std::{fs, thread};
+use std::thread;
 
 use image::metadata::Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, imageops::FilterType};
@@ -18,6 +18,7 @@ use find::{Split, find_splits};
 use super::pack::{self, Sink};
 use super::{Column, ImageShape, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
+use crate::files;
 
 /// The longest side that a JPEG can have; larger sizes are rejected as mistakes.
 const MAX_SIDE: usize = 65_535;
@@ -94,7 +95,7 @@ fn common_size(files: &[&Path], headers: &[Header]) -> Result<(usize, usize)> {
 }
 
 fn read_header(path: &Path) -> Result<Header> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let bytes = files::read_whole(path).map_err(Error::io("read", path))?;
     let mut decoder = open(path, &bytes)?;
     let (width, height) = decoder.dimensions();
     let (width, height) = match decoder.orientation() {
@@ -138,7 +139,7 @@ fn decode_all(
 
 /// Decodes the image at `path` into `place`, (channels, height, width).
 fn decode(path: &Path, shape: ImageShape, place: &mut [u8]) -> Result<()> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let bytes = files::read_whole(path).map_err(Error::io("read", path))?;
     let mut decoder = open(path, &bytes)?;
     let orientation = decoder.orientation();
     let mut image = DynamicImage::from_decoder(decoder).map_err(|e| undecodable(path, e))?;

@@ -204,7 +204,7 @@ pub(super) fn find(source: &str) -> Option<Column> {
 /// Opens the file at `path`, unless it is of another `source` or damaged, for the reason given.
 fn check(path: &Path, source: &str) -> std::result::Result<PackedImages, String> {
     let said = |e: std::io::Error| e.to_string();
-    let file = File::open(path).map_err(said)?;
+    let file = crate::files::open(path).map_err(said)?;
     let mut reader = BufReader::with_capacity(1 << 20, &file);
     let mut line = Vec::new();
     reader.by_ref().take(HEADER as u64).read_until(b'\n', &mut line).map_err(said)?;

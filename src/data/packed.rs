@@ -53,7 +53,7 @@ impl PackedImages {
         offset: u64,
     ) -> Result<Self> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(Error::io("read", path))?;
+        let file = crate::files::open(path).map_err(Error::io("read", path))?;
         Self::new(file, path, shape.into(), count, offset)
     }
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{ErrorKind, Result as IoResult};
 use std::path::{Path, PathBuf};
 
-use super::{FolderLock, parent, sync_folder};
+use super::{FolderLock, parent, read_whole, sync_folder};
 use crate::error::{Error, Result};
 
 /// New files until all of them are on the disk.
@@ -133,9 +133,9 @@ fn pending(path: &Path) -> PathBuf {
     parent(path).join(SAVED).join(path.file_name().unwrap_or_default())
 }
 
-/// Whether there is a file `path`, or one is on the way there.
+/// Whether there is something at `path`, or a file is on the way there.
 pub(crate) fn exists(path: &Path) -> bool {
-    pending(path).is_file() || path.is_file()
+    pending(path).is_file() || path.exists()
 }
 
 /// Reads the file `path`, also while it is on the way there. What a killed process left in its folder is
@@ -143,7 +143,7 @@ pub(crate) fn exists(path: &Path) -> bool {
 ///
 /// # Errors
 ///
-/// As [`std::fs::read`].
+/// As [`super::open`].
 pub(crate) fn read(path: &Path) -> IoResult<Vec<u8>> {
     let folder = parent(path);
     if (is_pending(folder) || folder.join(UNFINISHED).is_dir())
@@ -153,9 +153,9 @@ pub(crate) fn read(path: &Path) -> IoResult<Vec<u8>> {
         log::warn!("{e}");
     }
     // In this order: what is moved in between is found in its place.
-    match fs::read(pending(path)) {
+    match read_whole(&pending(path)) {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            fs::read(path)
+            read_whole(path)
         }
         read => read,
     }
@@ -165,7 +165,7 @@ pub(crate) fn read(path: &Path) -> IoResult<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// As [`std::fs::read_to_string`].
+/// As [`read`], and for what is no UTF-8.
 pub(crate) fn read_text(path: &Path) -> IoResult<String> {
     String::from_utf8(read(path)?)
         .map_err(|_| std::io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))

@@ -2,6 +2,7 @@
 
 mod generation;
 mod lock;
+mod regular;
 
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Result as IoResult, Write};
@@ -9,6 +10,7 @@ use std::path::Path;
 
 pub(crate) use generation::{exists, is_pending, read, read_text};
 pub(crate) use lock::FolderLock;
+pub(crate) use regular::{open, read_whole};
 
 use crate::error::{Error, Result};
 
@@ -33,8 +35,7 @@ pub(crate) fn write_with(
 ) -> Result<()> {
     let (folder, fails) = (parent(path), || Error::io("write", path));
     // Made by hand: tempfile's own is readable by its owner only, and errors would name it.
-    let file =
-        tempfile::Builder::new().prefix(".vae-gpu-").make_in(folder, |f| File::create_new(f));
+    let file = tempfile::Builder::new().prefix(PREFIX).make_in(folder, |f| File::create_new(f));
     let file = file.map_err(fails())?;
     let mut writer = BufWriter::new(file.as_file());
     content(&mut writer)?;
@@ -46,6 +47,14 @@ pub(crate) fn write_with(
         sync_folder(folder)
     };
     moved().map_err(fails())
+}
+
+/// Beginning of the name of a file until it is whole.
+const PREFIX: &str = ".vae-gpu-";
+
+/// Whether a file of that name is one that [`write`] has not finished.
+pub(crate) fn is_unfinished(name: &std::ffi::OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
 }
 
 /// The folder that `path` lies in.

@@ -24,15 +24,24 @@ impl Pipelines {
         cache::folder()?;
         let file = wgpu::util::pipeline_cache_key(adapter)?;
         let loaded = cache::read(&file);
-        let descriptor = wgpu::PipelineCacheDescriptor {
-            label: Some("pipelines"),
-            data: loaded.as_deref(),
-            // Data of another driver is ignored rather than an error.
-            fallback: true,
+        let made = |data| {
+            let fallback = true;
+            let descriptor =
+                wgpu::PipelineCacheDescriptor { label: Some("pipelines"), data, fallback };
+            // Data of another adapter is an error whatever the fallback.
+            let errors = device.push_error_scope(wgpu::ErrorFilter::Validation);
+            // SAFETY: `get_data` returned this data, and `cache` verifies its checksum.
+            let cache = unsafe { device.create_pipeline_cache(&descriptor) };
+            match pollster::block_on(errors.pop()) {
+                Some(error) => Err(error),
+                None => Ok(cache),
+            }
         };
-        // SAFETY: `get_data` returned this data, and `cache` verifies its checksum.
-        let cache = unsafe { device.create_pipeline_cache(&descriptor) };
-        Some(Self { cache, file, loaded })
+        let cache = made(loaded.as_deref()).or_else(|error| {
+            log::warn!("{file}: is of another adapter, and ignored: {error}");
+            made(None)
+        });
+        Some(Self { cache: cache.ok()?, file, loaded })
     }
 
     /// The cache for wgpu to compile pipelines with.

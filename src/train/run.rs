@@ -140,11 +140,11 @@ impl RunFolder {
         config_file(path)?;
         let lock = FolderLock::wait(path)?;
         lock.finish()?;
-        if !path.join(CHECKPOINT).is_file() {
+        if !path.join(CHECKPOINT).exists() {
             return Err(Error::run(path, "holds no checkpoint.safetensors to resume from"));
         }
         let file = path.join(METRICS);
-        let text = match fs::read_to_string(&file) {
+        let text = match files::read_text(&file) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
             read => read.map_err(Error::io("read", &file))?,
         };
@@ -178,7 +178,18 @@ impl RunFolder {
         let file = config_file(path)?;
         let text = files::read_text(&file).map_err(Error::io("read", &file))?;
         // No mistake in the command: its exit code is another.
-        Config::parse(&text, CONFIG).map_err(|e| Error::run(path, format!("is damaged: {e}")))
+        let damaged = |what: String| Error::run(path, format!("is damaged: {what}"));
+        let config = Config::parse(&text, CONFIG).map_err(|e| damaged(e.to_string()))?;
+        // What is left of a file that was cut short must not be filled up with defaults.
+        let tables: toml::Table =
+            text.parse().map_err(|e: toml::de::Error| damaged(e.to_string()))?;
+        let data = tables.get("data").and_then(|data| data.get("path"));
+        let parts =
+            [("model", tables.get("model")), ("train", tables.get("train")), ("data.path", data)];
+        match parts.iter().find(|(_, part)| part.is_none()) {
+            Some((part, _)) => Err(damaged(format!("{CONFIG} is cut short: it has no `{part}`"))),
+            None => Ok(config),
+        }
     }
 
     /// The checkpoint's path.

@@ -41,3 +41,30 @@ fn no_cache_is_no_error() {
     }
     assert_eq!(names(place.path("")), ["idx", "run", "tiny.toml"]);
 }
+
+/// A whole file of another adapter, of another program or of nothing, under the right name.
+#[test]
+fn pipelines_of_another_adapter_are_dropped() {
+    let Some(place) = place_with_adapter() else { return };
+    train(&place, "cache");
+    if adapter().as_ref().unwrap()["pipeline_cache"] == false {
+        return skip("the adapter keeps no pipelines");
+    }
+    let file =
+        names(place.path("cache")).into_iter().find(|n| n.to_str().unwrap().contains("pipe"));
+    let file = format!("cache/{}", file.expect("a file of pipelines").to_str().unwrap());
+    let whole = place.read(&file);
+    let content = &whole[..whole.len() - 4];
+    let mut others = vec![vec![], vec![0; 64], b"not at all what it should be".repeat(9)];
+    // Each byte of wgpu's header and of the driver's behind it.
+    others.extend((0..96.min(content.len())).step_by(7).map(|at| {
+        let mut other = content.to_vec();
+        other[at] ^= 0xff;
+        other
+    }));
+    for other in others {
+        let sum = crc32fast::hash(&other).to_le_bytes();
+        place.write(&file, [&other[..], &sum].concat());
+        train(&place, "cache");
+    }
+}

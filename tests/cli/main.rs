@@ -12,6 +12,7 @@ mod large;
 mod limits;
 mod locks;
 mod models;
+mod odd;
 mod resume;
 mod runs;
 mod saving;

@@ -66,7 +66,7 @@ fn find_images(folder: &Path) -> Result<Vec<PathBuf>> {
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
     for entry in walk.into_iter().filter_entry(|e| e.depth() == 0 || !is_hidden(e.path())) {
         match entry {
-            Ok(entry) if entry.file_type().is_file() && is_image(entry.path()) => {
+            Ok(entry) if !entry.file_type().is_dir() && is_image(entry.path()) => {
                 files.push(entry.into_path());
             }
             Ok(_) => {}

@@ -1,6 +1,5 @@
 //! The contents of one IDX file, packed by gzip or not.
 
-use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
@@ -81,7 +80,7 @@ pub(super) const OFFSET: u64 = 16;
 /// values are packed by gzip; if they are not, there are as many as it declares.
 pub(super) fn declared(path: &Path) -> Result<([usize; 3], bool)> {
     let contents = Contents::open(path, Kind::Images)?;
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut file = crate::files::open(path).map_err(Error::io("read", path))?;
     let is_packed = read_at_most(&mut file, 2, path)? == GZIP;
     let length = file.metadata().map_err(Error::io("read", path))?.len();
     let found = u128::from(length.saturating_sub(OFFSET));
@@ -299,7 +298,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Opens `path`, through gzip if its first bytes say so: some downloads keep the name `.gz`
 /// though they were unpacked, or lose it though they were not.
 fn open(path: &Path) -> Result<Box<dyn Read>> {
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut file = crate::files::open(path).map_err(Error::io("read", path))?;
     let start = read_at_most(&mut file, 2, path)?;
     file.rewind().map_err(Error::io("read", path))?;
     let file = BufReader::new(file);

@@ -178,7 +178,7 @@ pub(in crate::data) fn find(path: &Path) -> Result<Option<Set>> {
     // What cannot be read here is for the reader of image folders to name.
     for entry in walk.into_iter().filter_entry(|e| e.depth() == 0 || !is_hidden(e.path())).flatten()
     {
-        if entry.file_type().is_file() {
+        if !entry.file_type().is_dir() {
             files.push(entry.into_path());
         }
     }
@@ -221,7 +221,7 @@ fn find_by_file(path: &Path) -> Result<Set> {
     let mut files = vec![path.to_owned()];
     for entry in WalkDir::new(&named.folder).max_depth(2).sort_by_file_name().into_iter().flatten()
     {
-        if entry.file_type().is_file() && entry.path() != path {
+        if !entry.file_type().is_dir() && entry.path() != path {
             files.push(entry.into_path());
         }
     }
