@@ -14,7 +14,7 @@ use vae_gpu::{Config, Error, ImageShape, Preset};
 
 use super::failure::Result;
 use super::layers::{self, LayerRow};
-use super::source::{images, named};
+use super::source::{free, images, named};
 use super::values::{channels, size, whole};
 
 #[derive(Args)]
@@ -71,9 +71,18 @@ impl ModelArgs {
 
     fn resolved(&self) -> Result<(Config, ImageShape, Option<usize>)> {
         let (mut config, of_run) = self.read()?;
+        let preset = self.preset().filter(|_| !self.what.exists());
+        if preset.is_some() && self.data.is_some() {
+            free(&mut config.data);
+        }
         config.train.batch_size = self.batch_size.unwrap_or(config.train.batch_size);
         config.check()?;
         let (shape, count) = self.images(&config, of_run)?;
+        if let Some(preset) = preset {
+            let fitted = preset.config_for(shape);
+            (config.model, config.train) = (fitted.model, fitted.train);
+            config.train.batch_size = self.batch_size.unwrap_or(config.train.batch_size);
+        }
         Network::new(&config.model, shape).map_err(named(&self.what))?;
         Ok((config, shape, count))
     }
@@ -94,8 +103,7 @@ impl ModelArgs {
         if self.what.exists() {
             return Ok((Config::read(&self.what)?, None));
         }
-        let preset = self.what.to_str().and_then(|name| name.parse::<Preset>().ok());
-        let preset = preset.ok_or_else(|| {
+        let preset = self.preset().ok_or_else(|| {
             let presets = Preset::ALL.map(|preset| preset.name());
             let message = format!(
                 "does not exist; give a TOML file, a run folder, a model file or a preset: {}{}",
@@ -105,6 +113,11 @@ impl ModelArgs {
             Error::run(&self.what, message)
         })?;
         Ok((preset.config(), None))
+    }
+
+    /// The preset of that name.
+    fn preset(&self) -> Option<Preset> {
+        self.what.to_str().and_then(|name| name.parse().ok())
     }
 
     /// The shape of the images for which the model is inspected, and their number if it is known.

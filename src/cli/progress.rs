@@ -11,12 +11,19 @@ use vae_gpu::train::{EpochReport, Pictured, Residence, RunFolder, row_names};
 use vae_gpu::words::counted;
 use vae_gpu::{Column, Dataset, Table, Trainer, Vae};
 
+use super::source::Fitted;
 use super::{AdapterArgs, shell};
 
 pub const HEADING: &str = "\nlosses in nats per image
 epoch    train     test    recon       kl active   seconds   images/s";
 
-pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run: &RunFolder) {
+pub fn introduce(
+    adapter: &AdapterReport,
+    data: &Dataset,
+    trainer: &Trainer,
+    run: &RunFolder,
+    fitted: Option<&Fitted>,
+) {
     let parameters: usize =
         trainer.model().parameters().layout().specs().map(|spec| spec.len()).sum();
     say!("adapter  {} ({})", adapter.name, adapter.kind);
@@ -42,6 +49,9 @@ pub fn introduce(adapter: &AdapterReport, data: &Dataset, trainer: &Trainer, run
         }
         Residence::Memory => say!("stored   {bytes}, streamed from memory"),
         Residence::File(path) => say!("stored   {bytes}, streamed from {}", path.display()),
+    }
+    if let Some(fitted) = fitted {
+        say!("preset   {}", fitted.words(trainer.model().shape()));
     }
     say!("model    {parameters} parameters");
     say!("run      {}", run.path().display());

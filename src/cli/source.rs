@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use vae_gpu::{Config, Error, ImageShape, Preset};
+use vae_gpu::config::DataConfig;
+use vae_gpu::{Config, Dataset, Error, ImageShape, Preset, ReadOptions};
 
 use super::failure::{Failure, Result, worded};
 
 #[derive(Args)]
 pub struct SourceArgs {
-    /// The model of a preset; `vae-gpu presets` lists them [default: mlp]
+    /// The model of a preset; `vae-gpu presets` lists them
+    /// [default: mlp, or conv-rgb for images in colour]
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub preset: Option<String>,
     /// The model in a TOML file
@@ -18,25 +20,52 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
-    /// Reads the configuration, without values from other flags.
+    /// Reads the configuration, without values from other flags; that of a preset is for images of
+    /// its own shape.
     pub fn read(&self) -> Result<Config> {
-        match (&self.config, &self.preset) {
-            (Some(file), _) => Ok(Config::read(file)?),
-            (None, Some(name)) => Ok(name.parse::<Preset>()?.config()),
-            (None, None) => Ok(Preset::MLP.config()),
+        match &self.config {
+            Some(file) => Ok(Config::read(file)?),
+            None => Ok(self.named_preset()?.unwrap_or(Preset::MLP).config()),
         }
     }
 
-    /// Prefixes an error about images of `shape` with the model's file or preset, and for a preset
-    /// with the shape that it is made for.
-    pub fn misfit(&self, shape: ImageShape) -> impl FnOnce(Error) -> Failure {
-        let preset = self.preset.as_ref().and_then(|name| name.parse::<Preset>().ok());
-        let other = preset.map(|preset| preset.shape()).filter(|made_for| *made_for != shape);
-        let made_for = other.map_or(String::new(), |made_for| {
-            format!(" (the preset is made for images of {made_for}: width x height x channels)")
-        });
-        let name = self.name();
-        move |e| Failure::Usage(format!("{}: {}{made_for}", name.display(), worded(&e)))
+    /// The preset for images of `shape`: the one that was named, or the one that suits them; `None`
+    /// where the configuration is a file.
+    pub fn preset(&self, shape: ImageShape) -> Result<Option<Preset>> {
+        if self.config.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(self.named_preset()?.unwrap_or(Preset::suited(shape))))
+    }
+
+    /// The preset that was named.
+    pub fn named_preset(&self) -> Result<Option<Preset>> {
+        Ok(self.preset.as_ref().map(|name| name.parse()).transpose()?)
+    }
+
+    /// Reads the data that `config` names, and fits the preset to it, if there is one, without values
+    /// from other flags. Images of several sizes are resized to that of a convolutional preset which
+    /// was named.
+    pub fn fit(
+        &self,
+        config: &mut Config,
+        options: ReadOptions,
+    ) -> Result<(Dataset, Option<Fitted>)> {
+        let named = self.named_preset()?;
+        let (data, resized) =
+            match (config.data.read_with(options.clone()), named.filter(|p| p.is_fitted())) {
+                (Err(Error::MixedSizes { .. }), Some(preset)) => {
+                    let ImageShape { width, height, .. } = preset.shape();
+                    config.data.size = Some((width, height));
+                    (config.data.read_with(options)?, true)
+                }
+                (data, _) => (data?, false),
+            };
+        let shape = data.shape()?;
+        let Some(preset) = self.preset(shape)? else { return Ok((data, None)) };
+        let fitted = preset.config_for(shape);
+        (config.model, config.train) = (fitted.model, fitted.train);
+        Ok((data, Some(Fitted { preset, is_named: named.is_some(), resized })))
     }
 
     /// The model's file, or `preset` and its name, for messages.
@@ -44,6 +73,36 @@ impl SourceArgs {
         let preset = || format!("preset {}", self.preset.as_deref().unwrap_or("mlp")).into();
         self.config.clone().unwrap_or_else(preset)
     }
+}
+
+/// The preset that was fitted to the data.
+pub struct Fitted {
+    pub preset: Preset,
+    /// Whether it was named, and not chosen by the data.
+    pub is_named: bool,
+    /// Whether the images were resized for it, since they are of several sizes.
+    pub resized: bool,
+}
+
+impl Fitted {
+    /// The preset in words, for images of `shape`.
+    pub fn words(&self, shape: ImageShape) -> String {
+        let name = self.preset.name();
+        if self.resized {
+            return format!("{name} for {shape}, to which the images are resized (see --size)");
+        }
+        match (self.is_named, self.preset.is_fitted()) {
+            (false, true) => format!("{name} for {shape}, since the images are in colour"),
+            (true, true) => format!("{name} for {shape}"),
+            (_, false) => name.into(),
+        }
+    }
+}
+
+/// Takes the size and the channels of a preset's own images out of `data`, so that the data have
+/// their own.
+pub fn free(data: &mut DataConfig) {
+    (data.size, data.channels) = (None, None);
 }
 
 /// The shape and the number of the images in the folder `data`, or otherwise in the folder that

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED};
+use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED, TrainConfig};
 use vae_gpu::model::Network;
 use vae_gpu::train::{Placement, Progress, RunFolder};
 use vae_gpu::words::counted;
@@ -17,7 +17,7 @@ use super::failure::{Failure, Result};
 use super::progress::{HEADING, bar, conclude, introduce, print_row};
 use super::reading::ReadingArgs;
 use super::shell;
-use super::source::SourceArgs;
+use super::source::{Fitted, SourceArgs, free, named};
 use super::values::{channels, fraction, rate, size, whole};
 use super::{AdapterArgs, stop};
 
@@ -96,12 +96,10 @@ impl TrainArgs {
             Some(run) => RunFolder::config(run)?,
             None => self.source.read()?,
         };
-        fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
-            if let Some(flag) = flag {
-                value.clone_from(flag);
-            }
+        if self.resume.is_none() && self.source.config.is_none() {
+            free(&mut config.data);
         }
-        set(&mut config.data.path, &self.data);
+        config.data.path = self.data.clone().unwrap_or(config.data.path);
         if config.data.is_builtin() {
             let (stated, digits) = (config.data.stated_shape(), ImageShape::DIGITS);
             let stated = stated.map_err(|e| self.of_run(e.into()))?;
@@ -112,10 +110,7 @@ impl TrainArgs {
                 ))));
             }
         }
-        set(&mut config.train.epochs, &self.epochs);
-        set(&mut config.train.batch_size, &self.batch_size);
-        set(&mut config.train.learning_rate, &self.lr);
-        set(&mut config.train.seed, &self.seed);
+        self.set(&mut config.train);
         config.data.hold_out = self.hold_out.or(config.data.hold_out);
         config.data.size = self.size.or(config.data.size);
         config.data.channels = self.channels.or(config.data.channels);
@@ -140,13 +135,27 @@ impl TrainArgs {
         }
     }
 
-    /// The dataset, with what is held out of it.
-    fn dataset(&self, config: &Config) -> Result<Dataset> {
-        let data = config.data.read_with(self.reading.options())?;
+    /// The dataset, with what is held out of it, and the preset that `config` is fitted to it by.
+    fn dataset(&self, config: &mut Config) -> Result<(Dataset, Option<Fitted>)> {
+        let options = self.reading.options();
+        let (data, fitted) = match &self.resume {
+            Some(_) => (config.data.read_with(options)?, None),
+            None => self.source.fit(config, options)?,
+        };
+        self.set(&mut config.train);
+        config.check()?;
         Ok(match config.data.hold_out {
-            Some(fraction) => data.hold_out(fraction, config.train.seed)?,
-            None => data,
+            Some(fraction) => (data.hold_out(fraction, config.train.seed)?, fitted),
+            None => (data, fitted),
         })
+    }
+
+    /// Sets the values of flags.
+    fn set(&self, train: &mut TrainConfig) {
+        train.epochs = self.epochs.unwrap_or(train.epochs);
+        train.batch_size = self.batch_size.unwrap_or(train.batch_size);
+        train.learning_rate = self.lr.unwrap_or(train.learning_rate);
+        train.seed = self.seed.unwrap_or(train.seed);
     }
 
     /// The model's file, or `preset` and its name, for messages.
@@ -156,13 +165,14 @@ impl TrainArgs {
     }
 
     /// The run folder: `--out`, or a folder under `runs` that is not taken.
-    fn out(&self, data: &Dataset) -> PathBuf {
+    fn out(&self, data: &Dataset, fitted: Option<&Fitted>) -> PathBuf {
         if let Some(out) = &self.out {
             return out.clone();
         }
         let stem = self.source.config.as_deref().and_then(Path::file_stem);
-        let stem = stem.map(|s| s.to_string_lossy().into_owned()).or(self.source.preset.clone());
-        let name = format!("{}-{}", stem.as_deref().unwrap_or("mlp"), data.name);
+        let stem = stem.map(|stem| stem.to_string_lossy());
+        let preset = fitted.map_or("mlp", |fitted| fitted.preset.name());
+        let name = format!("{}-{}", stem.as_deref().unwrap_or(preset), data.name);
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         let mut folders = std::iter::once(name.clone()).chain(numbered);
         let free = folders.find_map(|f| {
@@ -176,16 +186,16 @@ impl TrainArgs {
 pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     // First of all, so that nobody changes the run while it is read.
     let resumed = args.resume.as_ref().map(RunFolder::open).transpose()?;
-    let config = args.config()?;
+    let mut config = args.config()?;
     if let Some(out) = &args.out {
         RunFolder::check(out, args.overwrite)?;
     }
-    let data = args.dataset(&config).map_err(|failure| args.of_run(failure))?;
+    let (data, fitted) = args.dataset(&mut config).map_err(|failure| args.of_run(failure))?;
     let shape = data.shape()?;
     let network = Network::new(&config.model, shape);
     match &args.resume {
         Some(_) => network.map_err(|e| args.of_run(e.into()))?,
-        None => network.map_err(args.source.misfit(shape))?,
+        None => network.map_err(named(args.name()))?,
     };
     let gpu = adapter.open()?;
     let placement = if args.stream { Placement::STREAMED } else { Placement::Auto };
@@ -207,7 +217,12 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
             stop::save_first();
             let begun = Instant::now();
             let run = loop {
-                match RunFolder::create(args.out(&data), &trainer, &data, args.overwrite) {
+                match RunFolder::create(
+                    args.out(&data, fitted.as_ref()),
+                    &trainer,
+                    &data,
+                    args.overwrite,
+                ) {
                     // Another program was faster; there is a next number.
                     Err(Error::Taken { .. } | Error::InUse { .. }) if args.out.is_none() => {}
                     created => break created?,
@@ -219,7 +234,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     };
     tuning.finish_and_clear();
     stop::save_first();
-    introduce(gpu.report(), &data, &trainer, &run);
+    introduce(gpu.report(), &data, &trainer, &run, fitted.as_ref());
     if trainer.is_finished() {
         say!(
             "nothing to do: {} and {} are done; ask for more with --epochs",

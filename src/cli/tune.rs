@@ -13,7 +13,7 @@ use vae_gpu::{Tune, Vae};
 
 use super::AdapterArgs;
 use super::failure::{Failure, Result};
-use super::source::{SourceArgs, images};
+use super::source::{SourceArgs, free, images, named};
 use super::values::whole;
 
 #[derive(Args)]
@@ -38,10 +38,16 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         return Err(Failure::Usage("--level off: must be quick or full".into()));
     }
     let mut config = args.source.read()?;
+    if args.source.config.is_none() && args.data.is_some() {
+        free(&mut config.data);
+    }
     config.train.batch_size = args.batch_size.unwrap_or(config.train.batch_size);
     config.check()?;
     let (shape, _) = images(&config, args.data.as_deref())?;
-    Network::new(&config.model, shape).map_err(args.source.misfit(shape))?;
+    if let Some(preset) = args.source.preset(shape)? {
+        config.model = preset.config_for(shape).model;
+    }
+    Network::new(&config.model, shape).map_err(named(args.source.name()))?;
     let gpu = adapter.open()?;
     let batch = config.train.batch_size;
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;

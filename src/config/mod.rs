@@ -4,6 +4,7 @@
 #![doc = include_str!("../../docs/configuration.md")]
 
 mod dataset;
+mod fit;
 mod named;
 mod objective;
 mod optimizer;

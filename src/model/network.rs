@@ -42,8 +42,10 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`Error::Layer`] naming the layer, what it is given, and what it wants.
+    /// [`Error::Layer`] naming the layer, what it is given, and what it wants; [`Error::Input`] for a
+    /// shape that no image has.
     pub fn new(config: &ModelConfig, image: ImageShape) -> Result<Self> {
+        image.check()?;
         let shape = Shape::map(image.channels, image.height, image.width);
         let mut modules = Modules::new(shape);
         // Layers of features take the pixels as they come.

@@ -168,20 +168,113 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
 }
 
 #[test]
-fn a_preset_that_the_images_do_not_fit_is_named() {
-    let Some(place) = place_with_adapter() else { return };
-    let message = "preset conv: decoder: ends in 1x28x28, and the images are 1x8x8";
-    place.fails(&["train", "--preset", "conv", "--data", "idx", "--out", "run"], 2, &[message]);
-    let message = "preset conv-rgb: takes images of 32x32x3; name a folder of them with --data";
-    place.fails(&["train", "--preset", "conv-rgb", "--out", "run"], 2, &[message]);
-    place.fails(
-        &["train", "--preset", "conv-rgb", "--data", "digits", "--out", "run"],
-        2,
-        &["preset conv-rgb: takes images of 32x32x3"],
-    );
+fn a_file_that_the_images_do_not_fit_is_named() {
+    let place = Place::new();
+    place.write("conv.toml", place.ok(&["presets", "conv"]));
+    let message = "conv.toml: decoder: ends in 1x28x28, and the images are 1x8x8";
+    let train = ["train", "--config", "conv.toml", "--data", "idx", "--out", "run"];
+    place.fails(&train, 2, &[message]);
     place.write("rgb.toml", place.ok(&["presets", "conv-rgb"]));
     let message = "rgb.toml: takes images of 32x32x3; name a folder of them with --data";
     place.fails(&["train", "--config", "rgb.toml", "--out", "run"], 2, &[message]);
+}
+
+/// Trains for an epoch, into `run`; returns what is said.
+fn trained(place: &Place, args: &[&str]) -> String {
+    let train = ["train", "--epochs", "1", "--batch-size", "8", "--max-steps", "1", "--overwrite"];
+    place.ok(&[&train[..], &["--tune", "off", "--out", "run"], args].concat())
+}
+
+#[test]
+fn convolutional_presets_are_fitted_to_the_images() {
+    let Some(place) = place_with_adapter() else { return };
+    place.write("odd/train-images-idx3-ubyte", idx(16, 11, 16));
+    for (preset, data, shape, layer) in [
+        ("conv", "idx", "8x8x1", "{ reshape = [32, 4, 4] }"),
+        ("residual", "idx", "8x8x1", "{ reshape = [32, 8, 8] }"),
+        ("conv-rgb", "digits", "28x28x1", "{ reshape = [64, 7, 7] }"),
+        ("conv", "odd", "11x16x1", "output_padding = [1, 0] }"),
+        ("conv-rgb", "odd", "11x16x1", "kernel = [4, 3]"),
+        ("residual", "odd", "11x16x1", "{ conv2d = \"image\", kernel = [3, 2], padding = [1, 0] }"),
+    ] {
+        let said = trained(&place, &["--preset", preset, "--data", data]);
+        let line = format!("preset   {preset} for {shape}\n");
+        assert!(said.contains(&line), "{line} is not in {said}");
+        let config = place.text("run/config.toml");
+        assert!(config.contains(layer) && !config.contains("\nsize"), "{layer} is not in {config}");
+        place.ok(&["sample", "run", "--count", "4"]);
+    }
+    place.ok(&["train", "--resume", "run", "--epochs", "1"]);
+}
+
+/// A PNG of one colour.
+fn colour(width: u32, height: u32, value: u8) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let image = image::RgbImage::from_pixel(width, height, image::Rgb([value, 40, 255 - value]));
+    image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn images_in_colour_get_a_convolutional_preset() {
+    let Some(place) = place_with_adapter() else { return };
+    for i in 0..16u8 {
+        place.write(&format!("photos/{i}.png"), colour(20, 13, 16 * i));
+        place.write(&format!("grey/{i}.png"), png(12, 12, 16 * i));
+        place.write(&format!("sizes/{i}.png"), colour(20 + u32::from(i), 30, 16 * i));
+    }
+    let said = trained(&place, &["--data", "photos"]);
+    let line = "preset   conv-rgb for 20x13x3, since the images are in colour\n";
+    assert!(said.contains(line), "{said}");
+    let config = place.text("run/config.toml");
+    assert!(config.contains("[model.likelihood]\ngaussian = 0.2\n"), "{config}");
+    assert!(config.contains("batch_size = 8") && !config.contains("\nsize"), "{config}");
+    for (data, more) in [("photos", &["--channels", "1"][..]), ("grey", &[])] {
+        let said = trained(&place, &[&["--data", data], more].concat());
+        assert!(said.contains("preset   mlp\n"), "{said}");
+    }
+    // The run's folder is called by the preset that was taken.
+    place.ok(&[
+        "train",
+        "--data",
+        "photos",
+        "--max-steps",
+        "1",
+        "--batch-size",
+        "8",
+        "--tune",
+        "off",
+    ]);
+    assert!(place.path("runs/conv-rgb-photos/model.safetensors").exists());
+
+    // Images of several sizes are resized for a preset that is named, and that is said.
+    let said = trained(&place, &["--data", "sizes", "--preset", "conv-rgb"]);
+    let line = "preset   conv-rgb for 32x32x3, to which the images are resized (see --size)\n";
+    assert!(said.contains(line), "{said}");
+    assert!(place.text("run/config.toml").contains("size = [32, 32]"));
+    let train = ["train", "--data", "sizes", "--out", "other"];
+    place.fails(&train, 1, &["is 20x30", "--size"]);
+}
+
+#[test]
+fn presets_are_printed_for_images_of_a_shape() {
+    let place = Place::new();
+    for (args, shape) in [
+        (&["conv", "--size", "17x28"][..], "1x28x17"),
+        (&["conv", "--size", "64x64", "--channels", "3"], "3x64x64"),
+        (&["residual", "--size", "96x33"], "3x33x96"),
+        (&["mlp", "--size", "20x30", "--channels", "3"], "3x30x20"),
+    ] {
+        let text = place.ok(&[&["presets"], args].concat());
+        place.write("model.toml", &text);
+        let of_file = place.ok(&["inspect", "model.toml"]);
+        assert!(of_file.contains(shape), "{shape} is not in {of_file}");
+        assert_eq!(place.ok(&[&["inspect"], args].concat()), of_file, "{args:?}");
+    }
+    let text = place.ok(&["presets", "conv", "--size", "28x28"]);
+    assert_eq!(text, place.ok(&["presets", "conv"]));
+    place.fails(&["presets", "conv", "--size", "0x3"], 2, &["images of 0x3x1"]);
+    place.fails(&["presets", "--size", "3x3"], 2, &["<NAME>"]);
 }
 
 /// 17 rows of 28 pixels are halved and doubled, odd lines and even columns, and whatever is saved

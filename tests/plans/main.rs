@@ -2,6 +2,8 @@
 //! version before steps were recorded through a graph (`before.txt`: a preset a line, and the labels of
 //! its dispatches without the gathers of the batch, on a software adapter).
 
+mod fitted;
+
 use vae_gpu::Preset;
 use vae_gpu::gpu::AdapterReport;
 use vae_gpu::train::{StepKind, recorded};

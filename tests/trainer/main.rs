@@ -10,6 +10,7 @@ mod numbers;
 mod objective;
 mod placement;
 mod presets;
+mod shapes;
 
 use std::ops::ControlFlow;
 use std::path::Path;
