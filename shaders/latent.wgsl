@@ -4,6 +4,7 @@
 #import shared/index
 #import shared/math
 #import shared/reduce
+#import shared/running
 #import shared/state
 
 struct Params {
@@ -23,10 +24,15 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> head: array<f32>;    // (rows, 2 latent), padded; read only
 @group(0) @binding(3) var<storage, read_write> epsilon: array<f32>; // (rows, latent); read only
 @group(0) @binding(4) var<storage, read_write> z: array<f32>;       // (rows, latent), padded
-@group(0) @binding(5) var<storage, read_write> kl: array<f32>;      // (latent) nats, summed over the batch
-@group(0) @binding(6) var<storage, read_write> units: array<f32>;   // (3, latent), running means: KL, mean, mean²
+@group(0) @binding(5) var<storage, read_write> kl: array<f32>;      // (latent) nats, summed over the batch; total
+@group(0) @binding(6) var<storage, read_write> units: array<f32>;   // (5, latent), statistics of the epoch so far
 @group(0) @binding(7) var<storage, read_write> dz: array<f32>;      // (rows, latent), padded; read only
 @group(0) @binding(8) var<storage, read_write> dhead: array<f32>;   // (rows, 2 latent), padded
+
+// The statistics of a unit are the running mean of its KL divergence, in two parts, and of the posterior's
+// mean over the epoch's rows: the shift, which is its value for the first of them; the distance from there to
+// its average; and the sum of its squared distances from the average, by the images of an epoch. A difference
+// of the mean square and the square of the mean would lose all digits where the average is far from zero.
 
 // One workgroup for each unit (latent variable), its lanes along the batch. All invocations of a
 // workgroup return before the barriers or none does, which browsers must be able to prove: they
@@ -42,7 +48,9 @@ fn forward(
     if unit >= p.latent {
         return;
     }
-    var sums = vec3(0.0);
+    let is_first = state.row == 0u;
+    let shift = select(units[2u * p.latent + unit], head[unit], is_first);
+    var sums = vec2(0.0);
     for (var row = lane; row < p.rows; row += LANES) {
         let mean = head[row * p.head_row + unit];
         let logvar = head[row * p.head_row + p.latent + unit];
@@ -51,17 +59,46 @@ fn forward(
         for (var pad = p.latent; unit + 1u == p.latent && pad < p.z_row; pad++) {
             z[row * p.z_row + pad] = 0.0;
         }
-        sums += vec3(0.5 * (mean * mean + expm1(logvar) - logvar), mean, mean * mean);
+        sums += vec2(0.5 * (mean * mean + expm1(logvar) - logvar), mean - shift);
     }
     let divergence = workgroup_sum(lane, sums.x);
-    let means = workgroup_sum(lane, sums.y);
-    let squares = workgroup_sum(lane, sums.z);
+    let average = workgroup_sum(lane, sums.y) / f32(p.rows);
+    var square = 0.0;
+    for (var row = lane; row < p.rows; row += LANES) {
+        let apart = (head[row * p.head_row + unit] - shift) - average;
+        square += apart * apart;
+    }
+    let squares = workgroup_sum(lane, square);
     if lane == 0u {
         let images = f32(state.images);
         kl[unit] = divergence;
-        units[unit] += divergence / images;
-        units[p.latent + unit] += means / images;
-        units[2u * p.latent + unit] += squares / images;
+        let before = Parts(units[unit], units[p.latent + unit]);
+        let parts = with_step(before, state.step, divergence / images);
+        units[unit] = parts.older;
+        units[p.latent + unit] = parts.recent;
+        // The union of the rows so far and these (Chan, Golub and LeVeque 1983).
+        let rows = f32(state.row);
+        let share = f32(p.rows) / (rows + f32(p.rows));
+        let former = vec2(units[3u * p.latent + unit], units[4u * p.latent + unit]);
+        let known = select(former, vec2(0.0), is_first);
+        let apart = average - known.x;
+        units[2u * p.latent + unit] = shift;
+        units[3u * p.latent + unit] = known.x + share * apart;
+        units[4u * p.latent + unit] = known.y + squares / images + apart * (rows / images * share * apart);
+    }
+}
+
+// The KL divergence of all units, averaged over the batch, behind those of each. One workgroup.
+@compute @workgroup_size(LANES)
+fn total(@builtin(local_invocation_index) lane: u32) {
+    let p = params;
+    var sum = 0.0;
+    for (var unit = lane; unit < p.latent; unit += LANES) {
+        sum += kl[unit] / f32(p.rows);
+    }
+    sum = workgroup_sum(lane, sum);
+    if lane == 0u {
+        kl[p.latent] = sum;
     }
 }
 
@@ -89,11 +126,7 @@ fn backward(invocation: Invocation) {
     if p.capacity < 0.0 {
         weight *= ramp;
     } else {
-        var divergence = 0.0;
-        for (var j = 0u; j < p.latent; j++) {
-            divergence += kl[j] / rows;
-        }
-        weight *= sign(divergence - p.capacity * ramp);
+        weight *= sign(kl[p.latent] - p.capacity * ramp);
     }
     weight = select(weight, 0.0, kl[unit] / rows < p.free_bits) / rows;
     let at = row * p.head_row + unit;

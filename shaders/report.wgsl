@@ -1,19 +1,21 @@
 // Adds a term of a step's losses to its mean over the epoch, and, with the last term, ends the
 // step. latent.wgsl itself accumulates the KL divergence.
 #import shared/reduce
+#import shared/running
 #import shared/state
 
 struct Params {
     rows: u32,      // images of the step if this is its last term; otherwise 0
     count: u32,     // of values
     term: u32,      // index in sums
+    terms: u32,     // places in a row of sums
     share: f32,     // factor of the sum: 1 / k if each image has k samples
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values: array<f32>; // (count), nats, to be summed
 @group(0) @binding(2) var<storage, read_write> state: State;
-@group(0) @binding(3) var<storage, read_write> sums: array<f32>; // running means, one for each term
+@group(0) @binding(3) var<storage, read_write> sums: array<f32>; // (2 · terms), the running means in parts
 
 // One workgroup. Values are divided before they are summed, so that an epoch of huge but finite
 // losses has a finite mean.
@@ -26,7 +28,9 @@ fn accumulate(@builtin(local_invocation_index) lane: u32) {
     }
     sum = workgroup_sum(lane, sum);
     if lane == 0u {
-        sums[p.term] += p.share * sum;
+        let parts = with_step(Parts(sums[p.term], sums[p.terms + p.term]), state.step, p.share * sum);
+        sums[p.term] = parts.older;
+        sums[p.terms + p.term] = parts.recent;
         state.row += p.rows;
         state.step += select(0u, 1u, p.rows > 0u);
     }

@@ -166,7 +166,7 @@ pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
         let mut recording = Recording::new(gpu.report());
         let [head, dhead] = [(); 2].map(|()| recording.matrix(&[rows, 2 * LATENT]));
         let [z, dz] = [(); 2].map(|()| recording.matrix(&[rows, LATENT]));
-        let (epsilon, kl) = (recording.vector(rows * LATENT), recording.vector(LATENT));
+        let (epsilon, kl) = (recording.vector(rows * LATENT), recording.vector(LATENT + 1));
         let (state, units) = (state(&gpu), zeros(&[ops::latent::STATISTICS * LATENT]));
         let mut outputs = vec![&z, &kl];
         let mut words = 2 + 1 + 1;
@@ -214,14 +214,14 @@ pub(super) fn report(suite: &mut Suite, operation: &str) -> Result<()> {
     let gpu = suite.gpu.clone();
     for rows in ROWS {
         let recon = tensor(&gpu, 1, &[rows]);
-        let (state, sums) = (state(&gpu), zeros(&[1]));
+        let (state, sums) = (state(&gpu), zeros(&[2]));
         let mut recording = Recording::new(gpu.report());
         let report = ops::report::Report { values: &recon, share: 1.0, term: 0, rows };
         ops::report::accumulate(&mut recording, "bench", &report, &state, &sums);
         let row = Row::new(operation, &[rows], "", 0.0, 4.0 * rows as f64);
         suite.measure(row, &recording.compile(&gpu), || {
             let State { step, row, .. } = State::read(&gpu, &state)?;
-            let sum: f32 = sums.read(&gpu)?[0];
+            let sum: f32 = sums.read(&gpu)?.iter().sum();
             let counted = step > 0 && row == step.wrapping_mul(rows as u32);
             Ok(counted && sum.is_finite() && sum != 0.0)
         })?;

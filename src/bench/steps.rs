@@ -75,8 +75,8 @@ pub(super) fn step(suite: &mut Suite, operation: &str) -> Result<()> {
         rewind()?;
         Ok(clock.busy(plan, runs)? / runs as f64)
     })?;
-    let Totals { state: State { row, .. }, sums, .. } = running.read(gpu)?;
-    let recon = sums[0];
+    let totals = running.read(gpu)?;
+    let (State { row, .. }, recon) = (totals.state, totals.terms()[0]);
     // The loss may be negative, since a density may be above 1.
     let fine = recon.is_finite() && recon != 0.0;
     if row as usize != runs * batch || !fine {

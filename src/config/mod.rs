@@ -182,8 +182,7 @@ impl Config {
 
 impl ModelConfig {
     pub(crate) fn check(&self) -> Result<()> {
-        // llvmpipe runs a loop 65,535 times at most, and with a capacity, a kernel loops over all
-        // latent variables.
+        // Each takes a workgroup, and a grid's side has so many at least.
         let is_latent = (1..=65_535).contains(&self.latent);
         require(is_latent, "latent", self.latent, "must be 1 to 65535")?;
         for (key, value) in [("kl_weight", self.kl_weight), ("free_bits", self.free_bits)] {

@@ -167,7 +167,7 @@ impl Network {
     ) -> ValueId {
         let (latent, rows) = (self.config().latent, graph.rows(head));
         let (shape, moments) = (Shape::Features(latent), graph.tensor(head));
-        let (z, kl) = (graph.allocate(shape, rows), graph.recording.vector(latent));
+        let (z, kl) = (graph.allocate(shape, rows), graph.recording.vector(latent + 1));
         let Running { state, units, .. } = running;
         latent::forward(graph.recording, HEAD, state, &moments, epsilon, &z, &kl, units);
         graph.release(head);

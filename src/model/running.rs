@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::gpu::{Gpu, Tensor};
 use crate::ops::State;
+use crate::ops::latent::STATISTICS;
 
 /// Counters and running means of an epoch, on the adapter.
 pub struct Running {
@@ -10,9 +11,9 @@ pub struct Running {
     all: Tensor,
     /// One [`State`].
     pub state: Tensor,
-    /// The mean of each of the losses' terms ([`Running::TERMS`]), in nats.
+    /// The mean of each of the losses' terms (2 · [`Running::TERMS`]), in nats, in two parts that add up.
     pub sums: Tensor,
-    /// The means that kernels of latent variables keep: see [`crate::ops::latent::STATISTICS`].
+    /// The statistics that kernels of latent variables keep: see [`crate::ops::latent::STATISTICS`].
     pub units: Tensor,
 }
 
@@ -21,10 +22,25 @@ pub struct Running {
 pub struct Totals {
     /// The counters.
     pub state: State,
-    /// The mean of each term over the epoch's images so far, over all of its images.
-    pub sums: Vec<f32>,
-    /// The means of the latent variables' statistics, likewise.
+    /// The sum of each term over the epoch's images so far, by all of its images, in two parts that add up.
+    pub sums: Vec<[f32; 2]>,
+    /// The latent variables' statistics ([`crate::ops::latent::STATISTICS`], latent).
     pub units: Vec<f32>,
+}
+
+impl Totals {
+    /// The sum of each term, by all of the epoch's images.
+    pub fn terms(&self) -> Vec<f64> {
+        self.sums.iter().map(|parts| parts.map(f64::from).iter().sum()).collect()
+    }
+
+    /// The KL divergence of each latent variable, likewise, and the variance of its posterior's mean, of
+    /// which this is the sum over the images so far by all of them.
+    pub fn latent(&self) -> [Vec<f64>; 2] {
+        let latent = self.units.len() / STATISTICS;
+        let row = |i: usize| self.units[i * latent..][..latent].iter().map(|v| f64::from(*v));
+        [row(0).zip(row(1)).map(|(older, recent)| older + recent).collect(), row(4).collect()]
+    }
 }
 
 impl Running {
@@ -34,10 +50,10 @@ impl Running {
     /// Zeros; with place for so many `units`.
     pub fn new(units: usize) -> Self {
         const SUMS: usize = Tensor::ALIGNMENT;
-        const UNITS: usize = SUMS + Running::TERMS;
+        const UNITS: usize = SUMS + 2 * Running::TERMS;
         let all = Tensor::zeros("running", &[UNITS + units]);
         let state = all.view(0, &[State::WORDS]);
-        let sums = all.view(SUMS, &[Self::TERMS]);
+        let sums = all.view(SUMS, &[2 * Self::TERMS]);
         Self { state, sums, units: all.view(UNITS, &[units]), all }
     }
 
@@ -46,10 +62,13 @@ impl Running {
         let mut words = vec![0; self.all.len()];
         let state: [u32; State::WORDS] = bytemuck::cast(totals.state);
         words[..State::WORDS].copy_from_slice(&state);
-        for (tensor, values) in [(&self.sums, &totals.sums), (&self.units, &totals.units)] {
-            let to = words[tensor.offset()..].iter_mut();
-            to.zip(values).for_each(|(word, value)| *word = value.to_bits());
+        for (i, parts) in totals.sums.iter().enumerate() {
+            for (j, part) in parts.iter().enumerate() {
+                words[self.sums.offset() + j * Self::TERMS + i] = part.to_bits();
+            }
         }
+        let to = words[self.units.offset()..].iter_mut();
+        to.zip(&totals.units).for_each(|(word, value)| *word = value.to_bits());
         self.all.write(gpu, &words);
     }
 
@@ -62,9 +81,12 @@ impl Running {
         let words: Vec<u32> = self.all.read(gpu)?;
         let floats = |tensor: &Tensor| {
             let part = &words[tensor.offset()..][..tensor.len()];
-            part.iter().map(|word| f32::from_bits(*word)).collect()
+            part.iter().map(|word| f32::from_bits(*word)).collect::<Vec<_>>()
         };
+        let sums = floats(&self.sums);
+        let (older, recent) = sums.split_at(Self::TERMS);
+        let sums = older.iter().zip(recent).map(|(older, recent)| [*older, *recent]).collect();
         let state = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words[..State::WORDS]));
-        Ok(Totals { state, sums: floats(&self.sums), units: floats(&self.units) })
+        Ok(Totals { state, sums, units: floats(&self.units) })
     }
 }

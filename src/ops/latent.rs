@@ -72,15 +72,18 @@ fn params(head: &Tensor, z: &Tensor, objective: &KlObjective) -> Params {
     }
 }
 
-/// Number of values in `units` for each latent variable, which are running means over an epoch: of
-/// its KL divergence, of the posterior's mean, and of that mean squared.
-pub const STATISTICS: usize = 3;
+/// Number of values in `units` for each latent variable, which are statistics over the rows of an epoch so
+/// far: of its KL divergence the sum by the images of an epoch, in two parts; of the posterior's mean its
+/// value in the first row, the distance from there to its average, and the sum of its squared distances
+/// from the average by the images of an epoch.
+pub const STATISTICS: usize = 5;
 
 /// z (batch, latent) = mean + exp(logvar / 2) · epsilon, with head (batch, 2 · latent) the means,
-/// then the log-variances, and epsilon (batch · latent). kl (latent) is each latent variable's KL
+/// then the log-variances, and epsilon (batch · latent). kl (latent + 1) is each latent variable's KL
 /// divergence from the standard normal prior, ½ (mean² + exp(logvar) − logvar − 1), in nats, summed
-/// over the batch. Adds the batch's share to the running means `units` ([`STATISTICS`], latent), by
-/// the number of images of an epoch in `state`; `state` and `units` may lie in one buffer.
+/// over the batch, and place for [`backward`]. Adds the batch to the statistics `units` ([`STATISTICS`],
+/// latent), by the images of an epoch and its rows so far in `state`; those of its first step begin anew.
+/// `state` and `units` may lie in one buffer.
 #[expect(clippy::too_many_arguments, reason = "three read, three written")]
 pub fn forward(
     recording: &mut Recording,
@@ -92,6 +95,7 @@ pub fn forward(
     kl: &Tensor,
     units: &Tensor,
 ) {
+    assert!(kl.len() > z.columns(), "{label}: a KL divergence for each latent variable, and all");
     let kernel = SHADER.kernel("forward", &[]);
     let params = params(head, z, &KlObjective::weighted(1.0));
     let tensors = [
@@ -106,7 +110,8 @@ pub fn forward(
 }
 
 /// dhead from dz, plus the gradient of `objective`, averaged over the batch, at the step in
-/// `state`. head, epsilon and kl are those of [`forward`].
+/// `state`. head, epsilon and kl are those of [`forward`]; with a capacity, the sum of kl is written
+/// behind it first.
 #[expect(clippy::too_many_arguments, reason = "five read, one written")]
 pub fn backward(
     recording: &mut Recording,
@@ -120,8 +125,13 @@ pub fn backward(
     dhead: &Tensor,
 ) {
     assert_eq!(head.stride(), dhead.stride(), "{label}: layouts differ");
-    let kernel = SHADER.kernel("backward", &[]);
+    assert!(kl.len() > dz.columns(), "{label}: a KL divergence for each latent variable, and all");
     let params = params(head, dz, objective);
+    if objective.capacity.is_some() {
+        let kernel = SHADER.kernel("total", &[]);
+        recording.record_flat(kernel, label, &params, &[("kl", kl)], 1);
+    }
+    let kernel = SHADER.kernel("backward", &[]);
     let tensors = [
         ("state", state),
         ("head", head),

@@ -12,6 +12,7 @@ struct Params {
     rows: usize,
     count: usize,
     term: usize,
+    terms: usize,
     share: f32,
 }
 
@@ -28,7 +29,8 @@ pub struct Report<'a> {
 }
 
 /// Adds the sum of a term's values, divided by the number of images of an epoch in `state`, to the
-/// term's running mean in `sums`. The step's last term advances the counters of `state`.
+/// term's running mean in `sums` (2 · terms), which is that of its two parts. The step's last term advances
+/// the counters of `state`.
 pub fn accumulate(
     recording: &mut Recording,
     label: &str,
@@ -37,9 +39,10 @@ pub fn accumulate(
     sums: &Tensor,
 ) {
     let Report { values, share, term, rows } = *report;
-    assert!(term < sums.len(), "{label}: no place for so many terms");
+    let terms = sums.len() / 2;
+    assert!(term < terms, "{label}: no place for so many terms");
     let kernel = SHADER.kernel("accumulate", &[]);
-    let params = Params { rows, count: values.extent(), term, share: share as f32 };
+    let params = Params { rows, count: values.extent(), term, terms, share: share as f32 };
     let tensors = [("values", values), ("state", state), ("sums", sums)];
     recording.record_flat(kernel, label, &params, &tensors, 1);
 }

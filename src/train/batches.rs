@@ -147,11 +147,12 @@ impl Batches {
         &self.terms
     }
 
-    /// The losses that `totals` are, with each mean multiplied by `factor`.
+    /// The losses that `totals` are, with each sum multiplied by `factor`.
     pub fn losses(&self, totals: &Totals, factor: f64) -> Losses {
-        let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v) * factor).collect();
-        let [sums, units]: [Vec<f64>; 2] = [&totals.sums[..], &totals.units].map(wide);
-        Losses::new(&self.terms, &sums, &units)
+        let by_image =
+            |values: Vec<f64>| values.into_iter().map(|v| v * factor).collect::<Vec<_>>();
+        let [unit_kl, variances] = totals.latent().map(by_image);
+        Losses::new(&self.terms, &by_image(totals.terms()), &unit_kl, &variances)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Stopping and going on, to the bit.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::{TrainOptions, Trainer};
@@ -10,6 +12,27 @@ use crate::gpu::{Choices, Gpu};
 use crate::model::{Header, Model, TensorFile, Totals};
 use crate::nn::{Parameters, Weights};
 use crate::ops::State;
+use crate::ops::latent::STATISTICS;
+
+/// The counters of the checkpoint in the run folder `path`, without reading its tensors; nothing where
+/// they cannot be found, as those of a model file that was moved.
+pub fn counters(path: impl AsRef<Path>) -> Option<State> {
+    let mut file = File::open(path.as_ref().join("checkpoint.safetensors")).ok()?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let length = u64::from_le_bytes(length);
+    let mut header = String::new();
+    let read = (&mut file).take(length.min(LONGEST_HEADER)).read_to_string(&mut header).ok()?;
+    let header: serde_json::Value = serde_json::from_str(&header).ok()?;
+    let at = header.get("state")?.get("data_offsets")?.get(0)?.as_u64()?;
+    file.seek(SeekFrom::Start(at.checked_add(8 + read as u64)?)).ok()?;
+    let mut words = [0; size_of::<State>()];
+    file.read_exact(&mut words).ok()?;
+    Some(bytemuck::pod_read_unaligned(&words))
+}
+
+/// The longest header that safetensors files may have, in bytes.
+const LONGEST_HEADER: u64 = 100_000_000;
 
 impl Trainer {
     /// A trainer that goes on from the checkpoint at `path`: what follows has the bits of an uninterrupted
@@ -94,9 +117,7 @@ impl<M: Model> Trainer<M> {
         for (prefix, into) in self.saved_parts() {
             file.load_parameters(&self.gpu, &prefix, &into)?;
         }
-        let units = file.words("units", self.training.running.units.len())?;
-        let [sums, units] =
-            [sums, units].map(|words| words.into_iter().map(f32::from_bits).collect());
+        let units = self.saved_units(file, &state)?;
         self.totals.replace(Totals { state, sums, units });
         Ok(())
     }
@@ -120,20 +141,58 @@ impl<M: Model> Trainer<M> {
         Ok(())
     }
 
-    /// The counters, and the terms' sums.
-    fn saved_sums(&self, file: &TensorFile) -> Result<(State, Vec<u32>)> {
+    /// The counters, and the terms' sums in their two parts.
+    fn saved_sums(&self, file: &TensorFile) -> Result<(State, Vec<[f32; 2]>)> {
         let terms = self.batches.terms().len();
-        let (state, sums) = match file.contains("sums") {
-            true => (file.words("state", State::WORDS)?, file.words("sums", terms)?),
+        let pair = |older: Vec<u32>, recent: Vec<u32>| {
+            let pairs = older.into_iter().zip(recent);
+            pairs.map(|(older, recent)| [older, recent].map(f32::from_bits)).collect()
+        };
+        let none = vec![0; terms];
+        let (state, sums) = match (file.contains("recent_sums"), file.contains("sums")) {
+            (true, _) => {
+                let sums = pair(file.words("sums", terms)?, file.words("recent_sums", terms)?);
+                (file.words("state", State::WORDS)?, sums)
+            }
+            // Before there were two parts, there was one.
+            (false, true) => {
+                (file.words("state", State::WORDS)?, pair(none, file.words("sums", terms)?))
+            }
             // Before there were terms, the reconstruction loss stood behind the counters.
-            false => {
+            (false, false) => {
                 let mut state = file.words("state", State::WORDS + 1)?;
-                let mut sums = vec![0; terms];
+                let mut sums = none.clone();
                 sums[0] = state.remove(State::WORDS);
-                (state, sums)
+                (state, pair(none, sums))
             }
         };
         Ok((bytemuck::pod_read_unaligned(bytemuck::cast_slice(&state)), sums))
+    }
+
+    /// The statistics of latent variables.
+    fn saved_units(&self, file: &TensorFile, state: &State) -> Result<Vec<f32>> {
+        let len = self.training.running.units.len();
+        let floats = |words: Vec<u32>| words.into_iter().map(f32::from_bits).collect::<Vec<_>>();
+        if file.contains("unit_statistics") {
+            return Ok(floats(file.words("unit_statistics", len)?));
+        }
+        // Before, there were sums by the images of an epoch: of the KL divergence, of the posterior's mean
+        // and of that squared.
+        let latent = len / STATISTICS;
+        let sums = floats(file.words("units", 3 * latent)?);
+        let sum = |i: usize, unit: usize| f64::from(sums[i * latent + unit]);
+        let rows = f64::from(state.row) / f64::from(state.images.max(1));
+        let mean = |unit| if rows > 0.0 { sum(1, unit) / rows } else { 0.0 };
+        let square = |unit| (sum(2, unit) - mean(unit) * sum(1, unit)).max(0.0);
+        let of_unit = |i: usize| {
+            move |unit: usize| match i {
+                0 => sum(0, unit),
+                2 => mean(unit),
+                4 => square(unit),
+                _ => 0.0,
+            }
+        };
+        Ok((0..STATISTICS).flat_map(|i| (0..latent).map(of_unit(i))).map(|v| v as f32).collect())
     }
 
     /// Writes everything that [`Trainer::resume`] needs, whole or not at all.
@@ -152,8 +211,10 @@ impl<M: Model> Trainer<M> {
         let Totals { state, sums, units } = &*self.totals.borrow();
         file.insert_words("checksum", &self.checksums);
         file.insert_words("state", bytemuck::cast_slice(&[*state]));
-        file.insert_words("sums", bytemuck::cast_slice(sums));
-        file.insert_words("units", bytemuck::cast_slice(units));
+        let part = |i: usize| sums.iter().map(|parts| parts[i].to_bits()).collect::<Vec<_>>();
+        file.insert_words("sums", &part(0));
+        file.insert_words("recent_sums", &part(1));
+        file.insert_words("unit_statistics", bytemuck::cast_slice(units));
         file.write()
     }
 

@@ -65,7 +65,7 @@ impl<M: Model> Trainer<M> {
         let complete = all && test.is_some() == self.evaluator.is_some();
         if complete {
             totals.state = State { epoch: epoch + 1, row: 0, ..totals.state };
-            totals.sums.fill(0.0);
+            totals.sums.fill([0.0; 2]);
             totals.units.fill(0.0);
             self.totals.replace(totals);
         }

@@ -3,7 +3,6 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::model::TermSpec;
-use crate::ops::latent::STATISTICS;
 
 /// Means over a split's images, in nats per image.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,15 +25,16 @@ pub struct Losses {
 pub const ACTIVE: f64 = 0.01;
 
 impl Losses {
-    /// From the mean of each of `terms` and the means that latent variables keep
-    /// ([`crate::ops::latent::STATISTICS`], latent): the KL divergence, the posterior's mean, and that
-    /// squared.
-    pub fn new(terms: &[TermSpec], sums: &[f64], units: &[f64]) -> Self {
+    /// From the mean of each of `terms`, the KL divergence of each latent variable, and the variance of its
+    /// posterior's mean.
+    pub fn new(terms: &[TermSpec], sums: &[f64], unit_kl: &[f64], variances: &[f64]) -> Self {
         let mut losses = Self::default();
         for (TermSpec { name, weight, objective }, sum) in terms.iter().zip(sums) {
             let (value, cost) = match objective {
                 Some(objective) => {
-                    losses.set_units(units);
+                    losses.unit_kl = unit_kl.to_vec();
+                    let is_active = |variance: &&f64| **variance > ACTIVE;
+                    losses.active_units = variances.iter().filter(is_active).count();
                     (losses.unit_kl.iter().sum(), objective.cost(&losses.unit_kl))
                 }
                 None => (*sum, weight * sum),
@@ -43,14 +43,6 @@ impl Losses {
             losses.loss += cost;
         }
         losses
-    }
-
-    fn set_units(&mut self, units: &[f64]) {
-        let (unit_kl, means) = units.split_at(units.len() / STATISTICS);
-        let (means, squares) = means.split_at(unit_kl.len());
-        let variances = means.iter().zip(squares).map(|(mean, square)| square - mean * mean);
-        self.unit_kl = unit_kl.to_vec();
-        self.active_units = variances.filter(|variance| *variance > ACTIVE).count();
     }
 
     /// The term called `name`, if there is one.

@@ -16,6 +16,7 @@ mod trainer;
 
 pub use crate::model::{Placement, Residence};
 use batches::Batches;
+pub use checkpoint::counters;
 pub use epoch::Progress;
 pub use evaluate::Evaluator;
 pub use metrics::{ACTIVE, EpochReport, Losses};

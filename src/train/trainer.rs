@@ -181,7 +181,7 @@ impl<M: Model> Trainer<M> {
         let state = State { images: columns.rows() as u32, ..State::default() };
         let totals = Totals {
             state,
-            sums: vec![0.0; batches.terms().len()],
+            sums: vec![[0.0; 2]; batches.terms().len()],
             units: vec![0.0; training.running.units.len()],
         };
         Ok(Self {
@@ -248,6 +248,11 @@ impl<M: Model> Trainer<M> {
     /// Where the rows of the training split lie, and the bytes that they take.
     pub fn residence(&self) -> (Residence, u64) {
         self.residence.clone()
+    }
+
+    /// The number of steps after which it stops, whatever the epochs.
+    pub fn max_steps(&self) -> Option<u32> {
+        self.options.max_steps
     }
 
     /// Steps in an epoch.

@@ -351,7 +351,7 @@ fn inspect_shows_layers_parameters_and_memory() {
 #[test]
 fn inspect_knows_a_run() {
     let Some(place) = place_with_adapter() else { return };
-    place.train("run", &["--max-steps", "1"]);
+    place.train("run", &["--epochs", "1"]);
     let run = place.ok(&["inspect", "run"]);
     assert!(run.contains("decoder.2 linear \"image\""), "{run}");
     assert!(run.contains("   2244 "), "{run}");
@@ -377,7 +377,7 @@ fn a_learnt_scale_is_told() {
 fn a_denoising_model_shows_what_it_was_given() {
     let Some(place) = place_with_adapter() else { return };
     place.edit("tiny.toml", "[model]", "[model]\ncorruption = { masking = 0.5 }");
-    let said = place.train("run", &["--max-steps", "1"]);
+    let said = place.train("run", &["--epochs", "1"]);
     assert!(said.contains("32 images; rows: image, corrupted image, reconstruction\n"), "{said}");
     // Four rows of originals, four of what became of them, four of what was made of that.
     assert_eq!(png_size(place.path("run/reconstructions.png")), (102, 122));
@@ -430,4 +430,31 @@ fn presets_and_tables_fit_a_terminal() {
     let Some(place) = place_with_adapter() else { return };
     let said = place.train("run", &[]);
     assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+}
+
+/// Adding a number to a latent variable's mean leaves its variance, and so whether it is active.
+#[test]
+fn active_units_are_counted_wherever_their_means_lie() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("run", &["--epochs", "1", "--batch-size", "15"]);
+    let whole = place.read("run/model.safetensors");
+    for shift in [0.0, 30.0, -300.0, 3000.0, 30_000.0f32] {
+        // The first one's mean varies by 0.2 and more, and the second one's does not.
+        let shifted = common::tensor_file::changed(&whole, |_, tensors| {
+            let (_, shape, bytes) = tensors.get_mut("latent.weight").unwrap();
+            assert_eq!(shape[..], [4, 16]);
+            bytes[16 * 4..32 * 4].fill(0);
+            for weight in bytes[..16 * 4].chunks_mut(4) {
+                weight.copy_from_slice(&2f32.to_le_bytes());
+            }
+            let (_, _, bytes) = tensors.get_mut("latent.bias").unwrap();
+            for bias in bytes[..8].chunks_mut(4) {
+                bias.copy_from_slice(&shift.to_le_bytes());
+            }
+        });
+        place.write("shifted.safetensors", shifted);
+        let printed = place.ok(&["evaluate", "shifted.safetensors", "--data", "idx", "--json"]);
+        let losses: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(losses["active_units"], 1, "shifted by {shift}: {printed}");
+    }
 }

@@ -192,9 +192,10 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
 
 /// The state, and the loss, recon and kl that add up beside it.
 fn read(gpu: &Gpu, trace: &Trace, running: &Running) -> (State, [f64; 3]) {
-    let Totals { state, sums, units } = running.read(gpu).unwrap();
-    let recon = f64::from(sums[0]);
-    let kl = units[..trace.config.latent].iter().map(|kl| f64::from(*kl)).sum::<f64>();
+    let totals = running.read(gpu).unwrap();
+    let (state, recon) = (totals.state, totals.terms()[0]);
+    let [unit_kl, _] = totals.latent();
+    let kl = unit_kl.iter().sum::<f64>();
     (state, [recon + trace.config.kl_weight * kl, recon, kl])
 }
 

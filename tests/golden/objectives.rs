@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use vae_gpu::gpu::{Gpu, Recording, Tensor};
-use vae_gpu::model::TermSpec;
+use vae_gpu::model::{TermSpec, Totals};
 use vae_gpu::ops::latent::{self, KlObjective, STATISTICS};
 use vae_gpu::train::Losses;
 use vae_gpu::{Config, ops::State};
@@ -42,7 +42,8 @@ fn run(gpu: &Gpu, file: &File, objective: &KlObjective, step: u32) -> [Vec<f32>;
     let [head, dz] = ["head", "dz"].map(matrix);
     let epsilon = Tensor::new(gpu, "epsilon", &[dz.len()], &file.singles("epsilon"));
     let [z, dhead] = [dz.shape(), head.shape()].map(|like| Tensor::matrix("like", like));
-    let [kl, units] = [1, STATISTICS].map(|n| Tensor::zeros("per unit", &[n * dz.columns()]));
+    let kl = Tensor::zeros("kl", &[dz.columns() + 1]);
+    let units = Tensor::zeros("units", &[STATISTICS * dz.columns()]);
     let state = State::tensor("state");
     State { step, images: dz.rows() as u32, ..State::default() }.write(gpu, &state);
     let mut recording = Recording::new(gpu.report());
@@ -71,14 +72,15 @@ fn reports_of_every_objective_are_pytorchs() {
     let Some(gpu) = common::gpu() else { return };
     let (file, _, cases) = Cases::read();
     let [_, units] = run(&gpu, &file, &KlObjective::weighted(1.0), 0);
-    let units: Vec<_> = units.into_iter().map(f64::from).collect();
+    let [of_units, variances] = Totals { units, ..Totals::default() }.latent();
     let near = |what: &str, got: f64, want: f64| {
         assert!((got / want - 1.0).abs() < 1e-5, "{what}: {got}, not {want}");
     };
     let unit_kl = file.floats("unit_kl");
     for (i, (config, _)) in cases.iter().enumerate() {
         let kl = TermSpec::kl("kl", config.model.kl_objective(1, 1));
-        let losses = Losses::new(&[TermSpec::new("recon"), kl], &[100.0, 0.0], &units);
+        let losses =
+            Losses::new(&[TermSpec::new("recon"), kl], &[100.0, 0.0], &of_units, &variances);
         let what = format!("{:?}", config.model.kl_schedule);
         near(&what, losses.loss, 100.0 + file.floats(&format!("{i}.cost"))[0]);
         near(&what, losses.term("kl").unwrap(), unit_kl.iter().sum());

@@ -112,7 +112,7 @@ fn run_forward(
     let head = check::input(gpu, &[rows, 2 * latent], head);
     let epsilon = check::roomy_input(gpu, &[rows * latent], epsilon);
     let z = Guarded::new(gpu, &[rows, latent]);
-    let kl = Guarded::roomy(gpu, &[latent]);
+    let kl = Guarded::roomy(gpu, &[latent + 1]).fill(gpu, &vec![0.0f32; latent + 1]);
     let units = Guarded::roomy(gpu, &[STATISTICS * latent]);
     let units = units.fill(gpu, &vec![0.0f32; STATISTICS * latent]);
     let mut recording = Recording::new(gpu.report());
@@ -122,7 +122,9 @@ fn run_forward(
     for _ in 0..runs {
         plan.run();
     }
-    [z, kl, units].map(|guarded| guarded.floats(gpu))
+    let [z, mut kl, units] = [z, kl, units].map(|guarded| guarded.floats(gpu));
+    assert_eq!(kl.pop(), Some(0.0), "the place behind the last is for the backward pass");
+    [z, kl, units]
 }
 
 fn run_backward(
@@ -135,7 +137,8 @@ fn run_backward(
     let head = check::input(gpu, &[rows, 2 * latent], head);
     let epsilon = check::input(gpu, &[rows * latent], epsilon);
     let dz = check::input(gpu, &[rows, latent], dz);
-    let kl = check::input(gpu, &[latent], kl);
+    // A wrong total, which is written first.
+    let kl = check::input(gpu, &[latent + 1], &[kl, &[1e9]].concat());
     let dhead = Guarded::roomy(gpu, &[rows, 2 * latent]);
     let state = state(gpu);
     check::run(gpu, |recording| {
@@ -158,15 +161,93 @@ pub fn forward() {
         check::assert_each(&what, &z, &draw(&head, &epsilon, latent), 1e-6, 1e-5);
         let want = divergences(&head, latent);
         check::assert_each(&what, &kl, &want, 1e-5, 0.0);
-        // Two steps add up.
-        let share = |sum: f64| 2.0 * sum / f64::from(IMAGES);
-        let sums = |power: i32| {
-            let sum =
-                |j: usize| halves(&head, latent).map(|(mean, _)| mean[j].powi(power)).sum::<f64>();
-            (0..latent).map(move |j| share(sum(j))).collect::<Vec<_>>()
-        };
-        let want: Vec<f64> = want.into_iter().map(share).collect();
-        check::assert_each(&what, &units, &[want, sums(1), sums(2)].concat(), 1e-5, 1e-6);
+        // Two steps of one epoch add up; that no row was used before is what both believe.
+        let share: Vec<f64> = want.iter().map(|kl| 2.0 * kl / f64::from(IMAGES)).collect();
+        let [older, recent] = [0, 1].map(|i| &units[i * latent..][..latent]);
+        assert!(older.iter().all(|sum| *sum == 0.0), "{what}: {older:?}");
+        check::assert_each(&what, recent, &share, 1e-5, 0.0);
+        check_statistics(&what, &units, latent, &[&head]);
+    }
+}
+
+/// Compares the average and the variance of the posterior's mean over the rows of several batches, in
+/// `units`, with those of the definitions.
+fn check_statistics(what: &str, units: &[f32], latent: usize, heads: &[&[f64]]) {
+    let unit = |i: usize, j: usize| f64::from(units[i * latent + j]);
+    for j in 0..latent {
+        let rows = || heads.iter().flat_map(|head| halves(head, latent)).map(|(mean, _)| mean[j]);
+        let (count, sum) = rows().fold((0.0, 0.0), |(n, sum), mean| (n + 1.0, sum + mean));
+        let average = sum / count;
+        let variance = rows().map(|mean| (mean - average).powi(2)).sum::<f64>() / count;
+        let got = unit(2, j) + unit(3, j);
+        assert!(
+            (got - average).abs() <= 1e-6 * variance.sqrt().max(1.0),
+            "{what}[{j}]: {got}, {average}"
+        );
+        let got = unit(4, j) * f64::from(IMAGES) / count;
+        assert!((got - variance).abs() <= 2e-5 * variance, "{what}[{j}]: {got}, not {variance}");
+    }
+}
+
+/// Means far from zero, whose variance is what it is: those of an image in its own batch, of many batches
+/// of awkward sizes, and of a first row that is nothing like the others.
+#[test]
+fn the_variance_of_means_is_right_wherever_they_lie() {
+    let Some(gpu) = check::gpu() else { return };
+    for (i, sizes) in [&[1, 1, 63, 257][..], &[1757, 63, 1], &[5]].into_iter().enumerate() {
+        let latent = [5, 1, 63][i];
+        for shift in [0.0, 30.0, -300.0, 3000.0, 30_000.0] {
+            let batches: Vec<Vec<f32>> = (20..)
+                .zip(sizes)
+                .map(|(seed, rows)| {
+                    let mut head = check::random(seed, rows * 2 * latent, -0.4..0.4);
+                    let means = head.chunks_mut(2 * latent).flat_map(|row| &mut row[..latent]);
+                    means.for_each(|mean| *mean += shift);
+                    head
+                })
+                .collect();
+            let units = run_epoch(gpu, latent, &batches, 0);
+            let wide: Vec<_> = batches.iter().map(|head| check::wide(head)).collect();
+            let wide: Vec<&[f64]> = wide.iter().map(Vec::as_slice).collect();
+            check_statistics(&format!("{sizes:?} about {shift}"), &units, latent, &wide);
+        }
+    }
+}
+
+/// The statistics after an epoch that begins at `step` with these heads.
+fn run_epoch(gpu: &Gpu, latent: usize, heads: &[Vec<f32>], step: u32) -> Vec<f32> {
+    let units = Guarded::roomy(gpu, &[STATISTICS * latent]);
+    let units = units.fill(gpu, &vec![0.0f32; STATISTICS * latent]);
+    let mut state = State { images: IMAGES, step, ..State::default() };
+    for head in heads {
+        let rows = head.len() / (2 * latent);
+        let head = check::input(gpu, &[rows, 2 * latent], head);
+        let epsilon = check::input(gpu, &[rows * latent], &vec![0.0f32; rows * latent]);
+        let (z, kl) = (Guarded::new(gpu, &[rows, latent]), Guarded::new(gpu, &[latent + 1]));
+        let at = State::tensor("state");
+        state.write(gpu, &at);
+        check::run(gpu, |recording| {
+            let (z, kl, units) = (&z.tensor, &kl.tensor, &units.tensor);
+            latent::forward(recording, "test", &at, &head, &epsilon, z, kl, units);
+        });
+        state.row += rows as u32;
+        state.step += 1;
+    }
+    units.floats(gpu)
+}
+
+/// The divergence's sum is moved to its older part from time to time, and goes on.
+#[test]
+fn sums_are_moved_and_lose_nothing() {
+    let Some(gpu) = check::gpu() else { return };
+    let heads: Vec<Vec<f32>> =
+        (30..34).map(|seed| check::random(seed, 63 * 10, -3.0..3.0)).collect();
+    let units = run_epoch(gpu, 5, &heads, 1022);
+    for (i, of) in heads.chunks(2).enumerate() {
+        let sums = of.iter().map(|head| divergences(&check::wide(head), 5));
+        let sum = sums.reduce(|a, b| a.iter().zip(b).map(|(a, b)| a + b).collect()).unwrap();
+        let want: Vec<f64> = sum.iter().map(|sum| sum / f64::from(IMAGES)).collect();
+        check::assert_each("part", &units[5 * i..][..5], &want, 1e-5, 0.0);
     }
 }
 

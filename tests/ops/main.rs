@@ -71,6 +71,7 @@ const CASES: &[(&str, fn())] = &[
     ("gather.batch", gather::batch),
     ("latent.backward", latent::backward),
     ("latent.forward", latent::forward),
+    ("latent.total", latent::backward),
     ("layer_norm.backward_input", layer_norm::backward_input),
     ("layer_norm.backward_sums", layer_norm::in_chunks),
     ("layer_norm.backward_weight", layer_norm::backward_weight),

@@ -205,7 +205,9 @@ fn an_older_checkpoint_goes_on_to_the_same_bits() {
 
     let bytes = std::fs::read(&checkpoint).unwrap();
     let older = common::tensor_file::changed(&bytes, |_, tensors| {
-        let (_, _, sums) = tensors.remove("sums").unwrap();
+        // No step so far has moved the recent part to the older one.
+        tensors.remove("sums").unwrap();
+        let (_, _, sums) = tensors.remove("recent_sums").unwrap();
         let (_, shape, words) = tensors.get_mut("state").unwrap();
         *shape = vec![5];
         words.extend(&sums[..4]);
@@ -218,6 +220,46 @@ fn an_older_checkpoint_goes_on_to_the_same_bits() {
     assert_eq!(weights(&gpu, &rest), weights(&gpu, &whole));
     let losses = |report: &EpochReport| (report.train.clone(), report.test.clone());
     assert_eq!(resumed.iter().map(losses).collect::<Vec<_>>(), [0, 1].map(|i| losses(&reports[i])));
+}
+
+/// Checkpoints from before statistics were kept by their distances had sums of the posterior's mean and of
+/// its square.
+#[test]
+fn an_older_checkpoint_goes_on_with_its_statistics() {
+    let Some(gpu) = common::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = folder.path().join("checkpoint.safetensors");
+    let whole = trainer(&gpu, &config(1), TrainOptions::default());
+    let expected = whole.epochs().next().unwrap().unwrap().train;
+    let options = TrainOptions { max_steps: Some(5), ..Default::default() };
+    let part = trainer(&gpu, &config(1), options);
+    part.epochs().for_each(|report| drop(report.unwrap()));
+    part.save_checkpoint(&checkpoint).unwrap();
+    let share = 100.0 / 203.0;
+    let older = common::tensor_file::changed(&std::fs::read(&checkpoint).unwrap(), |_, tensors| {
+        let (kind, shape, bytes) = tensors.remove("unit_statistics").unwrap();
+        assert_eq!(shape, [5 * 3]);
+        let now: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+        let now = |i: usize, unit: usize| now[3 * i + unit];
+        let of_unit = |unit| {
+            let mean = now(2, unit) + now(3, unit);
+            [now(0, unit) + now(1, unit), share * mean, now(4, unit) + share * mean * mean]
+        };
+        let then = (0..9).map(|i| of_unit(i % 3)[i / 3]).flat_map(f32::to_le_bytes).collect();
+        tensors.insert("units".into(), (kind, vec![9], then));
+        let recent = tensors.remove("recent_sums").unwrap();
+        tensors.insert("sums".into(), recent);
+    });
+    std::fs::write(&checkpoint, older).unwrap();
+    let options = TrainOptions::default();
+    let rest = Trainer::resume(&gpu, &config(1), &data(), options, &checkpoint).unwrap();
+    let losses = rest.epochs().next().unwrap().unwrap().train;
+    assert_eq!(weights(&gpu, &rest), weights(&gpu, &whole));
+    assert!((losses.loss / expected.loss - 1.0).abs() < 1e-6, "{losses:?}, not {expected:?}");
+    assert_eq!(losses.active_units, expected.active_units);
+    for (kl, expected) in losses.unit_kl.iter().zip(&expected.unit_kl) {
+        assert!((kl / expected - 1.0).abs() < 1e-5, "{kl}, not {expected}");
+    }
 }
 
 #[test]
