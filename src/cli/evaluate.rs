@@ -10,10 +10,10 @@ use vae_gpu::train::RunFolder;
 use vae_gpu::words::counted;
 use vae_gpu::{Config, Dataset, Evaluator, Noise, Table, Vae};
 
-use super::AdapterArgs;
 use super::failure::{Failure, Result};
 use super::reading::ReadingArgs;
 use super::values::{channels, size};
+use super::{AdapterArgs, note_untrained};
 
 #[derive(Args)]
 pub struct EvaluateArgs {
@@ -102,6 +102,7 @@ impl SplitArgs {
 pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let split = args.split.read()?;
     let model = Vae::load(&adapter.open()?, &args.split.run)?;
+    note_untrained(&args.split.run);
     let train = &split.config.train;
     let noise = if args.mean { Noise::Mean } else { Noise::Seeded }(train.seed);
     let losses = Evaluator::new(&model, &split.table, train.batch_size, noise)?.run()?;

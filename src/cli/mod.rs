@@ -181,6 +181,22 @@ fn meant(error: &clap::Error) -> Option<&String> {
     })
 }
 
+/// Says that the model in `run`, a run folder or the file in one, has hardly been trained, if so.
+fn note_untrained(run: &Path) {
+    let folder = if run.is_dir() { run } else { run.parent().unwrap_or(run) };
+    let Some(state) = vae_gpu::train::counters(folder) else { return };
+    if state.epoch == 0 {
+        let trained = match state.step {
+            0 => "has not been trained yet".into(),
+            steps => {
+                let steps = vae_gpu::words::counted(steps, "step");
+                format!("has been trained for {steps} only, less than one epoch")
+            }
+        };
+        warn!("note: {}: the model {trained}", run.display());
+    }
+}
+
 /// Whether something could not be printed.
 static IS_MUTE: AtomicBool = AtomicBool::new(false);
 

@@ -1,13 +1,15 @@
 //! The output of training: the adapter and the run, a line for each epoch, and the files it leaves.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
 use vae_gpu::model::{KL, RECON};
-use vae_gpu::train::{EpochReport, Pictured, Residence, RunFolder, row_names};
+use vae_gpu::train::{EpochReport, Pictured, Progress, Residence, RunFolder, row_names};
 use vae_gpu::words::counted;
 use vae_gpu::{Column, Dataset, Table, Trainer, Vae};
 
@@ -118,10 +120,79 @@ pub fn conclude(path: &Path, model: &Vae, rows: usize, adapter: &AdapterArgs) {
     }
 }
 
+/// Lines that tell where training stands, in place of a bar where standard error is no terminal: a log is to
+/// show that it goes on.
+pub struct Life {
+    /// Nothing where there is a bar.
+    said: Option<Instant>,
+    begun: Instant,
+    /// Steps that were done when it began, and those that are to be done in all.
+    first: u64,
+    all: u64,
+    epochs: u32,
+}
+
+/// Time from one line to the next.
+const LIFE_EVERY: Duration = Duration::from_secs(30);
+
+impl Life {
+    /// Begins at `now` with the steps that `trainer` has taken.
+    pub fn new(trainer: &Trainer, now: Instant) -> Self {
+        let (epochs, step) = (trainer.config().train.epochs, trainer.state().step);
+        let all = u64::from(epochs) * trainer.steps_per_epoch() as u64;
+        let all = trainer.max_steps().map_or(all, |most| all.min(most.into()));
+        let said = (!std::io::stderr().is_terminal()).then_some(now);
+        Self { said, begun: now, first: step.into(), all, epochs }
+    }
+
+    /// The line that is due at `now`, if one is.
+    pub fn line(&mut self, now: Instant, progress: &Progress) -> Option<String> {
+        if now - self.said? < LIFE_EVERY {
+            return None;
+        }
+        self.said = Some(now);
+        let Progress { epoch, step, steps, loss } = progress;
+        let done = u64::from(epoch - 1) * *steps as u64 + *step as u64;
+        let each = (now - self.begun).as_secs_f64() / done.saturating_sub(self.first).max(1) as f64;
+        let left = Duration::from_secs_f64(each * self.all.saturating_sub(done) as f64);
+        let loss = loss.map_or(String::new(), |loss| format!(", loss {loss:.2}"));
+        let epochs = self.epochs;
+        let left = HumanDuration(Duration::from_secs(left.as_secs()));
+        Some(format!("epoch {epoch}/{epochs}, step {step}/{steps}{loss}, {left} left"))
+    }
+}
+
 /// A progress bar on standard error, which is not drawn if that is no terminal.
 pub fn bar(epoch: u32, epochs: u32, steps: usize) -> ProgressBar {
     let template =
         format!("epoch {epoch:>3}/{epochs} {{bar:30}} {{pos}}/{{len}} steps, {{eta}} left");
     let style = ProgressStyle::with_template(&template).expect("the template is valid");
     ProgressBar::new(steps as u64).with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_life_is_said_every_half_minute() {
+        let begun = Instant::now();
+        let mut life = Life { said: Some(begun), begun, first: 100, all: 1000, epochs: 10 };
+        let mut at = |seconds: u64, epoch, step, loss| {
+            let progress = Progress { epoch, step, steps: 100, loss };
+            life.line(begun + Duration::from_secs(seconds), &progress)
+        };
+        assert_eq!(at(29, 2, 10, None), None);
+        // 20 steps in 30 seconds, and 880 to go.
+        let line = "epoch 2/10, step 20/100, 22 minutes left";
+        assert_eq!(at(30, 2, 20, None).as_deref(), Some(line));
+        assert_eq!(at(59, 2, 30, Some(5.0)), None);
+        let line = "epoch 2/10, step 40/100, loss 123.46, 21 minutes left";
+        assert_eq!(at(60, 2, 40, Some(123.456)).as_deref(), Some(line));
+        let line = "epoch 10/10, step 100/100, loss 1.00, 0 seconds left";
+        assert_eq!(at(1000, 10, 100, Some(1.0)).as_deref(), Some(line));
+        let mut beside_a_bar = Life { said: None, ..life };
+        let progress = Progress { epoch: 2, step: 20, steps: 100, loss: None };
+        assert_eq!(beside_a_bar.line(begun + Duration::from_secs(60), &progress), None);
+    }
 }

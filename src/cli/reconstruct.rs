@@ -11,7 +11,7 @@ use super::evaluate::SplitArgs;
 use super::failure::Result;
 use super::picture::{PictureArgs, written};
 use super::values::whole;
-use super::{AdapterArgs, wrote};
+use super::{AdapterArgs, note_untrained, wrote};
 
 #[derive(Args)]
 pub struct ReconstructArgs {
@@ -29,6 +29,7 @@ pub fn run(args: &ReconstructArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let place = args.picture.place("reconstructions.png")?;
     let split = args.split.read()?;
     let model = Vae::load(&adapter.open()?, &args.split.run)?;
+    note_untrained(&args.split.run);
     let (wanted, found) = (args.count as usize, split.table.len());
     written(&place, |path| save_reconstructions(&model, &split.table, wanted, path))?;
     wrote(&place);

@@ -10,7 +10,7 @@ use vae_gpu::train::save_samples;
 use super::failure::Result;
 use super::picture::{PictureArgs, written};
 use super::values::whole;
-use super::{AdapterArgs, wrote};
+use super::{AdapterArgs, note_untrained, wrote};
 
 #[derive(Args)]
 pub struct SampleArgs {
@@ -34,6 +34,7 @@ pub struct SampleArgs {
 pub fn run(args: &SampleArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let place = args.picture.place("samples.png")?;
     let model = Vae::load(&adapter.open()?, &args.run)?;
+    note_untrained(&args.run);
     let (count, seed) = (args.count as usize, args.seed);
     written(&place, |path| save_samples(&model, count, seed, args.draw, path))?;
     wrote(&place);

@@ -23,9 +23,14 @@ impl SourceArgs {
     /// Reads the configuration, without values from other flags; that of a preset is for images of
     /// its own shape.
     pub fn read(&self) -> Result<Config> {
+        Ok(self.read_with_batch()?.0)
+    }
+
+    /// The same, and whether the batch size was chosen: one that a preset has is a default.
+    pub fn read_with_batch(&self) -> Result<(Config, bool)> {
         match &self.config {
-            Some(file) => Ok(Config::read(file)?),
-            None => Ok(self.named_preset()?.unwrap_or(Preset::MLP).config()),
+            Some(file) => Ok(Config::read_with_batch(file)?),
+            None => Ok((self.named_preset()?.unwrap_or(Preset::MLP).config(), false)),
         }
     }
 

@@ -9,17 +9,18 @@ use clap::Args;
 use indicatif::ProgressBar;
 use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED, TrainConfig};
 use vae_gpu::model::Network;
+use vae_gpu::nn::Shape;
 use vae_gpu::train::{Placement, Progress, RunFolder};
 use vae_gpu::words::counted;
 use vae_gpu::{Config, Dataset, Error, ImageShape, TrainOptions, Trainer, Tune};
 
 use super::failure::{Failure, Result};
-use super::progress::{HEADING, bar, conclude, introduce, print_row};
+use super::progress::{HEADING, Life, bar, conclude, introduce, print_row};
 use super::reading::ReadingArgs;
 use super::shell;
 use super::source::{Fitted, SourceArgs, free, named};
 use super::values::{channels, fraction, rate, size, whole};
-use super::{AdapterArgs, stop};
+use super::{AdapterArgs, layers, stop};
 
 /// Shortest interval of saving: a run is saved after an epoch if the last save is longer ago than this.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
@@ -90,11 +91,12 @@ pub struct TrainArgs {
 }
 
 impl TrainArgs {
-    /// The configuration of the run, file or preset, with the values of the flags.
-    fn config(&self) -> Result<Config> {
-        let mut config = match &self.resume {
-            Some(run) => RunFolder::config(run)?,
-            None => self.source.read()?,
+    /// The configuration of the run, file or preset, with the values of the flags, and whether its batch
+    /// size was chosen.
+    fn config(&self) -> Result<(Config, bool)> {
+        let (mut config, stated) = match &self.resume {
+            Some(run) => (RunFolder::config(run)?, true),
+            None => self.source.read_with_batch()?,
         };
         if self.resume.is_none() && self.source.config.is_none() {
             free(&mut config.data);
@@ -124,7 +126,7 @@ impl TrainArgs {
                 return Err(Error::data(&config.data.path, message).into());
             }
         }
-        Ok(config)
+        Ok((config, stated || self.batch_size.is_some()))
     }
 
     /// What a failure with the configuration is when all of it comes from a run that goes on.
@@ -186,17 +188,25 @@ impl TrainArgs {
 pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     // First of all, so that nobody changes the run while it is read.
     let resumed = args.resume.as_ref().map(RunFolder::open).transpose()?;
-    let mut config = args.config()?;
+    let (mut config, is_chosen) = args.config()?;
     if let Some(out) = &args.out {
         RunFolder::check(out, args.overwrite)?;
     }
     let (data, fitted) = args.dataset(&mut config).map_err(|failure| args.of_run(failure))?;
     let shape = data.shape()?;
     let network = Network::new(&config.model, shape);
-    match &args.resume {
+    let network = match &args.resume {
         Some(_) => network.map_err(|e| args.of_run(e.into()))?,
         None => network.map_err(named(args.name()))?,
     };
+    let images = data.train.len();
+    let shrunk = !is_chosen && images < config.train.batch_size;
+    if shrunk {
+        config.train.batch_size = images;
+    }
+    if let Some(warning) = lone_images(&network, images, config.train.batch_size) {
+        warn!("warning: {warning}");
+    }
     let gpu = adapter.open()?;
     let placement = if args.stream { Placement::STREAMED } else { Placement::Auto };
     let (max_steps, tune) = (args.max_steps, args.tune);
@@ -235,6 +245,9 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     tuning.finish_and_clear();
     stop::save_first();
     introduce(gpu.report(), &data, &trainer, &run, fitted.as_ref());
+    if shrunk {
+        say!("batch    {}, all that there are to train on", counted(images, "image"));
+    }
     if trainer.is_finished() {
         say!(
             "nothing to do: {} and {} are done; ask for more with --epochs",
@@ -259,10 +272,14 @@ fn train(
     let (mut saved, mut saving) = (Instant::now(), saving);
     let mut saved_step = trainer.state().step;
     say!("{HEADING}");
+    let mut life = Life::new(trainer, Instant::now());
     loop {
         let bar = bar(trainer.state().epoch + 1, epochs, trainer.steps_per_epoch());
         let report = trainer.epoch(|progress: Progress| {
             bar.set_position(progress.step as u64);
+            if let Some(line) = life.line(Instant::now(), &progress) {
+                warn!("{line}");
+            }
             match stop::requested() {
                 Some(_) => ControlFlow::Break(()),
                 None => ControlFlow::Continue(()),
@@ -297,6 +314,29 @@ fn train(
     let shown = data.test.as_ref().unwrap_or(&data.train).len();
     conclude(run.path(), trainer.model(), shown, adapter);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The warning that batch normalization is given single values, of which nothing is left.
+fn lone_images(network: &Network, images: usize, batch: usize) -> Option<String> {
+    let is_lone = |shape: &Shape| match shape {
+        Shape::Features(_) => true,
+        Shape::Map { extent, .. } => extent.height * extent.width == 1,
+    };
+    let rows = layers::rows(network);
+    let norm =
+        rows.iter().find(|row| row.words.starts_with("batch_norm") && is_lone(&row.output))?;
+    let label = &norm.label;
+    match (batch, images % batch) {
+        (1, _) => Some(format!(
+            "{label} (batch_norm) learns nothing at a batch size of 1: it normalizes over the batch; use a \
+             larger --batch-size, or layer_norm"
+        )),
+        (_, 1) => Some(format!(
+            "{label} (batch_norm) learns nothing from the last image of an epoch, which is a batch of its \
+             own; use another --batch-size than {batch}"
+        )),
+        _ => None,
+    }
 }
 
 /// The error of a run that has diverged, with the way on; `saved` steps had been taken at its last save.

@@ -90,9 +90,22 @@ impl Config {
     ///
     /// [`Error::Io`] when it cannot be read, otherwise the same as [`Config::parse`].
     pub fn read(path: impl AsRef<std::path::Path>) -> Result<Self> {
+        Ok(Self::read_with_batch(path)?.0)
+    }
+
+    /// The same, and whether the file states `train.batch_size`: a default gives way where there are fewer
+    /// images.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::read`].
+    pub fn read_with_batch(path: impl AsRef<std::path::Path>) -> Result<(Self, bool)> {
         let path = path.as_ref();
         let text = crate::files::read_text(path).map_err(Error::io("read", path))?;
-        Self::parse(&text, &path.display().to_string())
+        let config = Self::parse(&text, &path.display().to_string())?;
+        let table = toml::from_str::<toml::Table>(&text).unwrap_or_default();
+        let train = table.get("train").and_then(toml::Value::as_table);
+        Ok((config, train.is_some_and(|train| train.contains_key("batch_size"))))
     }
 
     /// Parses and checks TOML; `name` stands for its file in messages.

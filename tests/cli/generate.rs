@@ -147,7 +147,7 @@ fn shown(place: &Place, path: &Path, count: u32) -> Vec<usize> {
 fn reconstructions_are_spread_over_the_split() {
     let Some(place) = place_with_adapter() else { return };
     place.write("idx/t10k-images-idx3-ubyte", idx(1000, 8, 8));
-    place.train("run", &["--max-steps", "1"]);
+    place.train("run", &["--epochs", "1"]);
     place.ok(&["reconstruct", "run", "--count", "10", "--out", "some.png"]);
     for (path, count) in [("some.png", 10), ("run/reconstructions.png", 50)] {
         let numbers = shown(&place, &place.path(path), count);

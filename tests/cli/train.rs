@@ -167,7 +167,9 @@ fn a_loss_that_explodes_ends_the_run() {
     ran.failed(1, &["run: the loss is no longer finite (epoch 1", "--lr 1e-2 and --overwrite"]);
     // The run before it broke is kept whole.
     assert_eq!(names(place.path("run")), RUN_FILES);
-    place.ok(&["sample", "run"]);
+    let sampled = place.run(&["sample", "run"]);
+    let note = "note: run: the model has not been trained yet\n";
+    assert_eq!((sampled.code, sampled.stderr.as_str()), (Some(0), note));
 }
 
 #[test]
@@ -191,7 +193,7 @@ fn an_optimizer_or_a_schedule_may_be_a_name_alone() {
 fn printed_commands_run_as_printed() {
     let Some(place) = place_with_adapter() else { return };
     let out = "it's a $run";
-    let printed = place.train(out, &["--max-steps", "1", "--adapter", "0"]);
+    let printed = place.train(out, &["--epochs", "1", "--adapter", "0"]);
     let command = printed.lines().find_map(|line| line.strip_prefix("more images: "));
     let command = command.expect("a command").to_string();
     assert!(command.ends_with(" --adapter 0"), "{command}");
@@ -247,7 +249,9 @@ fn weights_that_are_not_finite_are_not_saved() {
     ran.failed(1, &["run: ", "is no longer finite", "--overwrite"]);
     assert_eq!(names(place.path("run")), RUN_FILES);
     assert!(metrics(&place, "run").is_empty());
-    place.ok(&["evaluate", "run"]);
+    let evaluated = place.run(&["evaluate", "run"]);
+    assert_eq!(evaluated.code, Some(0), "{}", evaluated.stderr);
+    assert!(!evaluated.stdout.contains("NaN"), "{}", evaluated.stdout);
 }
 
 /// A model of finite weights whose sums are not: an error of one line, and no picture.
@@ -269,4 +273,88 @@ fn a_model_whose_outputs_are_not_finite_is_an_error() {
         place.fails(&[command, "run", "--out", "new.png"], 1, &["what the model computes is not"]);
         assert!(!place.path("new.png").exists());
     }
+}
+
+/// A batch size that nobody chose is at most what is there; one that somebody did is refused.
+#[test]
+fn a_default_batch_shrinks_to_the_images_there_are() {
+    let Some(place) = place_with_adapter() else { return };
+    for i in 0..6 {
+        place.write(&format!("few/{i}.png"), png(8, 8, 40 * i));
+    }
+    let args = ["train", "--data", "few", "--epochs", "1"];
+    let printed = place.ok(&[&args[..], &["--preset", "mlp", "--out", "preset"]].concat());
+    assert!(printed.contains("\nbatch    6 images, all that there are to train on\n"), "{printed}");
+    assert!(place.text("preset/config.toml").contains("batch_size = 6\n"));
+    let held = ["--preset", "mlp-2d", "--hold-out", "0.34", "--out", "held"];
+    let printed = place.ok(&[&args[..], &held].concat());
+    assert!(printed.contains("\nbatch    4 images, all"), "{printed}");
+
+    let chosen = ["--preset", "mlp", "--batch-size", "128", "--out", "chosen"];
+    let message = "--batch-size 128: the dataset few has only 6 training images";
+    place.fails(&[&args[..], &chosen].concat(), 2, &[message]);
+    let config = ["--config", "tiny.toml", "--out", "config"];
+    let message = "--batch-size 16: the dataset few has only 6";
+    place.fails(&[&args[..], &config].concat(), 2, &[message]);
+    place.edit("tiny.toml", "batch_size = 16\n", "");
+    let printed = place.ok(&[&args[..], &config].concat());
+    assert!(printed.contains("\nbatch    6 images, all"), "{printed}");
+    // It is the run's own from then on.
+    let printed = place.ok(&["train", "--resume", "config", "--epochs", "2"]);
+    assert!(!printed.contains("\nbatch "), "{printed}");
+}
+
+#[test]
+fn batch_norm_of_single_images_is_warned_of() {
+    let Some(place) = place_with_adapter() else { return };
+    place.edit(
+        "tiny.toml",
+        "encoder = [{ linear = 16 }",
+        "encoder = [{ linear = 16 }, \"batch_norm\"",
+    );
+    let train = |batch: &str| {
+        let args = ["train", "--config", "tiny.toml", "--epochs", "1", "--batch-size", batch];
+        let ran = place.run(&[&args[..], &["--out", "run", "--overwrite"]].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.stderr
+    };
+    let alone = train("1");
+    let message = "warning: encoder.1 (batch_norm) learns nothing at a batch size of 1: ";
+    assert!(alone.starts_with(message) && alone.lines().count() == 1, "{alone}");
+    let last = train("21");
+    let message = "warning: encoder.1 (batch_norm) learns nothing from the last image of an epoch";
+    assert!(last.starts_with(message) && last.lines().count() == 1, "{last}");
+    assert_eq!(train("16"), "");
+}
+
+#[test]
+fn a_model_that_was_hardly_trained_says_so() {
+    let Some(place) = place_with_adapter() else { return };
+    let noted = |args: &[&str]| {
+        let ran = place.run(args);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.stderr
+    };
+    place.train("run", &["--max-steps", "3"]);
+    let model = "run/model.safetensors";
+    let commands = |run| {
+        [
+            vec!["sample", run],
+            vec!["reconstruct", run, "--data", "idx"],
+            vec!["evaluate", run, "--data", "idx"],
+        ]
+    };
+    for (run, args) in
+        ["run", model].into_iter().flat_map(|run| commands(run).map(|args| (run, args)))
+    {
+        let note = "the model has been trained for 3 steps only, less than one epoch";
+        assert_eq!(noted(&args), format!("note: {run}: {note}\n"));
+    }
+    place.ok(&["train", "--resume", "run", "--epochs", "1"]);
+    for args in ["run", model].into_iter().flat_map(commands) {
+        assert_eq!(noted(&args), "");
+    }
+    // Of a model alone nobody knows.
+    place.write("alone/model.safetensors", place.read(model));
+    assert_eq!(noted(&["sample", "alone/model.safetensors"]), "");
 }
