@@ -187,7 +187,7 @@ mod tests {
         let line = "epoch 2/10, step 20/100, 22 minutes left";
         assert_eq!(at(30, 2, 20, None).as_deref(), Some(line));
         assert_eq!(at(59, 2, 30, Some(5.0)), None);
-        let line = "epoch 2/10, step 40/100, loss 123.46, 21 minutes left";
+        let line = "epoch 2/10, step 40/100, loss 123.46, 22 minutes left";
         assert_eq!(at(60, 2, 40, Some(123.456)).as_deref(), Some(line));
         let line = "epoch 10/10, step 100/100, loss 1.00, 0 seconds left";
         assert_eq!(at(1000, 10, 100, Some(1.0)).as_deref(), Some(line));
