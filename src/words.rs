@@ -56,6 +56,52 @@ pub fn readable(message: &str) -> String {
     cut(&words.collect::<Vec<_>>().join(" "), LONGEST_MESSAGE)
 }
 
+/// A reason that a library gave, without the notation of Rust: of `Kind { type: IDAT, … }` what it names,
+/// of `BlockLength` its words.
+pub fn plain(reason: &str) -> String {
+    let mut rest = reason.trim().trim_matches('"');
+    let mut text = String::new();
+    while let Some((before, inside, after)) = structure(rest) {
+        text += before;
+        text += inside;
+        rest = after;
+    }
+    text += rest;
+    text.split_whitespace().map(in_words).collect::<Vec<_>>().join(" ")
+}
+
+/// The first structure in `text`: what is before it, its one member that says most, what is behind it.
+fn structure(text: &str) -> Option<(&str, &str, &str)> {
+    let (head, body) = text.split_once(" { ")?;
+    let (body, after) = body.split_once(" }")?;
+    let start = head.rfind(|c: char| !c.is_alphanumeric()).map_or(0, |at| at + 1);
+    let is_name = head[start..].starts_with(|c: char| c.is_uppercase());
+    let member = |name: &str| {
+        let (_, value) = body.split_once(&format!("{name}: "))?;
+        Some(match value.strip_prefix('"') {
+            Some(quoted) => quoted.split('"').next()?,
+            None => value.split([',', ' ']).next()?,
+        })
+    };
+    let says = ["message", "type", "kind"].into_iter().find_map(member);
+    is_name.then(|| (&head[..start], says.unwrap_or(&head[start..]), after))
+}
+
+/// `word`, or the words of which it is put together as the variants of an enum are.
+fn in_words(word: &str) -> String {
+    let letters: Vec<char> = word.chars().collect();
+    let humps = letters.windows(2).filter(|pair| pair[0].is_lowercase() && pair[1].is_uppercase());
+    let is_name = letters.iter().all(|c| c.is_alphabetic()) && letters[0].is_uppercase();
+    if !is_name || humps.count() == 0 {
+        return word.into();
+    }
+    let split = |c: &char| match c.is_uppercase() {
+        true => format!(" {}", c.to_lowercase()),
+        false => c.to_string(),
+    };
+    letters.iter().map(split).collect::<String>().trim_start().into()
+}
+
 fn in_one_line(text: &str) -> String {
     let escaped = |c: char| match c.is_control() {
         true => c.escape_default().collect(),
@@ -78,6 +124,28 @@ fn cut(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_in_words() {
+        for (reason, words) in [
+            ("unexpected end of file", "unexpected end of file"),
+            ("\"Bogus Sampling Factor 3\"", "Bogus Sampling Factor 3"),
+            ("Corrupt stream. InvalidBlockLength", "Corrupt stream. invalid block length"),
+            ("No DC table for component Y", "No DC table for component Y"),
+            (
+                "CRC error in ChunkType { type: IDAT, critical: true, safe: false } chunk",
+                "CRC error in IDAT chunk",
+            ),
+            (
+                "Os { code: 2, kind: NotFound, message: \"No such file or directory\" }",
+                "No such file or directory",
+            ),
+            ("ParseIntError { kind: InvalidDigit }", "invalid digit"),
+            ("takes { reshape = [1, 2] } and no more", "takes { reshape = [1, 2] } and no more"),
+        ] {
+            assert_eq!(plain(reason), words);
+        }
+    }
 
     #[test]
     fn a_message_can_be_read_whatever_it_repeats() {

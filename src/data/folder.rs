@@ -19,6 +19,7 @@ use super::pack::{self, Sink};
 use super::{Column, ImageShape, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::words::plain;
 
 /// The longest side that a JPEG can have; larger sizes are rejected as mistakes.
 const MAX_SIDE: usize = 65_535;
@@ -189,8 +190,7 @@ fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + use<'a>>
 }
 
 fn undecodable(path: &Path, reason: impl std::fmt::Display) -> Error {
-    let reason = reason.to_string();
-    let reason = reason.trim().replace('\n', " ");
+    let reason = plain(&reason.to_string());
     Error::data(
         path,
         format!("cannot be decoded ({reason}); replace it or take it out of the folder"),

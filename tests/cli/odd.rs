@@ -152,6 +152,22 @@ fn what_a_killed_program_left_in_the_cache_is_cleared_away() {
     assert!(has(".vae-gpu-fresh1") && has("mine.txt"), "{left:?}");
 }
 
+/// The reasons of libraries are in words, too.
+#[test]
+fn a_damaged_picture_is_told_without_the_notation_of_rust() {
+    let place = Place::new();
+    let whole = png(8, 8, 1);
+    for at in [20, 50, whole.len() - 20] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        place.write("pngs/a.png", bytes);
+        let args = ["train", "--data", "pngs", "--out", "run"];
+        place.fails(&args, 1, &["pngs/a.png: "]);
+        let said = place.run(&args).stderr;
+        assert!(!said.contains(['{', '}']), "{said}");
+    }
+}
+
 /// What a user gave may be of any length and hold any character; a message is still a line to read.
 #[test]
 fn messages_are_lines_that_can_be_read() {
