@@ -43,7 +43,7 @@ impl Family {
         }
         // The channels double up to a limit that grows with the number of halvings.
         let count = sizes.len() - 1;
-        let most = (64 << (count.max(2) - 2) / 2).min(WIDEST);
+        let most = (64 << ((count.max(2) - 2) / 2)).min(WIDEST);
         let width = |stage: usize| (32 << stage.min(8)).min(most);
         let stage = |i: usize| Stage {
             large: sizes[i],

@@ -49,7 +49,7 @@ fn impossible_values_name_their_flag() {
         ("--preset", "covn", "residual; did you mean `conv`?"),
         ("--backend", "vulcan", "gl; did you mean `vulkan`?"),
         ("--tune", "quik", "; did you mean `quick`?"),
-        ("--colour", "red", "unexpected argument '--colour' found (--help"),
+        ("--xyz", "red", "unexpected argument '--xyz' found (--help"),
         ("--epoch", "3", "unexpected argument '--epoch' found; did you mean `--epochs`? (--help"),
     ] {
         place.fails(&["train", flag, value], 2, &[message]);

@@ -49,7 +49,7 @@ fn golden(layer: &str) -> impl Iterator<Item = (Case, maps::Golden)> {
             golden.arguments.split_first_chunk().unwrap();
         let window = match *window {
             [kernel, stride, padding] => [[kernel; 2], [stride; 2], [padding; 2]],
-            _ => <&[[usize; 2]]>::try_from(window.as_chunks().0).unwrap().try_into().unwrap(),
+            _ => window.as_chunks().0.try_into().unwrap(),
         };
         (Case::new([batch, height, width, channels], window), golden)
     })
