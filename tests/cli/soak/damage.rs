@@ -24,7 +24,7 @@ pub enum Format {
 }
 
 impl Format {
-    pub const ALL: [Self; 10] = [
+    const ALL: [Self; 10] = [
         Self::Idx,
         Self::Gzip,
         Self::Png,
@@ -36,6 +36,16 @@ impl Format {
         Self::Pipelines,
         Self::Tuning,
     ];
+
+    /// All that there are with this adapter.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let keeps_pipelines =
+            adapter().as_ref().is_some_and(|adapter| adapter["pipeline_cache"] == true);
+        if !keeps_pipelines {
+            skip("the adapter keeps no pipelines to be damaged");
+        }
+        Self::ALL.into_iter().filter(move |format| *format != Self::Pipelines || keeps_pipelines)
+    }
 }
 
 /// Damages one place of `bytes`.
@@ -78,13 +88,14 @@ pub fn run(fixture: &Fixture, format: Format, number: u64) -> Verdict {
     }
 }
 
-/// Damages the file `name` of `place`; false where it is as before.
-fn damage_file(place: &Place, name: &str, random: &mut ChaCha8Rng) -> bool {
+/// Damages the file `name` of `place`.
+fn damage_file(place: &Place, name: &str, random: &mut ChaCha8Rng) {
     let whole = place.read(name);
     let mut bytes = whole.clone();
-    damage(&mut bytes, random);
+    while bytes == whole {
+        damage(&mut bytes, random);
+    }
     place.write(name, &bytes);
-    bytes != whole
 }
 
 /// The verdict on a program whose result is `should` unless it fails.
@@ -111,9 +122,7 @@ fn dataset(
     fixture.copy(data, &place, "data");
     let all = names(place.path("data"));
     let file = all[random.random_range(0..all.len())].to_str().unwrap();
-    if !damage_file(&place, &format!("data/{file}"), random) {
-        return Verdict::Good;
-    }
+    damage_file(&place, &format!("data/{file}"), random);
     let inspect = ["inspect", &fixture.path("tiny.toml"), "--data", "data"];
     let end = fixture::run(&place, &inspect);
     if end.fault().is_some() || !end.succeeded() {
@@ -130,9 +139,7 @@ fn dataset(
 /// Damages a model.
 fn model(fixture: &Fixture, random: &mut ChaCha8Rng) -> Verdict {
     let place = fixture.folder(Some("whole"));
-    if !damage_file(&place, "the-run/model.safetensors", random) {
-        return Verdict::Good;
-    }
+    damage_file(&place, "the-run/model.safetensors", random);
     let end = fixture::run(&place, &["inspect", "the-run"]);
     if end.fault().is_some() || !end.succeeded() && random.random_bool(0.9) {
         return end.fault().unwrap_or(Verdict::Good);
@@ -153,9 +160,7 @@ fn in_run(fixture: &Fixture, file: &str, random: &mut ChaCha8Rng) -> Verdict {
     let place = fixture.folder(Some("begun"));
     let name = format!("the-run/{file}");
     let whole = place.read(&name);
-    if !damage_file(&place, &name, random) {
-        return Verdict::Good;
-    }
+    damage_file(&place, &name, random);
     let damaged = place.read(&name);
     // What needs no adapter tells most of it.
     let inspected = if file == "config.toml" { "the-run" } else { &name };
@@ -197,11 +202,8 @@ fn cache(fixture: &Fixture, kind: &str, random: &mut ChaCha8Rng) -> Verdict {
     let place = fixture.folder(None);
     fixture.copy("cache", &place, "cache");
     let file = names(place.path("cache")).into_iter().find(|n| n.to_str().unwrap().contains(kind));
-    // Some adapters keep no pipelines.
-    let Some(file) = file else { return Verdict::Good };
-    if !damage_file(&place, &format!("cache/{}", file.to_str().unwrap()), random) {
-        return Verdict::Good;
-    }
+    let Some(file) = file else { return Verdict::Untried(format!("no file of {kind} is kept")) };
+    damage_file(&place, &format!("cache/{}", file.to_str().unwrap()), random);
     // With other kernels, the last bits are others: what was tuned is tuned again.
     let tune = if kind == "pipe" { "off" } else { "quick" };
     let args = fixture.train("tiny.toml", &["--tune", tune]);

@@ -97,7 +97,7 @@ fn schedule(fixture: &Fixture) -> Vec<Task> {
     for double in Double::ALL {
         tasks.extend((0..PAIRS).map(|number| Task::Double(double, number)));
     }
-    for format in Format::ALL {
+    for format in Format::all() {
         tasks.extend((0..FILES).map(|number| Task::Damage(format, number)));
     }
     tasks.shuffle(&mut ChaCha8Rng::seed_from_u64(1));
@@ -178,6 +178,6 @@ fn damaged_files_are_refused_or_make_no_difference() {
     }
     let fixture = Fixture::new();
     let numbers = |format| (0..3).map(move |number| Task::Damage(format, number));
-    let tasks: Vec<Task> = Format::ALL.into_iter().flat_map(numbers).collect();
+    let tasks: Vec<Task> = Format::all().flat_map(numbers).collect();
     run_all(&fixture, &tasks, Duration::ZERO).check();
 }

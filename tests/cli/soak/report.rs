@@ -61,7 +61,9 @@ impl Report {
     /// Counts a task of the kind `row` that was tried `tried` times.
     pub fn add(&mut self, row: &str, tried: u32, verdict: Verdict) {
         let counts = self.rows.entry(row.into()).or_default();
-        counts.tried += tried;
+        if !matches!(verdict, Verdict::Untried(_)) {
+            counts.tried += tried;
+        }
         let count = match &verdict {
             Verdict::Good => return,
             Verdict::Loss(_) => &mut counts.losses,
