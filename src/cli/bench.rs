@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use vae_gpu::gpu::AdapterReport;
 use vae_gpu::words::did_you_mean;
 use vae_gpu::words::shortened;
 use vae_gpu::{Error, Preset};
@@ -45,7 +46,8 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let options = bench::Options { filter: args.filter.clone(), program: program(adapter)? };
     if !args.json {
         let report = gpu.report();
-        say!("adapter  {} ({}, {})", report.name, report.kind, report.backend);
+        let AdapterReport { name, kind, backend, index, .. } = report;
+        say!("adapter  {name} ({kind}, {backend}, index {index})");
         say!("driver   {}", report.driver);
     }
     // The bar is drawn on standard error, and only if that is a terminal.

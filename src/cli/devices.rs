@@ -17,6 +17,7 @@ pub struct DevicesArgs {
 
 pub fn run(args: &DevicesArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let found = adapters(&adapter.options())?;
+    adapter.note(&found[0]);
     if args.json {
         say!("{}", serde_json::to_string_pretty(&found).expect("a report is JSON"));
     } else {

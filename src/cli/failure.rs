@@ -112,8 +112,10 @@ pub fn worded(error: &Error) -> String {
             )
         }
         Error::NoSuchAdapter { wanted, known } => {
+            let words = known.iter().flat_map(|name| name.split([' ', '(', ')', ',']));
+            let meant = did_you_mean(wanted, words.filter(|word| word.len() > 2));
             let wanted = shortened(wanted);
-            format!("--adapter {wanted}: no such adapter; there are: {}", known.join(", "))
+            format!("--adapter {wanted}: no such adapter; there are: {}{meant}", known.join(", "))
         }
         Error::Io { path, action: "read the dataset", source }
             if source.kind() == ErrorKind::NotFound =>

@@ -39,7 +39,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
-use vae_gpu::gpu::Backend;
+use vae_gpu::gpu::{AdapterReport, Backend, unanswered_gpu};
 use vae_gpu::words::{readable, shortened};
 use vae_gpu::{AdapterOptions, Error, Gpu};
 
@@ -81,7 +81,7 @@ enum Command {
 
 #[derive(Args)]
 struct AdapterArgs {
-    /// Adapter to use: part of its name, or its index in `vae-gpu devices`
+    /// Adapter to use: its index in `vae-gpu devices`, or part of its name
     #[arg(long, global = true, value_name = "NAME|INDEX", help_heading = "Adapter")]
     adapter: Option<String>,
     /// Use only adapters of this backend: vulkan, metal, dx12 or gl
@@ -111,7 +111,17 @@ impl AdapterArgs {
     }
 
     fn open(&self) -> Result<Gpu> {
-        Ok(Gpu::with_options(&self.options())?)
+        let gpu = Gpu::with_options(&self.options())?;
+        self.note(gpu.report());
+        Ok(gpu)
+    }
+
+    /// Says what usually helps where `adapter` is a software one that nobody asked for, and there is a GPU.
+    fn note(&self, adapter: &AdapterReport) {
+        let unasked = self.adapter.is_none() && adapter.is_software();
+        if let (true, Some(hint)) = (unasked, unanswered_gpu()) {
+            let _ = writeln!(std::io::stderr(), "note: this runs on the CPU; {hint}");
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use vae_gpu::config::LARGEST_BATCH;
 use vae_gpu::error::Load;
+use vae_gpu::gpu::AdapterReport;
 use vae_gpu::model::Network;
 use vae_gpu::train::{StepKind, recorded};
 use vae_gpu::{Tune, Vae};
@@ -53,7 +54,8 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;
     let step = recorded(&config, shape, StepKind::Train, gpu.report(), vae.choices())?;
     step.check_fits(Load::Step)?;
-    say!("adapter  {} ({})", gpu.report().name, gpu.report().kind);
+    let AdapterReport { name, kind, index, .. } = gpu.report();
+    say!("adapter  {name} ({kind}, index {index})");
     say!("batch    {batch}\n");
     say!("{:<15} {:>23}  {:<19} {:>8} {:>8}", "product", "layer", "variant", "ms", "GFLOP/s");
     let bar = ProgressBar::new_spinner().with_message("trying kernels");

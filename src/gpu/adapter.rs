@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::unanswered_gpu;
 use crate::error::{Error, Load, Result};
 
 /// A graphics API through which an adapter is reached.
@@ -55,7 +56,8 @@ const KINDS: [(wgpu::DeviceType, &str); 5] = [
 /// The choice of an adapter; the default is the best one.
 #[derive(Clone, Debug, Default)]
 pub struct AdapterOptions {
-    /// Part of the adapter's name in any case, or its index as [`adapters`] lists them.
+    /// Part of the adapter's name in any case, or its index as [`adapters`] lists them. A number that is
+    /// no index must be a whole word of the name, as in `4090`.
     pub adapter: Option<String>,
     /// Backend to which the choice is limited.
     pub backend: Option<Backend>,
@@ -102,6 +104,11 @@ pub struct AdapterReport {
 }
 
 impl AdapterReport {
+    /// Its name with its index, by either of which it can be chosen.
+    pub fn label(&self) -> String {
+        format!("{} (index {})", self.name, self.index)
+    }
+
     /// Whether its shaders run on the CPU.
     pub fn is_software(&self) -> bool {
         self.kind == "software"
@@ -145,7 +152,7 @@ impl AdapterReport {
         let Some((bytes, limit, place)) = limits.into_iter().find(|l| l.0 > l.1) else {
             return Ok(());
         };
-        Err(Error::TooLarge { load, bytes, limit, place, adapter: self.name.clone() })
+        Err(Error::TooLarge { load, bytes, limit, place, adapter: self.label() })
     }
 }
 
@@ -236,19 +243,30 @@ pub(super) fn find(options: &AdapterOptions) -> Result<Vec<(wgpu::Adapter, Adapt
         return Err(Error::NoAdapter(no_adapter(options.backend)));
     }
     let Some(wanted) = &options.adapter else { return Ok(found) };
-    let (number, part) = (wanted.parse().ok(), wanted.to_lowercase());
+    let wanted = wanted.trim();
     let known = found.iter().map(|(_, r)| format!("{} {}", r.index, r.name)).collect();
-    // A number is an index where there is such an adapter, and otherwise part of a name: "4090".
-    let indexed = number.is_some_and(|index: usize| index < found.len());
-    let fits = |report: &AdapterReport| match indexed {
-        true => number == Some(report.index),
-        false => report.name.to_lowercase().contains(&part),
+    let index = wanted.parse().ok().filter(|&index: &usize| index < found.len());
+    let fits = |report: &AdapterReport| match index {
+        Some(index) => report.index == index,
+        None => is_named(&report.name, wanted),
     };
     let fitting: Vec<_> = found.into_iter().filter(|(_, report)| fits(report)).collect();
     if fitting.is_empty() {
-        return Err(Error::NoSuchAdapter { wanted: wanted.clone(), known });
+        return Err(Error::NoSuchAdapter { wanted: wanted.into(), known });
     }
     Ok(fitting)
+}
+
+/// Whether `wanted` is part of `name` in any case; a number, as in `4090` or `15.0`, a whole word of it.
+fn is_named(name: &str, wanted: &str) -> bool {
+    let [name, wanted] = [name, wanted].map(str::to_lowercase);
+    let of_number = |c: char| c.is_ascii_digit() || c == '.';
+    let is_number =
+        wanted.starts_with(|c: char| c.is_ascii_digit()) && wanted.chars().all(of_number);
+    match is_number {
+        true => name.split(|c: char| !c.is_alphanumeric() && c != '.').any(|word| word == wanted),
+        false => name.contains(&wanted),
+    }
 }
 
 fn no_adapter(backend: Option<Backend>) -> String {
@@ -266,6 +284,36 @@ fn no_adapter(backend: Option<Backend>) -> String {
         "no GPU adapter found ({looked_for}): install the GPU's driver, or a software adapter \
          (Debian and Ubuntu: apt-get install mesa-vulkan-drivers; Fedora: dnf install \
          mesa-vulkan-drivers; Arch: pacman -S vulkan-icd-loader \
-         vulkan-swrast)"
+         vulkan-swrast){}",
+        unanswered_gpu().map_or(String::new(), |hint| format!("; {hint}"))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_a_whole_word_of_a_name() {
+        let (software, card) = ("llvmpipe (LLVM 15.0.6, 256 bits)", "NVIDIA GeForce RTX 4090");
+        for (name, wanted, fits) in [
+            (card, "4090", true),
+            (card, "geforce", true),
+            (card, "rtx 40", true),
+            (card, "409", false),
+            (card, "0", false),
+            (software, "256", true),
+            (software, "15.0.6", true),
+            (software, "LLVM 15", true),
+            (software, "5", false),
+            (software, "15", false),
+            (software, "5.0", false),
+            (software, "LLVMPIPE", true),
+            ("AMD Radeon RX 7900 XTX (RADV NAVI31)", "7900", true),
+            ("Intel(R) UHD Graphics 620 (KBL GT2)", "620", true),
+            ("Intel(R) UHD Graphics 620 (KBL GT2)", "2", false),
+        ] {
+            assert_eq!(is_named(name, wanted), fits, "{wanted} in {name}");
+        }
+    }
 }

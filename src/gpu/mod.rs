@@ -15,6 +15,7 @@ mod recording;
 mod tensor;
 mod text;
 mod timestamps;
+mod unanswered;
 mod workspace;
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ pub use plan::Plan;
 pub use recording::{Dispatch, Recording, Slice};
 pub use tensor::{Tensor, padded};
 pub use timestamps::Timer;
+pub use unanswered::unanswered_gpu;
 
 use crate::error::{Error, Result};
 
@@ -109,7 +111,7 @@ impl Gpu {
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
-            .map_err(|e| Error::Gpu(format!("cannot open the adapter {}: {e}", report.name)))?;
+            .map_err(|e| Error::Gpu(format!("cannot open the adapter {}: {e}", report.label())))?;
 
         // Only the first failure is kept: it is the cause of those that follow.
         let failure = Arc::new(Mutex::new(None));

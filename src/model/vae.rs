@@ -46,7 +46,7 @@ impl Vae {
             return Err(Error::Gpu(format!(
                 "{label}: sums of more than {LONGEST_SUM} terms come out wrong on the software adapter \
                  {}; use smaller layers, or a GPU",
-                gpu.report().name
+                gpu.report().label()
             )));
         }
         for values in network.weights().both() {

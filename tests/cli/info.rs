@@ -31,12 +31,20 @@ fn an_adapter_is_chosen_by_index_name_or_backend() {
     for choice in [["--adapter", "0"], ["--adapter", &part], ["--backend", backend]] {
         let out = format!("run{}", choice[1]);
         let printed = place.train(&out, &[&choice[..], &["--max-steps", "1"]].concat());
-        assert!(printed.contains(&format!("adapter  {name}")), "{choice:?}: {printed}");
+        let kind = report["kind"].as_str().unwrap();
+        let heading = format!("adapter  {name} ({kind}, index 0)\n");
+        assert!(printed.contains(&heading), "{choice:?}: {printed}");
     }
     // A number that is no index is part of a name, as in RTX 4090.
     let numbers = name.split(|c: char| !c.is_ascii_digit());
     if let Some(number) = numbers.filter(|n| n.len() > 2).max() {
         assert!(place.ok(&["devices", "--adapter", number]).contains(name));
+        // And no part of one.
+        place.fails(
+            &["devices", "--adapter", &number[1..]],
+            1,
+            &["no such adapter; there are: 0 "],
+        );
     }
 }
 
@@ -143,4 +151,44 @@ fn version_is_the_crate_s() {
     for flag in ["-V", "--version"] {
         assert_eq!(place.ok(&[flag]), version);
     }
+}
+
+/// In a system of its own with the device file of a GPU whose driver is missing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_gpu_that_does_not_answer_is_told_once() {
+    let Some(place) = place_with_adapter() else { return };
+    if adapter().as_ref().unwrap()["kind"] != "software" {
+        return skip("the adapter is no software one");
+    }
+    place.train("run", &["--max-steps", "1"]);
+    let script = "mkdir old && mount --rbind /dev old && mount -t tmpfs none /dev || exit 99
+         for file in null zero random urandom; do
+             touch /dev/$file && mount --bind old/$file /dev/$file || exit 99
+         done
+         touch /dev/nvidia0; \"$@\"; code=$?; umount -l old; exit $code";
+    let run = |args: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--map-root-user", "sh", "-c", script, "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_vae-gpu")).args(args);
+        place.prepare(&mut command);
+        let ran = command.output().ok().map(|output| {
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            (output.status.code(), stderr)
+        });
+        let _ = fs::remove_dir(place.path("old"));
+        ran.filter(|(code, stderr)| *code != Some(99) && !stderr.starts_with("unshare:"))
+    };
+    let Some((code, stderr)) = run(&["sample", "run", "--out", "a.png"]) else {
+        return skip("a system of its own cannot be made here with unshare");
+    };
+    assert_eq!(code, Some(0), "{stderr}");
+    let said = "note: this runs on the CPU; no GPU answered, though there is /dev/nvidia0: install";
+    assert!(stderr.starts_with(said) && stderr.lines().count() == 1, "{stderr}");
+    assert!(stderr.contains("NVIDIA_DRIVER_CAPABILITIES=all"), "{stderr}");
+    let (_, stderr) = run(&["devices"]).unwrap();
+    assert!(stderr.starts_with(said) && stderr.lines().count() == 1, "{stderr}");
+    // Who asks for an adapter gets it without a word.
+    let (_, stderr) = run(&["devices", "--adapter", "0"]).unwrap();
+    assert_eq!(stderr, "");
 }

@@ -26,7 +26,7 @@ fn widen(place: &Place, chain: &str, width: u64) {
 fn too_large(place: &Place, limit: u64, args: &[&str], what: &str, remedy: &str) {
     let name = adapter().as_ref().unwrap()["name"].as_str().unwrap();
     let limit = format!(
-        " MiB in a tensor, where the adapter {name} holds at most {}; {remedy}",
+        " MiB in a tensor, where the adapter {name} (index 0) holds at most {}; {remedy}",
         limit >> 20
     );
     let train = ["train", "--config", "tiny.toml", "--out", "run"];

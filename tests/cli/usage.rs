@@ -344,7 +344,7 @@ fn a_picture_must_be_a_png_of_some_images() {
 fn an_unknown_adapter_fails_with_those_there_are() {
     let Some(place) = place_with_adapter() else { return };
     let name = adapter().as_ref().unwrap()["name"].as_str().unwrap();
-    for wanted in ["Voodoo", "99"] {
+    for wanted in ["Voodoo", "99", "9.9"] {
         let message = format!("--adapter {wanted}: no such adapter; there are: 0 {name}");
         let train = ["train", "--data", "idx", "--out", "run", "--adapter", wanted];
         place.fails(&train, 1, &[&message]);
