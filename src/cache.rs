@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use crate::files;
 
-/// Names the folder instead of the system's; empty for none.
+/// Names the folder instead of the system's; [`NOWHERE`] for none.
 const VARIABLE: &str = "VAE_GPU_CACHE";
+
+/// The variable's value for no folder.
+const NOWHERE: &str = "off";
 
 /// Bytes of the checksum behind a file's content.
 const CHECKSUM: usize = size_of::<u32>();
@@ -16,8 +19,8 @@ const CHECKSUM: usize = size_of::<u32>();
 /// The folder, which need not exist yet: `$VAE_GPU_CACHE`, or `vae-gpu` in the system's folder for
 /// caches. None where there is none, or none is wanted.
 pub(crate) fn folder() -> Option<PathBuf> {
-    match std::env::var_os(VARIABLE) {
-        Some(folder) => (!folder.is_empty()).then(|| folder.into()),
+    match std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty()) {
+        Some(folder) => (folder != NOWHERE).then(|| folder.into()),
         None => dirs::cache_dir().map(|caches| caches.join("vae-gpu")),
     }
 }

@@ -12,7 +12,7 @@ use vae_gpu::{Config, Dataset, Evaluator, Noise, Table, Vae};
 
 use super::failure::{Failure, Result};
 use super::reading::ReadingArgs;
-use super::values::{channels, size};
+use super::values::{channels, path, size};
 use super::{AdapterArgs, note_untrained};
 
 #[derive(Args)]
@@ -31,10 +31,11 @@ pub struct EvaluateArgs {
 #[derive(Args)]
 pub struct SplitArgs {
     /// Run folder, or a model.safetensors
+    #[arg(value_parser = path())]
     pub run: PathBuf,
     /// Dataset: digits, an IDX folder as MNIST's, or a folder of PNG/JPEG
     /// images; by default the one that the run was trained on
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     data: Option<PathBuf>,
     /// Resize the images of a folder
     #[arg(long, value_name = "WxH", value_parser = size)]

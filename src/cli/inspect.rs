@@ -15,7 +15,7 @@ use vae_gpu::{Config, Error, ImageShape, Preset};
 use super::failure::Result;
 use super::layers::{self, LayerRow};
 use super::source::{free, images, named};
-use super::values::{channels, size, whole};
+use super::values::{channels, path, size, whole};
 
 #[derive(Args)]
 pub struct InspectArgs {
@@ -27,10 +27,11 @@ pub struct InspectArgs {
 #[derive(Args)]
 pub struct ModelArgs {
     /// A TOML file, a run folder, a model.safetensors, or a preset's name
+    #[arg(value_parser = path())]
     what: PathBuf,
     /// For images such as these: digits, an IDX folder or a folder of PNG/JPEG
     /// images [default: what the configuration names]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     data: Option<PathBuf>,
     /// For images of this size, without reading any
     #[arg(long, value_name = "WxH", value_parser = size, conflicts_with = "data")]

@@ -40,7 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
 use vae_gpu::gpu::{AdapterReport, Backend, unanswered_gpu};
-use vae_gpu::words::{readable, shortened};
+use vae_gpu::words::{did_you_mean, readable, shortened};
 use vae_gpu::{AdapterOptions, Error, Gpu};
 
 use failure::Result;
@@ -181,13 +181,22 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 /// The command, flag or value most like the one that is none.
 fn meant(error: &clap::Error) -> Option<&String> {
-    let kinds =
-        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    kinds.into_iter().find_map(|kind| match error.get(kind)? {
-        ContextValue::String(meant) => Some(meant),
-        // The most like one is the last.
-        ContextValue::Strings(all) => all.last(),
-        _ => None,
+    let kinds = [
+        (ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand),
+        (ContextKind::InvalidArg, ContextKind::SuggestedArg),
+        (ContextKind::InvalidValue, ContextKind::SuggestedValue),
+    ];
+    kinds.into_iter().find_map(|(kind, suggested)| {
+        let ContextValue::String(given) = error.get(kind)? else { return None };
+        let meant = match error.get(suggested)? {
+            ContextValue::String(meant) => meant,
+            // The most like one is the last.
+            ContextValue::Strings(all) => all.last()?,
+            _ => return None,
+        };
+        // Clap offers what is hardly like it, too.
+        let [given, name] = [given, meant].map(|name| name.trim_start_matches('-'));
+        (!did_you_mean(given, [name]).is_empty()).then_some(meant)
     })
 }
 

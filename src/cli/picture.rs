@@ -7,12 +7,13 @@ use clap::Args;
 use vae_gpu::{Error, Result as LibraryResult};
 
 use super::failure::{Failure, Result};
+use super::values::path;
 
 #[derive(Args)]
 pub struct PictureArgs {
     /// PNG file to write; its folder is made if it is missing
     /// [default: named after what it shows, numbered if taken]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     out: Option<PathBuf>,
     /// Replace the file if it is there already
     #[arg(long, alias = "force")]

@@ -9,12 +9,13 @@ use vae_gpu::train::save_samples;
 
 use super::failure::Result;
 use super::picture::{PictureArgs, written};
-use super::values::whole;
+use super::values::{path, whole};
 use super::{AdapterArgs, note_untrained, wrote};
 
 #[derive(Args)]
 pub struct SampleArgs {
     /// Run folder, or a model.safetensors
+    #[arg(value_parser = path())]
     run: PathBuf,
     /// Images to draw
     #[arg(long, default_value_t = 64, allow_negative_numbers = true)]

@@ -7,6 +7,7 @@ use vae_gpu::config::DataConfig;
 use vae_gpu::{Config, Dataset, Error, ImageShape, Preset, ReadOptions};
 
 use super::failure::{Failure, Result, worded};
+use super::values::path;
 
 #[derive(Args)]
 pub struct SourceArgs {
@@ -15,7 +16,7 @@ pub struct SourceArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     pub preset: Option<String>,
     /// The model in a TOML file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub config: Option<PathBuf>,
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED, TrainConfig};
+use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED, TrainConfig, can_be_written};
 use vae_gpu::model::Network;
 use vae_gpu::nn::Shape;
 use vae_gpu::train::{Placement, Progress, RunFolder};
@@ -19,7 +19,7 @@ use super::progress::{HEADING, Life, bar, conclude, introduce, print_row};
 use super::reading::ReadingArgs;
 use super::shell;
 use super::source::{Fitted, SourceArgs, free, named};
-use super::values::{channels, fraction, rate, size, whole};
+use super::values::{channels, fraction, path, rate, size, whole};
 use super::{AdapterArgs, layers, stop};
 
 /// Shortest interval of saving: a run is saved after an epoch if the last save is longer ago than this.
@@ -32,7 +32,7 @@ const SAVE_SHARE: u32 = 30;
 pub struct TrainArgs {
     /// Dataset: digits, an IDX folder as MNIST's, or a folder of PNG/JPEG images
     /// [default: what the configuration names, or else digits]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     data: Option<PathBuf>,
     #[command(flatten)]
     source: SourceArgs,
@@ -40,6 +40,7 @@ pub struct TrainArgs {
     #[arg(
         long,
         value_name = "RUN",
+        value_parser = path(),
         conflicts_with_all = [
             "preset", "config", "batch_size", "seed", "hold_out", "size", "channels",
             "out", "overwrite",
@@ -83,7 +84,7 @@ pub struct TrainArgs {
     #[arg(hide_env_values = true)]
     tune: Tune,
     /// Folder for the results [default: runs/PRESET-DATASET, numbered if taken]
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", value_parser = path())]
     out: Option<PathBuf>,
     /// Replace the run that --out holds
     #[arg(long, requires = "out")]
@@ -121,7 +122,7 @@ impl TrainArgs {
             // An absolute path lets the run be resumed from another folder.
             let path = &config.data.path;
             config.data.path = path.canonicalize().map_err(Error::io("read the dataset", path))?;
-            if config.data.path.to_str().is_none() {
+            if !can_be_written(&config.data.path) {
                 let message = "is no UTF-8 path, so config.toml cannot name it; rename it";
                 return Err(Error::data(&config.data.path, message).into());
             }

@@ -15,7 +15,7 @@ use vae_gpu::{Tune, Vae};
 use super::AdapterArgs;
 use super::failure::{Failure, Result};
 use super::source::{SourceArgs, free, images, named};
-use super::values::whole;
+use super::values::{path, whole};
 
 #[derive(Args)]
 pub struct TuneArgs {
@@ -23,7 +23,7 @@ pub struct TuneArgs {
     source: SourceArgs,
     /// For images such as these: digits, an IDX folder or a folder of PNG/JPEG
     /// images [default: what the configuration names]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     data: Option<PathBuf>,
     /// For this many images in a step
     #[arg(long, value_name = "IMAGES", allow_negative_numbers = true)]

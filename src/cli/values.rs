@@ -2,7 +2,11 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use vae_gpu::config::at_home;
 
 /// A parser of whole numbers in `range`.
 pub fn whole<T>(
@@ -41,4 +45,9 @@ pub fn size(text: &str) -> Result<(usize, usize), String> {
         Some((Ok(width), Ok(height))) => Ok((width, height)),
         _ => Err("must be WIDTHxHEIGHT, as in 28x28".into()),
     }
+}
+
+/// A parser of paths, with `~` for the home folder where the shell left it, as in `--out=~/runs`.
+pub fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|path| at_home(&path))
 }

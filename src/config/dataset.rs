@@ -1,10 +1,10 @@
 //! Configuration of the dataset.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::require;
+use super::{at_home, require};
 use crate::data::{Dataset, ImageShape, ReadOptions};
 use crate::error::Result;
 
@@ -12,7 +12,9 @@ use crate::error::Result;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct DataConfig {
-    /// `digits` for the built-in dataset, or a folder.
+    /// `digits` for the built-in dataset, or a folder. In a file, a relative path is relative to the file's
+    /// folder, and `~` at its beginning is the home folder.
+    #[serde(with = "super::path")]
     pub path: PathBuf,
     /// Size (width, height) to which images are resized.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +80,13 @@ impl DataConfig {
             value.map_or(Ok(()), |value| require(false, key, value, message))?;
         }
         Ok(Dataset::digits())
+    }
+
+    /// Takes a path that a file in `folder` names relative to it.
+    pub(crate) fn locate(&mut self, folder: &Path) {
+        if !self.is_builtin() {
+            self.path = folder.join(at_home(&self.path));
+        }
     }
 
     /// Whether it is the built-in dataset.

@@ -9,7 +9,9 @@ mod named;
 mod objective;
 mod optimizer;
 mod parse;
+mod path;
 mod preset;
+mod text;
 
 pub use crate::ops::gather::Corruption;
 pub use crate::ops::likelihood::{Likelihood, Scale};
@@ -17,7 +19,10 @@ pub use crate::ops::optimizer::Rule;
 pub use dataset::DataConfig;
 pub use objective::KlSchedule;
 pub use optimizer::{ScheduleConfig, check_optimizer};
+#[doc(hidden)]
+pub use path::{at_home, can_be_written};
 pub use preset::Preset;
+pub(crate) use text::read as read_text;
 
 use serde::{Deserialize, Serialize};
 

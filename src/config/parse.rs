@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_path_to_error::{Path, Segment};
 
-use super::Config;
+use super::{Config, text};
 use crate::error::{Error, Result};
 use crate::words::did_you_mean;
 use crate::words::shortened_to;
@@ -17,6 +17,7 @@ const TAKES: &[(&str, &str)] = &[
     ),
     ("model.corruption", "must be { gaussian = 0.4 } or { masking = 0.5 }"),
     ("data.size", "must be [width, height], as in [32, 32]"),
+    ("data.path", "must be a folder in quotes, as in \"photos\", or \"digits\""),
 ];
 
 /// Keys whose numbers have a range of their own, in place of their type's.
@@ -84,7 +85,8 @@ fn meant(message: &str) -> String {
 }
 
 impl Config {
-    /// Reads and checks a TOML file.
+    /// Reads and checks a TOML file, in UTF-8 or, with a byte-order mark, UTF-16. A relative path in it is
+    /// relative to its folder.
     ///
     /// # Errors
     ///
@@ -101,8 +103,9 @@ impl Config {
     /// As [`Config::read`].
     pub fn read_with_batch(path: impl AsRef<std::path::Path>) -> Result<(Self, bool)> {
         let path = path.as_ref();
-        let text = crate::files::read_text(path).map_err(Error::io("read", path))?;
-        let config = Self::parse(&text, &path.display().to_string())?;
+        let text = text::read(path)?;
+        let mut config = Self::parse(&text, &path.display().to_string())?;
+        config.data.locate(path.parent().unwrap_or(std::path::Path::new("")));
         let table = toml::from_str::<toml::Table>(&text).unwrap_or_default();
         let train = table.get("train").and_then(toml::Value::as_table);
         Ok((config, train.is_some_and(|train| train.contains_key("batch_size"))))
@@ -127,7 +130,10 @@ impl Config {
         });
         let config = config.map_err(|e| {
             let line = e.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-            let message = worded(&key(&track.path()), e.message());
+            let mut message = worded(&key(&track.path()), e.message());
+            if let Some(hint) = text.lines().nth(line - 1).and_then(text::typographic) {
+                message = format!("{message}; {hint}");
+            }
             Error::Toml { file: name.into(), line, message }
         })?;
         let named = |e| Error::Named { name: name.into(), error: Box::new(e) };

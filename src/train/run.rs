@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::pictures::{self, RECONSTRUCTIONS, SAMPLES};
 use super::{EpochReport, Trainer, plot};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::files::{self, FolderLock};
@@ -176,10 +176,11 @@ impl RunFolder {
     pub fn config(path: impl AsRef<Path>) -> Result<Config> {
         let path = path.as_ref();
         let file = config_file(path)?;
-        let text = files::read_text(&file).map_err(Error::io("read", &file))?;
+        let text = config::read_text(&file)?;
         // No mistake in the command: its exit code is another.
         let damaged = |what: String| Error::run(path, format!("is damaged: {what}"));
-        let config = Config::parse(&text, CONFIG).map_err(|e| damaged(e.to_string()))?;
+        let mut config = Config::parse(&text, CONFIG).map_err(|e| damaged(e.to_string()))?;
+        config.data.locate(path);
         // What is left of a file that was cut short must not be filled up with defaults.
         let tables: toml::Table =
             text.parse().map_err(|e: toml::de::Error| damaged(e.to_string()))?;

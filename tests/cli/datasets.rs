@@ -73,20 +73,6 @@ fn images_of_mixed_size_ask_for_one() {
     data_fails(&files, &["b.png: is 9x8", "a.png is 8x8", "to one size with --size 8x8"]);
 }
 
-/// `config.toml` could not name it.
-#[cfg(unix)]
-#[test]
-fn a_path_that_is_no_utf8_fails() {
-    use std::os::unix::ffi::OsStrExt;
-    let place = Place::new();
-    let name = std::ffi::OsStr::from_bytes(b"d\xe9j\xe0");
-    fs::rename(place.path("idx"), place.path("").join(name)).unwrap();
-    let before = place.everything();
-    let mut command = place.command(&["train", "--out", "run", "--data"]);
-    Ran::from(command.arg(name).output().unwrap()).failed(1, &["is no UTF-8 path", "rename it"]);
-    assert!(before == place.everything());
-}
-
 /// As a shell completes the name of a folder.
 #[test]
 fn a_folder_called_digits_is_no_builtin() {

@@ -13,6 +13,7 @@ mod limits;
 mod locks;
 mod models;
 mod odd;
+mod paths;
 mod resume;
 mod runs;
 mod saving;
