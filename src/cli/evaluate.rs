@@ -18,7 +18,7 @@ use super::{AdapterArgs, note_untrained};
 #[derive(Args)]
 pub struct EvaluateArgs {
     #[command(flatten)]
-    split: SplitArgs,
+    pub split: SplitArgs,
     /// Take z at the posterior's mean, without noise
     #[arg(long)]
     mean: bool,

@@ -71,6 +71,16 @@ impl Failure {
         let file = run.join("config.toml");
         Error::run(file, format!("is damaged or does not fit its dataset: {message}")).into()
     }
+
+    /// The same about the model in `run`, where it makes what is not finite.
+    pub fn of_model(self, run: &Path) -> Self {
+        match self {
+            Self::Library(error @ Error::NotFinite { .. }) => {
+                Error::run(run, error.to_string()).into()
+            }
+            other => other,
+        }
+    }
 }
 
 impl std::fmt::Display for Failure {

@@ -136,9 +136,14 @@ pub fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Train(args) => train::run(&args, &cli.adapter),
-        Command::Sample(args) => sample::run(&args, &cli.adapter),
-        Command::Reconstruct(args) => reconstruct::run(&args, &cli.adapter),
-        Command::Evaluate(args) => evaluate::run(&args, &cli.adapter),
+        Command::Sample(args) => {
+            sample::run(&args, &cli.adapter).map_err(|failure| failure.of_model(&args.run))
+        }
+        Command::Reconstruct(args) => reconstruct::run(&args, &cli.adapter)
+            .map_err(|failure| failure.of_model(&args.split.run)),
+        Command::Evaluate(args) => {
+            evaluate::run(&args, &cli.adapter).map_err(|failure| failure.of_model(&args.split.run))
+        }
         Command::Tune(args) => tune::run(&args, &cli.adapter),
         Command::Devices(args) => devices::run(&args, &cli.adapter),
         Command::Bench(args) => bench::run(&args, &cli.adapter),

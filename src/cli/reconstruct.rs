@@ -16,7 +16,7 @@ use super::{AdapterArgs, note_untrained, wrote};
 #[derive(Args)]
 pub struct ReconstructArgs {
     #[command(flatten)]
-    split: SplitArgs,
+    pub split: SplitArgs,
     /// Images to show, spread over the test split
     #[arg(long, default_value_t = 16, allow_negative_numbers = true)]
     #[arg(value_parser = whole(1..=32_768u32))]

@@ -16,7 +16,7 @@ use super::{AdapterArgs, note_untrained, wrote};
 pub struct SampleArgs {
     /// Run folder, or a model.safetensors
     #[arg(value_parser = path())]
-    run: PathBuf,
+    pub run: PathBuf,
     /// Images to draw
     #[arg(long, default_value_t = 64, allow_negative_numbers = true)]
     #[arg(value_parser = whole(1..=65_536u32))]

@@ -137,6 +137,17 @@ impl std::str::FromStr for Preset {
 mod tests {
     use super::*;
 
+    /// Adam moves each weight by the learning rate at once, and a log-variance is a sum of 4096 of them: in
+    /// the six steps of 190 photos it would leap by tens, and its exponential, the loss, by thousands.
+    #[test]
+    fn the_first_steps_of_residual_are_small() {
+        let train = Preset::ALL.iter().find(|p| p.name() == "residual").unwrap().config().train;
+        let rate = train.optimizer(6).learning_rate;
+        let [first, sixth, after] = [0, 5, 12].map(|step| rate.at(step) / train.learning_rate);
+        assert!(first <= 0.011 && sixth < 0.5, "{first}, {sixth}");
+        assert_eq!(after, 1.0);
+    }
+
     #[test]
     fn fitting_a_preset_to_its_own_shape_changes_nothing() {
         let mut count = 0;

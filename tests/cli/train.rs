@@ -267,10 +267,14 @@ fn a_model_whose_outputs_are_not_finite_is_an_error() {
         }
     });
     place.write("run/model.safetensors", huge);
-    place.fails(&["evaluate", "run"], 1, &["the loss is not finite"]);
-    place.fails(&["evaluate", "run", "--json"], 1, &["the loss is not finite"]);
+    place.fails(&["evaluate", "run"], 1, &["run: the loss is not finite"]);
+    place.fails(&["evaluate", "run", "--json"], 1, &["run: the loss is not finite"]);
     for command in ["sample", "reconstruct"] {
-        place.fails(&[command, "run", "--out", "new.png"], 1, &["what the model computes is not"]);
+        place.fails(
+            &[command, "run", "--out", "new.png"],
+            1,
+            &["run: what the model computes is not"],
+        );
         assert!(!place.path("new.png").exists());
     }
 }
