@@ -202,7 +202,9 @@ fn convolutional_presets_are_fitted_to_the_images() {
         assert!(said.contains(&line), "{line} is not in {said}");
         let config = place.text("run/config.toml");
         assert!(config.contains(layer) && !config.contains("\nsize"), "{layer} is not in {config}");
-        place.ok(&["sample", "run", "--count", "4"]);
+        let sampled = place.run(&["sample", "run", "--count", "4"]);
+        let note = "note: run: the model has been trained for 1 step only, less than one epoch\n";
+        assert_eq!((sampled.code, sampled.stderr.as_str()), (Some(0), note));
     }
     place.ok(&["train", "--resume", "run", "--epochs", "1"]);
 }
