@@ -79,6 +79,9 @@ pub struct TrainArgs {
     /// Send the data to the adapter as training takes them, though they would fit there
     #[arg(long)]
     stream: bool,
+    /// Save the run within an epoch, too, once the last save is so many seconds ago
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, allow_negative_numbers = true)]
+    save_every: u32,
     /// Try kernels before training and remember the fastest: off, quick or full
     #[arg(long, value_name = "LEVEL", default_value = "quick", env = "VAE_GPU_TUNE")]
     #[arg(hide_env_values = true)]
@@ -257,15 +260,16 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    train(&trainer, &mut run, &data, saving, adapter)
+    let within = Duration::from_secs(args.save_every.into());
+    train(&trainer, &mut run, &data, (within, saving), adapter)
 }
 
-/// Trains and saves; a save takes about as long as `saving`.
+/// Trains and saves, `within` an epoch as well; a save takes about as long as `saving`.
 fn train(
     trainer: &Trainer,
     run: &mut RunFolder,
     data: &Dataset,
-    saving: Duration,
+    (within, saving): (Duration, Duration),
     adapter: &AdapterArgs,
 ) -> Result<ExitCode> {
     let epochs = trainer.config().train.epochs;
@@ -274,6 +278,7 @@ fn train(
     let mut saved_step = trainer.state().step;
     say!("{HEADING}");
     let mut life = Life::new(trainer, Instant::now());
+    let mut seconds = 0.0;
     loop {
         let bar = bar(trainer.state().epoch + 1, epochs, trainer.steps_per_epoch());
         let report = trainer.epoch(|progress: Progress| {
@@ -281,20 +286,27 @@ fn train(
             if let Some(line) = life.line(Instant::now(), &progress) {
                 warn!("{line}");
             }
+            let is_due = saved.elapsed() >= within.max(SAVE_SHARE * saving);
             match stop::requested() {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
+                None if !is_due => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
             }
         });
         bar.finish_and_clear();
-        let Some(report) = report.map_err(|e| diverged(e, trainer, run.path(), saved_step))? else {
+        let Some(mut report) = report.map_err(|e| diverged(e, trainer, run.path(), saved_step))?
+        else {
             break;
         };
+        // An epoch may have been interrupted for a save.
+        seconds += report.seconds;
+        report.seconds = seconds;
         if report.complete || trainer.is_finished() {
             print_row(&report, trainer.config().model.variational);
             run.push(&report);
+            seconds = 0.0;
         }
-        let is_due = stop::requested().is_some() || trainer.is_finished();
+        // What is not complete was broken off for a save.
+        let is_due = !report.complete || stop::requested().is_some() || trainer.is_finished();
         let is_saved = is_due || saved.elapsed() >= interval(saving);
         if is_saved {
             let begun = Instant::now();

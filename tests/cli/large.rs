@@ -135,3 +135,38 @@ fn a_size_of_memory_that_is_none_is_refused() {
         place.fails(&train(memory), 2, &["--memory"]);
     }
 }
+
+/// An epoch that takes long is saved in its midst, and a run that was killed there goes on to the bits of
+/// one that nobody stopped.
+#[test]
+fn a_run_is_saved_within_an_epoch() {
+    let Some(_) = common::gpu() else { return };
+    let place = Place::new();
+    place.write("idx/train-images-idx3-ubyte", idx(4000, 8, 8));
+    let (_, whole) = train(&place, &[], "whole");
+    let rows = |run: &str| place.text(&format!("{run}/metrics.jsonl")).lines().count();
+    let (_, saved) = train(&place, &["--memory", "1KB", "--save-every", "0"], "saved");
+    assert!(saved == whole, "a save changes nothing");
+    assert_eq!(rows("saved"), 2, "a part of an epoch is no epoch");
+
+    let args = ["train", "--config", "tiny.toml", "--out", "killed", "--memory", "1KB"];
+    let mut child =
+        place.command(&args).args(["--save-every", "0"]).stdout(Stdio::null()).spawn().unwrap();
+    let checkpoint = place.path("killed/checkpoint.safetensors");
+    let untrained = loop {
+        match fs::read(&checkpoint) {
+            Ok(bytes) => break bytes,
+            Err(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
+        }
+    };
+    while fs::read(&checkpoint).is_ok_and(|bytes| bytes == untrained)
+        && child.try_wait().unwrap().is_none()
+    {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let resumed = place.run(&["train", "--resume", "killed"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert!(place.read("killed/model.safetensors") == whole, "{}", resumed.stdout);
+}
