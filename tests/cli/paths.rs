@@ -64,7 +64,7 @@ fn a_configuration_in_utf16_is_read() {
         assert_eq!(place.ok(&["inspect", file]), plain, "{file}");
     }
     // Its lines are counted all the same.
-    let wrong = format!("\u{feff}[model]\r\nlatent = 0.5\r\n");
+    let wrong = "\u{feff}[model]\r\nlatent = 0.5\r\n";
     place.write("wrong.toml", wrong.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
     place.fails(&["inspect", "wrong.toml"], 2, &["wrong.toml:2: model.latent: invalid type"]);
 }
