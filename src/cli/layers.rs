@@ -49,3 +49,26 @@ pub fn rows(network: &Network) -> Vec<LayerRow> {
     }
     rows
 }
+
+/// The warning that batch normalization is given single values, of which nothing is left.
+pub fn lone_images(network: &Network, images: usize, batch: usize) -> Option<String> {
+    let is_lone = |shape: &Shape| match shape {
+        Shape::Features(_) => true,
+        Shape::Map { extent, .. } => extent.height * extent.width == 1,
+    };
+    let rows = rows(network);
+    let norm =
+        rows.iter().find(|row| row.words.starts_with("batch_norm") && is_lone(&row.output))?;
+    let label = &norm.label;
+    match (batch, images % batch) {
+        (1, _) => Some(format!(
+            "{label} (batch_norm) learns nothing at a batch size of 1: it normalizes over the batch; use a \
+             larger --batch-size, or layer_norm"
+        )),
+        (_, 1) => Some(format!(
+            "{label} (batch_norm) learns nothing from the last image of an epoch, which is a batch of its \
+             own; use another --batch-size than {batch}"
+        )),
+        _ => None,
+    }
+}

@@ -28,6 +28,7 @@ mod shell;
 mod source;
 mod stop;
 mod train;
+mod training;
 mod tune;
 mod values;
 

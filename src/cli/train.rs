@@ -1,6 +1,5 @@
 //! `vae-gpu train`.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -9,24 +8,16 @@ use clap::Args;
 use indicatif::ProgressBar;
 use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED, TrainConfig, can_be_written};
 use vae_gpu::model::Network;
-use vae_gpu::nn::Shape;
-use vae_gpu::train::{Placement, Progress, RunFolder};
+use vae_gpu::train::{Placement, RunFolder};
 use vae_gpu::words::counted;
 use vae_gpu::{Config, Dataset, Error, ImageShape, TrainOptions, Trainer, Tune};
 
 use super::failure::{Failure, Result};
-use super::progress::{HEADING, Life, bar, conclude, introduce, print_row};
+use super::progress::introduce;
 use super::reading::ReadingArgs;
-use super::shell;
 use super::source::{Fitted, SourceArgs, free, named};
 use super::values::{channels, fraction, path, rate, size, whole};
-use super::{AdapterArgs, layers, stop};
-
-/// Shortest interval of saving: a run is saved after an epoch if the last save is longer ago than this.
-const SAVE_EVERY: Duration = Duration::from_secs(10);
-/// A run is saved no sooner than so many times what the last save took, so that training has most of the
-/// time.
-const SAVE_SHARE: u32 = 30;
+use super::{AdapterArgs, layers, stop, training};
 
 #[derive(Args)]
 pub struct TrainArgs {
@@ -208,7 +199,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if shrunk {
         config.train.batch_size = images;
     }
-    if let Some(warning) = lone_images(&network, images, config.train.batch_size) {
+    if let Some(warning) = layers::lone_images(&network, images, config.train.batch_size) {
         warn!("warning: {warning}");
     }
     let gpu = adapter.open()?;
@@ -261,116 +252,5 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let within = Duration::from_secs(args.save_every.into());
-    train(&trainer, &mut run, &data, (within, saving), adapter)
-}
-
-/// Trains and saves, `within` an epoch as well; a save takes about as long as `saving`.
-fn train(
-    trainer: &Trainer,
-    run: &mut RunFolder,
-    data: &Dataset,
-    (within, saving): (Duration, Duration),
-    adapter: &AdapterArgs,
-) -> Result<ExitCode> {
-    let epochs = trainer.config().train.epochs;
-    let interval = |saving: Duration| SAVE_EVERY.max(SAVE_SHARE * saving);
-    let (mut saved, mut saving) = (Instant::now(), saving);
-    let mut saved_step = trainer.state().step;
-    say!("{HEADING}");
-    let mut life = Life::new(trainer, Instant::now());
-    let mut seconds = 0.0;
-    loop {
-        let bar = bar(trainer.state().epoch + 1, epochs, trainer.steps_per_epoch());
-        let report = trainer.epoch(|progress: Progress| {
-            bar.set_position(progress.step as u64);
-            if let Some(line) = life.line(Instant::now(), &progress) {
-                warn!("{line}");
-            }
-            let is_due = saved.elapsed() >= within.max(SAVE_SHARE * saving);
-            match stop::requested() {
-                None if !is_due => ControlFlow::Continue(()),
-                _ => ControlFlow::Break(()),
-            }
-        });
-        bar.finish_and_clear();
-        let Some(mut report) = report.map_err(|e| diverged(e, trainer, run.path(), saved_step))?
-        else {
-            break;
-        };
-        // An epoch may have been interrupted for a save.
-        seconds += report.seconds;
-        report.seconds = seconds;
-        if report.complete || trainer.is_finished() {
-            print_row(&report, trainer.config().model.variational);
-            run.push(&report);
-            seconds = 0.0;
-        }
-        // What is not complete was broken off for a save.
-        let is_due = !report.complete || stop::requested().is_some() || trainer.is_finished();
-        let is_saved = is_due || saved.elapsed() >= interval(saving);
-        if is_saved {
-            let begun = Instant::now();
-            let save = run.save(trainer, data);
-            save.map_err(|e| diverged(e, trainer, run.path(), saved_step))?;
-            (saved, saved_step) = (Instant::now(), trainer.state().step);
-            saving = saved - begun;
-        }
-        // A signal may have come while the run was saved.
-        let code = stop::requested().filter(|_| is_saved && !trainer.is_finished());
-        if let Some(code) = code {
-            say!("stopped after step {}; to go on:", trainer.state().step);
-            let resume = ["train".into(), "--resume".into(), shell::path(run.path())];
-            say!("  {}", adapter.command(resume));
-            return Ok(ExitCode::from(code));
-        }
-    }
-    let shown = data.test.as_ref().unwrap_or(&data.train).len();
-    conclude(run.path(), trainer.model(), shown, adapter);
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The warning that batch normalization is given single values, of which nothing is left.
-fn lone_images(network: &Network, images: usize, batch: usize) -> Option<String> {
-    let is_lone = |shape: &Shape| match shape {
-        Shape::Features(_) => true,
-        Shape::Map { extent, .. } => extent.height * extent.width == 1,
-    };
-    let rows = layers::rows(network);
-    let norm =
-        rows.iter().find(|row| row.words.starts_with("batch_norm") && is_lone(&row.output))?;
-    let label = &norm.label;
-    match (batch, images % batch) {
-        (1, _) => Some(format!(
-            "{label} (batch_norm) learns nothing at a batch size of 1: it normalizes over the batch; use a \
-             larger --batch-size, or layer_norm"
-        )),
-        (_, 1) => Some(format!(
-            "{label} (batch_norm) learns nothing from the last image of an epoch, which is a batch of its \
-             own; use another --batch-size than {batch}"
-        )),
-        _ => None,
-    }
-}
-
-/// The error of a run that has diverged, with the way on; `saved` steps had been taken at its last save.
-fn diverged(error: Error, trainer: &Trainer, run: &Path, saved: u32) -> Error {
-    let train = &trainer.config().train;
-    let what = match &error {
-        Error::Diverged { what, epoch, step } => {
-            format!("{what} is no longer finite (epoch {epoch}, step {step})")
-        }
-        Error::NotFinite { what } => format!("{what} is no longer finite"),
-        _ => return error,
-    };
-    // Other optimizers than Adam take larger ones, and none of them a tenth of 1e30.
-    let smaller = format!("{:.0e}", (train.learning_rate / 10.0).min(1e-2));
-    let way_on = match saved {
-        0 => format!("train again with --lr {smaller} and --overwrite"),
-        _ => format!(
-            "go on from its last save, step {saved}, with --resume {} --lr {smaller}, or train again \
-             with --overwrite",
-            shell::quoted(&shell::path(run))
-        ),
-    };
-    Error::run(run, format!("{what} at the learning rate {:e}; {way_on}", train.learning_rate))
+    training::train(&trainer, &mut run, &data, (within, saving), adapter)
 }

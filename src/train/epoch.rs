@@ -95,7 +95,7 @@ impl<M: Model> Trainer<M> {
         let State { epoch, step, row, images } = totals.state;
         // The sums are over all images of an epoch; a part of one has used only `row` of them.
         let losses = self.batches.losses(&totals, f64::from(images) / f64::from(row.max(1)));
-        if !losses.loss.is_finite() {
+        if !losses.is_finite() {
             return Err(Error::Diverged { what: "the loss".into(), epoch: epoch + 1, step });
         }
         Ok((totals, losses))

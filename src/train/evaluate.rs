@@ -92,7 +92,7 @@ impl Evaluator {
         let totals = self.running.read(&self.gpu)?;
         self.batches.check_counted(&totals, state, all)?;
         let losses = self.batches.losses(&totals, 1.0);
-        match losses.loss.is_finite() {
+        match losses.is_finite() {
             true => Ok(Some(losses)),
             false => Err(Error::NotFinite { what: "the loss".into() }),
         }

@@ -25,6 +25,12 @@ pub struct Losses {
 pub const ACTIVE: f64 = 0.01;
 
 impl Losses {
+    /// Whether all of them are finite numbers: a term that is not may be lost in a maximum.
+    pub fn is_finite(&self) -> bool {
+        let terms = self.terms.iter().map(|(_, value)| value);
+        terms.chain(&self.unit_kl).chain([&self.loss]).all(|value| value.is_finite())
+    }
+
     /// From the mean of each of `terms`, the KL divergence of each latent variable, and the variance of its
     /// posterior's mean.
     pub fn new(terms: &[TermSpec], sums: &[f64], unit_kl: &[f64], variances: &[f64]) -> Self {

@@ -228,9 +228,13 @@ fn a_run_that_breaks_later_goes_on_with_a_smaller_learning_rate() {
     let mut ran = place.run(&[&args[..], &["--lr", "1e30"]].concat());
     assert!(ran.stdout.contains("changed  learning_rate = 1e30, before 0.001\n"), "{}", ran.stdout);
     ran.stdout.clear();
-    let way_on = "go on from its last save, step 4, with --resume run --lr 1e-2";
+    // As a whole it works as printed: the longer run was never saved, and 0.001 has worked.
+    let way_on = "go on from its last save, step 4, with --resume run --epochs 3 --lr 1e-3, or";
     ran.failed(1, &["run: the loss is no longer finite (epoch 2", way_on, "--overwrite"]);
     assert!(before == place.read("run/model.safetensors"));
+    place.copy_run("run", "other");
+    place.ok(&["train", "--resume", "other", "--epochs", "3", "--lr", "1e-3"]);
+    assert_eq!(metrics(&place, "other").len(), 3);
     let printed = place.ok(&[&args[..], &["--lr", "1e-4"]].concat());
     assert!(printed.contains("changed  learning_rate = 0.0001, before 0.001\n"), "{printed}");
     assert!(place.text("run/config.toml").contains("learning_rate = 0.0001"));
