@@ -143,6 +143,18 @@ pub enum Error {
         /// Its width and height.
         first_size: (usize, usize),
     },
+    /// Files of a folder that cannot be read as images.
+    #[error("{}", bad_files(.folder, .files, *.total, *.images))]
+    BadFiles {
+        /// The folder.
+        folder: PathBuf,
+        /// The first ten of them, each with what is wrong with it.
+        files: Vec<(PathBuf, String)>,
+        /// The number of all of them.
+        total: usize,
+        /// The number of files that were to be read.
+        images: usize,
+    },
     /// A dataset that is missing, malformed or unusable.
     #[error("{}: {message}", path.display())]
     Data {
@@ -320,6 +332,20 @@ impl Error {
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_owned();
         move |source| Self::Io { path, action, source }
+    }
+}
+
+/// Names the first of some bad files, and what to do about all.
+fn bad_files(folder: &Path, files: &[(PathBuf, String)], total: usize, images: usize) -> String {
+    let first = files.first().map(|(path, reason)| format!("{}: {reason}", path.display()));
+    let first = first.unwrap_or_default();
+    match total {
+        1 => format!("{first}; replace it or take it out of the folder"),
+        _ => format!(
+            "{}: {total} of {images} images cannot be read; replace them or take them out of the folder; \
+             the first is {first}",
+            folder.display()
+        ),
     }
 }
 

@@ -118,7 +118,9 @@ pub mod train;
 pub mod words;
 
 pub use config::{Config, Preset};
-pub use data::{Column, Dataset, ImageShape, Images, PackedImages, ReadOptions, Table};
+pub use data::{
+    Background, Column, Dataset, ImageShape, Images, Note, PackedImages, ReadOptions, Survey, Table,
+};
 pub use error::{Error, Result};
 pub use gpu::{AdapterOptions, Gpu};
 pub use model::{Distribution, Model, Noise, Phase, Step, Term, Vae};

@@ -8,12 +8,12 @@ use vae_gpu::config::{DataConfig, KlSchedule, ModelConfig};
 use vae_gpu::model::{KL, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::words::counted;
-use vae_gpu::{Config, Dataset, Evaluator, Noise, Table, Vae};
+use vae_gpu::{Config, Dataset, Error, Evaluator, ImageShape, Noise, Table, Vae};
 
 use super::failure::{Failure, Result};
 use super::reading::ReadingArgs;
 use super::values::{channels, path, size};
-use super::{AdapterArgs, note_untrained};
+use super::{AdapterArgs, note, note_untrained};
 
 #[derive(Args)]
 pub struct EvaluateArgs {
@@ -33,7 +33,7 @@ pub struct SplitArgs {
     /// Run folder, or a model.safetensors
     #[arg(value_parser = path())]
     pub run: PathBuf,
-    /// Dataset: digits, an IDX folder as MNIST's, or a folder of PNG/JPEG
+    /// Dataset: digits, an IDX folder as MNIST's, or a folder of
     /// images; by default the one that the run was trained on
     #[arg(long, value_name = "DIR", value_parser = path())]
     data: Option<PathBuf>,
@@ -78,11 +78,13 @@ impl SplitArgs {
         }
         config.data.size = self.size.or(config.data.size);
         config.data.channels = self.channels.or(config.data.channels);
+        self.reading.set(&mut config.data);
         let flags = self.data.is_some() || self.size.is_some() || self.channels.is_some();
         let data = self.dataset(&config).map_err(|failure| match flags {
             true => failure,
             false => failure.of_run(&self.run),
         })?;
+        note(&data.notes);
         let (table, name) = match data.test {
             Some(test) => (test, "test split"),
             None => (data.train, "all images, for want of a test split"),
@@ -92,11 +94,26 @@ impl SplitArgs {
 
     /// The dataset, with what was held out of it if it has no test split of its own.
     fn dataset(&self, config: &Config) -> Result<Dataset> {
-        let data = config.data.read_with(self.reading.options())?;
+        let survey = config.data.survey(self.reading.memory())?;
+        self.check_shape(survey.shape)?;
+        let data = survey.read()?;
         Ok(match (&data.test, config.data.hold_out) {
             (None, Some(fraction)) => data.hold_out(fraction, config.train.seed)?,
             _ => data,
         })
+    }
+
+    /// Fails before images are decoded which the model does not take.
+    fn check_shape(&self, given: ImageShape) -> Result<()> {
+        let file = match self.run.is_dir() {
+            true => self.run.join("model.safetensors"),
+            false => self.run.clone(),
+        };
+        let (_, model) = TensorFile::read(file)?.vae()?;
+        match model == given {
+            true => Ok(()),
+            false => Err(Error::Shape { model, given }.into()),
+        }
     }
 }
 

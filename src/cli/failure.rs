@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use vae_gpu::Error;
 use vae_gpu::error::Load;
 use vae_gpu::words::{counted, did_you_mean, shortened};
+use vae_gpu::{Error, Note};
 
 use super::shell;
 
@@ -36,7 +36,16 @@ const FLAGS: &[(&str, &str)] = &[
     ("hold_out", "--hold-out"),
     ("size", "--size"),
     ("channels", "--channels"),
+    ("background", "--background"),
+    ("white", "--white"),
+    ("skip_bad", "--skip-bad"),
 ];
+
+/// The text of a remark, with the flag that changes what it is about.
+pub fn noted(note: &Note) -> String {
+    let flag = FLAGS.iter().find(|(key, _)| Some(*key) == note.key);
+    flag.map_or_else(|| note.to_string(), |(_, flag)| format!("{note} ({flag})"))
+}
 
 impl Failure {
     /// The exit code: 2 for a mistake in the command or in the configuration, otherwise 1.
@@ -83,6 +92,22 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// What follows the message, a line each: the first of several bad files.
+    pub fn list(&self) -> Vec<String> {
+        let Self::Library(Error::BadFiles { folder, files, total, .. }) = self else {
+            return Vec::new();
+        };
+        if *total < 2 {
+            return Vec::new();
+        }
+        let name = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
+        let named = files.iter().map(|(path, reason)| format!("{}: {reason}", name(path)));
+        let more = (*total > files.len()).then(|| format!("and {} more", total - files.len()));
+        named.chain(more).collect()
+    }
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -111,6 +136,12 @@ pub fn worded(error: &Error) -> String {
         Error::MixedSizes { first_size: (width, height), .. } => {
             format!("{error} with --size {width}x{height}")
         }
+        Error::BadFiles { total: 1, .. } => format!("{error}, or leave it out with --skip-bad"),
+        Error::BadFiles { folder, total, images, .. } => format!(
+            "{}: {total} of {images} images cannot be read; replace them, take them out of the folder, or \
+             leave them out with --skip-bad:",
+            folder.display()
+        ),
         Error::Taken { path, is_run: true } => format!(
             "{}: is there already; --resume it, --overwrite it or choose another --out",
             path.display()

@@ -29,7 +29,7 @@ pub struct ModelArgs {
     /// A TOML file, a run folder, a model.safetensors, or a preset's name
     #[arg(value_parser = path())]
     what: PathBuf,
-    /// For images such as these: digits, an IDX folder or a folder of PNG/JPEG
+    /// For images such as these: digits, an IDX folder or a folder of
     /// images [default: what the configuration names]
     #[arg(long, value_name = "DIR", value_parser = path())]
     data: Option<PathBuf>,

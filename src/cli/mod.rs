@@ -42,7 +42,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
 use vae_gpu::gpu::{AdapterReport, Backend, unanswered_gpu};
 use vae_gpu::words::{did_you_mean, readable, shortened};
-use vae_gpu::{AdapterOptions, Error, Gpu};
+use vae_gpu::{AdapterOptions, Error, Gpu, Note};
 
 use failure::Result;
 
@@ -154,6 +154,7 @@ pub fn run() -> ExitCode {
     };
     let code = outcome.unwrap_or_else(|failure| {
         warn!("error: {}", readable(&failure.to_string()));
+        failure.list().iter().for_each(|line| warn!("  {}", readable(line)));
         ExitCode::from(failure.exit_code())
     });
     if IS_MUTE.load(Relaxed) { ExitCode::from(1) } else { code }
@@ -246,6 +247,11 @@ fn printed(outcome: std::io::Result<()>) {
 
 fn warn(line: std::fmt::Arguments) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Prints remarks on a dataset, which are no part of what was asked for.
+fn note(notes: &[Note]) {
+    notes.iter().for_each(|note| warn!("note: {}", readable(&failure::noted(note))));
 }
 
 /// Prints the path of a picture that was written.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use vae_gpu::config::DataConfig;
-use vae_gpu::{Config, Dataset, Error, ImageShape, Preset, ReadOptions};
+use vae_gpu::{Config, Error, ImageShape, Preset, Survey};
 
 use super::failure::{Failure, Result, worded};
 use super::values::path;
@@ -49,29 +49,29 @@ impl SourceArgs {
         Ok(self.preset.as_ref().map(|name| name.parse()).transpose()?)
     }
 
-    /// Reads the data that `config` names, and fits the preset to it, if there is one, without values
+    /// Reads the headers of the data that `config` names, and fits the preset to it, if there is one, without values
     /// from other flags. Images of several sizes are resized to that of a convolutional preset which
     /// was named.
     pub fn fit(
         &self,
         config: &mut Config,
-        options: ReadOptions,
-    ) -> Result<(Dataset, Option<Fitted>)> {
+        memory: Option<u64>,
+    ) -> Result<(Survey, Option<Fitted>)> {
         let named = self.named_preset()?;
-        let (data, resized) =
-            match (config.data.read_with(options.clone()), named.filter(|p| p.is_fitted())) {
+        let (survey, resized) =
+            match (config.data.survey(memory), named.filter(|preset| preset.is_fitted())) {
                 (Err(Error::MixedSizes { .. }), Some(preset)) => {
                     let ImageShape { width, height, .. } = preset.shape();
                     config.data.size = Some((width, height));
-                    (config.data.read_with(options)?, true)
+                    (config.data.survey(memory)?, true)
                 }
-                (data, _) => (data?, false),
+                (survey, _) => (survey?, false),
             };
-        let shape = data.shape()?;
-        let Some(preset) = self.preset(shape)? else { return Ok((data, None)) };
+        let shape = survey.shape;
+        let Some(preset) = self.preset(shape)? else { return Ok((survey, None)) };
         let fitted = preset.config_for(shape);
         (config.model, config.train) = (fitted.model, fitted.train);
-        Ok((data, Some(Fitted { preset, is_named: named.is_some(), resized })))
+        Ok((survey, Some(Fitted { preset, is_named: named.is_some(), resized })))
     }
 
     /// The model's file, or `preset` and its name, for messages.
@@ -119,9 +119,8 @@ pub fn images(config: &Config, data: Option<&Path>) -> Result<(ImageShape, Optio
     if from.is_builtin() {
         return Ok((from.stated_shape()?, None));
     }
-    let data = from.read()?;
-    let count = data.train.len() + data.test.as_ref().map_or(0, |test| test.len());
-    Ok((data.shape()?, Some(count)))
+    let survey = from.survey(None)?;
+    Ok((survey.shape, Some(survey.train + survey.test.unwrap_or(0))))
 }
 
 /// Prefixes an error with `what`, the file or preset that describes the model.

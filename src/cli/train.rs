@@ -2,26 +2,29 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::ProgressBar;
 use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED, TrainConfig, can_be_written};
+use vae_gpu::error::Load;
+use vae_gpu::gpu::AdapterReport;
 use vae_gpu::model::Network;
-use vae_gpu::train::{Placement, RunFolder};
+use vae_gpu::train::{Placement, RunFolder, StepKind, recorded};
 use vae_gpu::words::counted;
-use vae_gpu::{Config, Dataset, Error, ImageShape, TrainOptions, Trainer, Tune};
+use vae_gpu::{Config, Dataset, Error, ImageShape, Survey, TrainOptions, Trainer, Tune};
 
 use super::failure::{Failure, Result};
 use super::progress::introduce;
 use super::reading::ReadingArgs;
 use super::source::{Fitted, SourceArgs, free, named};
 use super::values::{channels, fraction, path, rate, size, whole};
-use super::{AdapterArgs, layers, stop, training};
+use super::{AdapterArgs, layers, note, stop, training};
 
 #[derive(Args)]
 pub struct TrainArgs {
-    /// Dataset: digits, an IDX folder as MNIST's, or a folder of PNG/JPEG images
+    /// Dataset: digits, an IDX folder as MNIST's, or a folder of images
     /// [default: what the configuration names, or else digits]
     #[arg(long, value_name = "DIR", value_parser = path())]
     data: Option<PathBuf>,
@@ -34,6 +37,7 @@ pub struct TrainArgs {
         value_parser = path(),
         conflicts_with_all = [
             "preset", "config", "batch_size", "seed", "hold_out", "size", "channels",
+            "background", "white", "skip_bad",
             "out", "overwrite",
         ]
     )]
@@ -111,6 +115,7 @@ impl TrainArgs {
         config.data.hold_out = self.hold_out.or(config.data.hold_out);
         config.data.size = self.size.or(config.data.size);
         config.data.channels = self.channels.or(config.data.channels);
+        self.reading.set(&mut config.data);
         config.check()?;
         if !config.data.is_builtin() {
             // An absolute path lets the run be resumed from another folder.
@@ -132,18 +137,24 @@ impl TrainArgs {
         }
     }
 
-    /// The dataset, with what is held out of it, and the preset that `config` is fitted to it by.
-    fn dataset(&self, config: &mut Config) -> Result<(Dataset, Option<Fitted>)> {
-        let options = self.reading.options();
-        let (data, fitted) = match &self.resume {
-            Some(_) => (config.data.read_with(options)?, None),
-            None => self.source.fit(config, options)?,
+    /// What the headers of the dataset say, and the preset that `config` is fitted to it by.
+    fn survey(&self, config: &mut Config) -> Result<(Survey, Option<Fitted>)> {
+        let memory = self.reading.memory();
+        let surveyed = match &self.resume {
+            Some(_) => (config.data.survey(memory)?, None),
+            None => self.source.fit(config, memory)?,
         };
         self.set(&mut config.train);
         config.check()?;
+        Ok(surveyed)
+    }
+
+    /// The dataset, with what is held out of it.
+    fn dataset(&self, config: &Config, survey: Survey) -> Result<Dataset> {
+        let data = survey.read()?;
         Ok(match config.data.hold_out {
-            Some(fraction) => (data.hold_out(fraction, config.train.seed)?, fitted),
-            None => (data, fitted),
+            Some(fraction) => data.hold_out(fraction, config.train.seed)?,
+            None => data,
         })
     }
 
@@ -187,13 +198,18 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if let Some(out) = &args.out {
         RunFolder::check(out, args.overwrite)?;
     }
-    let (data, fitted) = args.dataset(&mut config).map_err(|failure| args.of_run(failure))?;
-    let shape = data.shape()?;
+    let of_run = |failure| args.of_run(failure);
+    let (survey, fitted) = args.survey(&mut config).map_err(of_run)?;
+    let shape = survey.shape;
     let network = Network::new(&config.model, shape);
     let network = match &args.resume {
         Some(_) => network.map_err(|e| args.of_run(e.into()))?,
         None => network.map_err(named(args.name()))?,
     };
+    let gpu = adapter.open()?;
+    check_fits(&config, &survey, gpu.report())?;
+    let data = args.dataset(&config, survey).map_err(of_run)?;
+    note(&data.notes);
     let images = data.train.len();
     let shrunk = !is_chosen && images < config.train.batch_size;
     if shrunk {
@@ -202,7 +218,6 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if let Some(warning) = layers::lone_images(&network, images, config.train.batch_size) {
         warn!("warning: {warning}");
     }
-    let gpu = adapter.open()?;
     let placement = if args.stream { Placement::STREAMED } else { Placement::Auto };
     let (max_steps, tune) = (args.max_steps, args.tune);
     let options = TrainOptions { max_steps, tune, placement, ..TrainOptions::default() };
@@ -253,4 +268,12 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     }
     let within = Duration::from_secs(args.save_every.into());
     training::train(&trainer, &mut run, &data, (within, saving), adapter)
+}
+
+/// Fails before images are decoded with which no step fits the adapter.
+fn check_fits(config: &Config, survey: &Survey, adapter: &AdapterReport) -> Result<()> {
+    let mut config = config.clone();
+    config.train.batch_size = config.train.batch_size.min(survey.train);
+    let step = recorded(&config, survey.shape, StepKind::Train, adapter, &Arc::default())?;
+    Ok(step.check_fits(Load::Step)?)
 }

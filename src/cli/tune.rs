@@ -21,7 +21,7 @@ use super::values::{path, whole};
 pub struct TuneArgs {
     #[command(flatten)]
     source: SourceArgs,
-    /// For images such as these: digits, an IDX folder or a folder of PNG/JPEG
+    /// For images such as these: digits, an IDX folder or a folder of
     /// images [default: what the configuration names]
     #[arg(long, value_name = "DIR", value_parser = path())]
     data: Option<PathBuf>,

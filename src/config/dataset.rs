@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{at_home, require};
-use crate::data::{Dataset, ImageShape, ReadOptions};
+use crate::data::{Background, Dataset, ImageShape, ReadOptions, Survey};
 use crate::error::Result;
 
 /// The dataset and the options for reading it.
@@ -22,6 +22,15 @@ pub struct DataConfig {
     /// Number of channels, 1 or 3, to which images are converted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<usize>,
+    /// Colour behind transparent pixels: `white`, `black` or as in `#ff8000`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub background: Option<Background>,
+    /// The value in the files that stands for white.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub white: Option<u16>,
+    /// Whether files that cannot be read are left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub skip_bad: bool,
     /// Fraction of the training images to hold out as the test split.
     #[serde(skip_serializing_if = "Option::is_none", alias = "validation")]
     pub hold_out: Option<f64>,
@@ -29,14 +38,29 @@ pub struct DataConfig {
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { path: "digits".into(), size: None, channels: None, hold_out: None }
+        Self {
+            path: "digits".into(),
+            size: None,
+            channels: None,
+            background: None,
+            white: None,
+            skip_bad: false,
+            hold_out: None,
+        }
     }
 }
 
 impl DataConfig {
     /// The options for reading the dataset.
     pub fn options(&self) -> ReadOptions {
-        ReadOptions { size: self.size, channels: self.channels, ..ReadOptions::default() }
+        ReadOptions {
+            size: self.size,
+            channels: self.channels,
+            background: self.background,
+            white: self.white,
+            skip_bad: self.skip_bad,
+            memory: None,
+        }
     }
 
     /// The shape of the images by `size` and `channels`; where these state nothing, that of the
@@ -58,28 +82,30 @@ impl DataConfig {
     ///
     /// The same as [`Dataset::read`].
     pub fn read(&self) -> Result<Dataset> {
-        self.read_with(ReadOptions::default())
+        self.survey(None)?.read()
     }
 
-    /// Reads the dataset as [`DataConfig::read`], with the `options` that it does not state.
+    /// Reads what the headers of the dataset's files say, without holding anything out. The dataset may take
+    /// so many bytes of `memory`, as in [`ReadOptions::memory`].
     ///
     /// # Errors
     ///
-    /// The same as [`Dataset::read`].
-    pub fn read_with(&self, options: ReadOptions) -> Result<Dataset> {
+    /// The same as [`Dataset::survey`].
+    pub fn survey(&self, memory: Option<u64>) -> Result<Survey> {
         if !self.is_builtin() {
-            let ReadOptions { size, channels, .. } = self.options();
-            return Dataset::read(&self.path, &ReadOptions { size, channels, ..options });
+            return Dataset::survey(&self.path, &ReadOptions { memory, ..self.options() });
         }
         let given = [
             ("size", self.size.map(|(width, height)| format!("{width}x{height}"))),
             ("channels", self.channels.map(|channels| channels.to_string())),
+            ("background", self.background.map(|background| background.to_string())),
+            ("white", self.white.map(|white| white.to_string())),
         ];
         for (key, value) in given {
             let message = "is for image folders, not for the built-in digits; leave it out";
             value.map_or(Ok(()), |value| require(false, key, value, message))?;
         }
-        Ok(Dataset::digits())
+        Dataset::digits().try_into()
     }
 
     /// Takes a path that a file in `folder` names relative to it.

@@ -1,70 +1,219 @@
-//! Folders of PNG and JPEG images.
+//! Folders of images.
 //!
 //! Two passes: the first reads headers only, to settle the shape and complain early; the second
-//! decodes each image straight to its place, so only one full-size image a thread is in memory.
+//! decodes a block of images at a time, so that only one full-size image a thread is in memory.
 
+mod bad;
+mod decode;
 mod find;
+mod header;
+mod jpeg;
+mod look;
+mod names;
+mod parallel;
 
 use std::collections::BTreeSet;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use image::metadata::Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, imageops::FilterType};
-
-use find::{Split, find_splits};
-
+use self::bad::{Bad, catching};
+use self::decode::Look;
+use self::find::{Found, relative};
+use self::look::File;
 use super::pack::{self, Sink};
-use super::{Column, ImageShape, ReadOptions, Splits, Table};
+use super::{Column, ImageShape, Note, ReadOptions, Splits, Table, available_memory};
 use crate::error::{Error, Result};
-use crate::files;
-use crate::words::plain;
+use crate::words::counted;
+
+pub use self::look::Levels;
+pub(super) use self::names::is_image;
 
 /// The longest side that a JPEG can have; larger sizes are rejected as mistakes.
 const MAX_SIDE: usize = 65_535;
 
-/// The properties of an image that its file's header states.
-struct Header {
-    size: (usize, usize),
-    coloured: bool,
+/// The images of a folder, of which headers have been read.
+pub struct Headers {
+    folder: PathBuf,
+    found: Found,
+    pub train: Vec<File>,
+    pub test: Option<Vec<File>>,
+    pub shape: ImageShape,
+    options: ReadOptions,
+    /// Files that are left out.
+    bad: Vec<Bad>,
 }
 
-/// Reads the images under `folder`, in the order of their paths. With a `train/` folder in it, only
-/// that and `test/` are read. If all images of a split lie in folders of it, these are its
-/// classes.
-///
-/// Images are turned upright as their EXIF data says and stretched to `options.size` (not cropped),
-/// transparent pixels are blended with black, and 16 bits are reduced to 8.
-pub(super) fn read(folder: &Path, options: &ReadOptions) -> Result<Splits> {
-    check_options(options)?;
-    let (train, test) = find_splits(folder)?;
-    let test_files = test.iter().flat_map(|test| &test.files);
-    let all: Vec<&Path> = train.files.iter().chain(test_files).map(PathBuf::as_path).collect();
-    let headers = parallel_map(all.clone(), read_header)?;
+/// The images of a split.
+struct Decoded {
+    images: Column,
+    /// The files they come from, without those that were left out.
+    files: Vec<PathBuf>,
+}
 
-    let size = match options.size {
-        Some(size) => size,
-        None => common_size(&all, &headers)?,
-    };
-    let any_coloured = headers.iter().any(|header| header.coloured);
-    let channels = options.channels.unwrap_or(if any_coloured { 3 } else { 1 });
-    let shape = ImageShape { width: size.0, height: size.1, channels };
-    let labels = [Some(&train), test.as_ref()].map(|split| split.and_then(Split::classes));
-    let classes: BTreeSet<&str> = labels.iter().flatten().flatten().copied().collect();
-    let classes: Vec<&str> = classes.into_iter().collect();
-    let in_memory = pack::fit_memory(options, all.len() as u128 * shape.pixels() as u128);
-    let table = |split: &Split, labels: Option<Vec<&str>>| {
-        let images = decode_all(folder, &split.files, shape, options, in_memory)?;
-        let table = Table::new().with(Table::IMAGE, images)?;
-        let Some(labels) = labels else { return Ok(table) };
-        let index = |label| classes.partition_point(|class| *class < label) as u32;
-        let indices: Vec<u32> = labels.into_iter().map(index).collect();
-        table.with(Table::LABEL, Column::classes(classes.iter().copied(), indices))
-    };
-    let [train_labels, test_labels] = labels;
-    let train = table(&train, train_labels)?;
-    Ok((train, test.as_ref().map(|test| table(test, test_labels)).transpose()?))
+impl Headers {
+    /// Reads the headers of the images under `folder`, in the order of their paths; those in folders that
+    /// are splits by their names, if there are any.
+    pub fn read(folder: &Path, options: &ReadOptions) -> Result<Self> {
+        check_options(options)?;
+        let mut found = find::find(folder)?;
+        let mut bad = std::mem::take(&mut found.bad);
+        let mut headers = |files: Vec<PathBuf>| {
+            let read = |at: usize| catching(&files[at], || header::read(&files[at]));
+            let headers = parallel::map(files.len(), read);
+            let mut good = Vec::new();
+            for (path, header) in files.into_iter().zip(headers) {
+                match header {
+                    Ok(header) => good.push((path, header)),
+                    Err(error) => bad.push(error),
+                }
+            }
+            good
+        };
+        let train = headers(std::mem::take(&mut found.train));
+        let test = found.test.take().map(headers);
+        let all: Vec<&File> = train.iter().chain(test.iter().flatten()).collect();
+        let is_lacking = train.is_empty() || test.as_ref().is_some_and(Vec::is_empty);
+        if !bad.is_empty() && (!options.skip_bad || is_lacking) {
+            // All that is wrong is told at once.
+            let decode = |at: usize| decode::upright(&all[at].0, &all[at].1).err();
+            let count = all.len() + bad.len();
+            bad.extend(parallel::map(all.len(), decode).into_iter().flatten());
+            return Err(bad::error(folder, bad, count));
+        }
+        let size = match options.size {
+            Some(size) => size,
+            None => common_size(&all)?,
+        };
+        let is_coloured = all.iter().any(|(_, header)| {
+            let behind = options.background.filter(|_| header.has_alpha);
+            header.is_coloured || behind.is_some_and(|background| !background.is_grey())
+        });
+        let channels = options.channels.unwrap_or(if is_coloured { 3 } else { 1 });
+        let shape = ImageShape { width: size.0, height: size.1, channels };
+        check_memory(&all, shape)?;
+        Ok(Self { folder: folder.into(), found, train, test, shape, options: options.clone(), bad })
+    }
+
+    /// Decodes the images, with remarks on what was left aside and chosen. If all images of a split lie in
+    /// folders of it, these are its classes.
+    pub fn decode(mut self) -> Result<(Splits, Vec<Note>)> {
+        let mut notes = std::mem::take(&mut self.found.notes);
+        let all: Vec<&File> = self.train.iter().chain(self.test.iter().flatten()).collect();
+        let count = all.len() + self.bad.len();
+        let (look, chosen) = look::settle(&all, &self.options);
+        let bytes = all.len() as u128 * self.shape.pixels() as u128;
+        let in_memory = pack::fit_memory(&self.options, bytes);
+        let levels = Levels::default();
+        let is_transparent = AtomicBool::new(false);
+        let mut bad = std::mem::take(&mut self.bad);
+        let mut split = |files: &[File]| {
+            self.decode_all(files, in_memory, &look, &mut bad, |decoded| {
+                levels.add(&decoded.pixels);
+                is_transparent.fetch_or(decoded.is_transparent, Relaxed);
+            })
+        };
+        let train = split(&self.train)?;
+        let test = self.test.as_deref().map(&mut split).transpose()?;
+        let is_lacking = [Some(&train), test.as_ref()].into_iter().flatten();
+        let is_lacking = is_lacking.into_iter().any(|split| split.files.is_empty());
+        if !bad.is_empty() && (!self.options.skip_bad || is_lacking) {
+            return Err(bad::error(&self.folder, bad, count));
+        }
+        if let Some(first) = bad.first() {
+            let text = format!(
+                "{} of {} left out: cannot be read, such as {} ({})",
+                bad.len(),
+                counted(count, "image"),
+                relative(&first.path, &self.folder).display(),
+                first.reason
+            );
+            notes.push(Note::new(text));
+        }
+        notes.extend(chosen);
+        if is_transparent.into_inner() && self.options.background.is_none() {
+            let text = format!("transparent pixels are blended with {}", look.background);
+            notes.push(Note::on("background", text));
+        }
+        notes.extend(levels.note());
+        Ok((self.tables(train, test)?, notes))
+    }
+
+    fn tables(&self, train: Decoded, test: Option<Decoded>) -> Result<Splits> {
+        let files = |split: &Decoded| split.files.clone();
+        let files = [Some(files(&train)), test.as_ref().map(files)];
+        let labels = files.each_ref().map(|files| {
+            let files: Vec<&Path> = files.as_ref()?.iter().map(PathBuf::as_path).collect();
+            self.found.classes(&self.folder, &files)
+        });
+        let classes: BTreeSet<&str> = labels.iter().flatten().flatten().copied().collect();
+        let classes: Vec<&str> = classes.into_iter().collect();
+        let table = |split: Decoded, labels: &Option<Vec<&str>>| {
+            let table = Table::new().with(Table::IMAGE, split.images)?;
+            let Some(labels) = labels else { return Ok(table) };
+            let index = |label: &&str| classes.partition_point(|class| class < label) as u32;
+            let indices: Vec<u32> = labels.iter().map(index).collect();
+            table.with(Table::LABEL, Column::classes(classes.iter().copied(), indices))
+        };
+        let [of_train, of_test] = &labels;
+        Ok((table(train, of_train)?, test.map(|test| table(test, of_test)).transpose()?))
+    }
+}
+
+impl Headers {
+    /// Decodes `files`, shows each image to `see`, and adds those that cannot be decoded to `bad`.
+    fn decode_all(
+        &self,
+        files: &[File],
+        in_memory: bool,
+        look: &Look,
+        bad: &mut Vec<Bad>,
+        see: impl Fn(&decode::Decoded) + Sync,
+    ) -> Result<Decoded> {
+        let (folder, shape) = (&*self.folder, self.shape);
+        let mut sink = if in_memory {
+            Sink::in_memory(folder, shape, files.len())?
+        } else {
+            let paths = files.iter().map(|(path, _)| &**path);
+            let source = pack::source(folder, paths, &self.options)?;
+            let source = format!("{source}; as {shape}, {look:?}");
+            // If some were left out, it does not say which.
+            let is_whole = |images: &Column| images.rows() == Ok(files.len());
+            if let Some(images) = pack::find(&source).filter(is_whole) {
+                let files = files.iter().map(|(path, _)| path.clone()).collect();
+                return Ok(Decoded { images, files });
+            }
+            Sink::in_file(shape, source)?
+        };
+        let mut kept = Vec::with_capacity(files.len());
+        let mut left = files;
+        while !left.is_empty() {
+            let block;
+            (block, left) = left.split_at(sink.block(left.len()));
+            sink.fill(block.len(), |pixels| {
+                let before = kept.len();
+                let mut places = pixels.chunks_exact_mut(shape.pixels());
+                let decode = |at: usize| {
+                    let (path, header) = &block[at];
+                    decode::image(path, header, shape, look).inspect(&see)
+                };
+                for ((path, _), decoded) in block.iter().zip(parallel::map(block.len(), decode)) {
+                    match decoded {
+                        Ok(decoded) => {
+                            let place = places.next().expect("there is one for each image");
+                            place.copy_from_slice(&decoded.pixels);
+                            kept.push(path.clone());
+                        }
+                        Err(error) => bad.push(error),
+                    }
+                }
+                Ok(kept.len() - before)
+            })?;
+        }
+        // What is not to be used is not to be kept.
+        let is_used = bad.is_empty() || self.options.skip_bad;
+        let images = if is_used { sink.finish()? } else { Column::images(shape, Vec::new()) };
+        Ok(Decoded { images, files: kept })
+    }
 }
 
 fn check_options(options: &ReadOptions) -> Result<()> {
@@ -72,6 +221,9 @@ fn check_options(options: &ReadOptions) -> Result<()> {
         && !matches!(channels, 1 | 3)
     {
         return Err(Error::config("channels", channels, "must be 1 or 3"));
+    }
+    if options.white == Some(0) {
+        return Err(Error::config("white", 0, "must lie between 1 and 65535"));
     }
     if let Some((width, height)) = options.size
         && ![width, height].iter().all(|side| (1..=MAX_SIDE).contains(side))
@@ -82,178 +234,36 @@ fn check_options(options: &ReadOptions) -> Result<()> {
     Ok(())
 }
 
-fn common_size(files: &[&Path], headers: &[Header]) -> Result<(usize, usize)> {
-    let (width, height) = headers[0].size;
-    match headers.iter().position(|header| header.size != (width, height)) {
+/// Fails if resizing one image to `shape` takes more memory than there is.
+fn check_memory(files: &[&File], shape: ImageShape) -> Result<()> {
+    let ImageShape { width, height, .. } = shape;
+    let is_resized = |(_, header): &&&File| header.size != (width, height);
+    let widest = files.iter().filter(is_resized).map(|(_, header)| header.size.0).max();
+    let Some(widest) = widest else { return Ok(()) };
+    // Rows are resized before columns, in floats of four channels; then there is the image in each order.
+    let bytes = 16 * widest as u64 * height as u64 + 8 * width as u64 * height as u64;
+    let available = available_memory();
+    if bytes <= available {
+        return Ok(());
+    }
+    let message = format!(
+        "resizing an image to it takes {} MiB of memory, where {} are free; choose a smaller size",
+        bytes >> 20,
+        available >> 20
+    );
+    Err(Error::config("size", format!("{width}x{height}"), message))
+}
+
+fn common_size(files: &[&File]) -> Result<(usize, usize)> {
+    let (first, header) = files[0];
+    let (width, height) = header.size;
+    match files.iter().find(|(_, header)| header.size != (width, height)) {
         None => Ok((width, height)),
-        Some(other) => Err(Error::MixedSizes {
-            path: files[other].into(),
-            size: headers[other].size,
-            first: files[0].into(),
+        Some((path, other)) => Err(Error::MixedSizes {
+            path: path.clone(),
+            size: other.size,
+            first: first.clone(),
             first_size: (width, height),
         }),
     }
-}
-
-fn read_header(path: &Path) -> Result<Header> {
-    let bytes = files::read_whole(path).map_err(Error::io("read", path))?;
-    let mut decoder = open(path, &bytes)?;
-    let (width, height) = decoder.dimensions();
-    let (width, height) = match decoder.orientation() {
-        Ok(Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH) => (height, width),
-        _ => (width, height),
-    };
-    let coloured = decoder.color_type().has_color();
-    Ok(Header { size: (width as usize, height as usize), coloured })
-}
-
-/// The images of `files` in memory, or in a file of the cache.
-fn decode_all(
-    folder: &Path,
-    files: &[PathBuf],
-    shape: ImageShape,
-    options: &ReadOptions,
-    in_memory: bool,
-) -> Result<Column> {
-    let mut sink = if in_memory {
-        Sink::in_memory(folder, shape, files.len())?
-    } else {
-        let source = pack::source(folder, files.iter().map(PathBuf::as_path), options)?;
-        let source = format!("{source}; as {shape}");
-        if let Some(images) = pack::find(&source) {
-            return Ok(images);
-        }
-        Sink::in_file(shape, source)?
-    };
-    let mut left = files;
-    while !left.is_empty() {
-        let block;
-        (block, left) = left.split_at(sink.block(left.len()));
-        sink.fill(block.len(), |pixels| {
-            let places = block.iter().zip(pixels.chunks_exact_mut(shape.pixels())).collect();
-            parallel_map(places, |(path, place)| decode(path, shape, place))?;
-            Ok(block.len())
-        })?;
-    }
-    sink.finish()
-}
-
-/// Decodes the image at `path` into `place`, (channels, height, width).
-fn decode(path: &Path, shape: ImageShape, place: &mut [u8]) -> Result<()> {
-    let bytes = files::read_whole(path).map_err(Error::io("read", path))?;
-    let mut decoder = open(path, &bytes)?;
-    let orientation = decoder.orientation();
-    let mut image = DynamicImage::from_decoder(decoder).map_err(|e| undecodable(path, e))?;
-    if let Ok(orientation) = orientation {
-        image.apply_orientation(orientation);
-    }
-    let mut image = flatten(image);
-    if (image.width() as usize, image.height() as usize) != (shape.width, shape.height) {
-        // The triangle filter averages when it shrinks, and does not ring at edges.
-        let (width, height) = (shape.width as u32, shape.height as u32);
-        image = image.resize_exact(width, height, FilterType::Triangle);
-    }
-    let interleaved = match shape.channels {
-        1 => image.into_luma8().into_raw(),
-        _ => image.into_rgb8().into_raw(),
-    };
-    for (channel, plane) in place.chunks_exact_mut(shape.width * shape.height).enumerate() {
-        for (value, pixel) in plane.iter_mut().zip(interleaved.chunks_exact(shape.channels)) {
-            *value = pixel[channel];
-        }
-    }
-    Ok(())
-}
-
-/// Reads the header of `bytes`. The format is that of the content, since misnamed files are common.
-fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + use<'a>> {
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(Error::io("read", path))?;
-    if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
-        return Err(Error::data(
-            path,
-            "is neither a PNG nor a JPEG file despite its name; convert it or take it out of the \
-             folder",
-        ));
-    }
-    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_whole(bytes) {
-        return Err(undecodable(path, "the JPEG data is truncated"));
-    }
-    let decoder = reader.into_decoder().map_err(|e| undecodable(path, e))?;
-    // The JPEG decoder does not check this limit by itself.
-    if Limits::default().reserve(decoder.total_bytes()).is_err() {
-        let (width, height) = decoder.dimensions();
-        return Err(undecodable(path, format!("{width}x{height} takes over 512 MiB")));
-    }
-    Ok(decoder)
-}
-
-fn undecodable(path: &Path, reason: impl std::fmt::Display) -> Error {
-    let reason = plain(&reason.to_string());
-    Error::data(
-        path,
-        format!("cannot be decoded ({reason}); replace it or take it out of the folder"),
-    )
-}
-
-/// Whether a JPEG is complete up to its end marker: the decoder would fill missing parts with grey.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    let mut rest = &bytes[2..];
-    loop {
-        // Skips compressed data, with its escaped 0xff bytes and restart markers, and padding.
-        let marker = rest
-            .windows(2)
-            .position(|w| w[0] == 0xff && !matches!(w[1], 0x00 | 0x01 | 0xd0..=0xd7 | 0xff));
-        let Some(segment) = marker.map(|at| &rest[at + 1..]) else { return false };
-        match segment {
-            [0xd9, ..] => return true,
-            // A segment's length includes its own two bytes; its data, such as thumbnails, is
-            // skipped.
-            [_, high, low, ..] => {
-                let length = usize::from(u16::from_be_bytes([*high, *low]));
-                rest = segment.get(1 + length..).unwrap_or_default();
-            }
-            _ => return false,
-        }
-    }
-}
-
-/// Blends a transparent image with black, since the colours of transparent pixels are arbitrary.
-fn flatten(image: DynamicImage) -> DynamicImage {
-    if !image.color().has_alpha() {
-        return image;
-    }
-    let mut rgba = image.into_rgba8();
-    for pixel in rgba.pixels_mut() {
-        let [values @ .., alpha] = &mut pixel.0;
-        for value in values {
-            *value = ((u16::from(*value) * u16::from(*alpha) + 127) / 255) as u8;
-        }
-    }
-    DynamicImage::ImageRgba8(rgba).into_rgb8().into()
-}
-
-/// Maps `items` on all cores, in order; on failure, the error of the first item that failed.
-fn parallel_map<I: Send, O: Send>(
-    items: Vec<I>,
-    work: impl Fn(I) -> Result<O> + Sync,
-) -> Result<Vec<O>> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let share = items.len().div_ceil(threads);
-    let mut items = items.into_iter();
-    thread::scope(|scope| {
-        let parts: Vec<_> = (0..threads)
-            .map(|_| {
-                let part: Vec<I> = items.by_ref().take(share).collect();
-                let work = &work;
-                scope.spawn(move || part.into_iter().map(work).collect::<Result<Vec<O>>>())
-            })
-            .collect();
-        let mut results = Vec::new();
-        for part in parts {
-            results.extend(part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-        }
-        Ok(results)
-    })
 }

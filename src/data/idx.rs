@@ -100,10 +100,12 @@ fn check_options(path: &Path, options: &ReadOptions, shape: ImageShape) -> Resul
     let given = [
         size.map(|(w, h)| ("size", format!("{w}x{h}"))),
         options.channels.filter(|&c| c != channels).map(|c| ("channels", c.to_string())),
+        options.background.map(|background| ("background", background.to_string())),
+        options.white.filter(|&white| white != 255).map(|white| ("white", white.to_string())),
     ];
     let Some((key, value)) = given.into_iter().flatten().next() else { return Ok(()) };
     let message = format!(
-        "is for folders of PNG/JPEG images, but {} holds grey IDX images of {width}x{height}; leave \
+        "is for folders of image files, but {} holds grey IDX images of {width}x{height}; leave \
          it out",
         path.display()
     );

@@ -1,20 +1,26 @@
 //! Datasets: tables of named columns, and readers for the supported formats, each ending in one
 //! [`Dataset`].
 
+mod background;
 mod column;
 mod digits;
 mod folder;
 pub(crate) mod grid;
 mod idx;
 mod images;
+mod note;
 mod pack;
 mod packed;
+mod survey;
 mod table;
 
+pub use background::Background;
 pub use column::Column;
 pub use images::{ImageShape, Images};
+pub use note::Note;
 pub use packed::PackedImages;
 pub(crate) use packed::{BLOCK, available_memory};
+pub use survey::Survey;
 pub use table::Table;
 
 use std::path::Path;
@@ -36,6 +42,14 @@ pub struct ReadOptions {
     /// in a file, as a [`Column::Packed`]: an unpacked IDX file itself, or one in the cache's folder that is
     /// made once. If `None`, it is the memory that the host has left.
     pub memory: Option<u64>,
+    /// Colour behind transparent pixels; if `None`, it is white or black, whichever is further from what
+    /// can be seen.
+    pub background: Option<Background>,
+    /// The value in the files that stands for white; if `None`, it is 255, and in images of 16 bits 65535
+    /// unless they use the lowest 14 bits at most.
+    pub white: Option<u16>,
+    /// Whether files that cannot be read are left out, rather than an error.
+    pub skip_bad: bool,
 }
 
 /// The splits that a reader found.
@@ -68,6 +82,8 @@ pub struct Dataset {
     /// Examples to evaluate on; never empty where present. Columns that both splits have are of one
     /// kind, shape and list of classes.
     pub test: Option<Table>,
+    /// Remarks on how it was read, for people.
+    pub notes: Vec<Note>,
 }
 
 impl Dataset {
@@ -94,7 +110,7 @@ impl Dataset {
                 return Err(Error::Column { column: column.into(), message });
             }
         }
-        Ok(Self { name, train, test })
+        Ok(Self { name, train, test, notes: Vec::new() })
     }
 
     /// The built-in dataset: 28×28 grey handwriting-like digits, 20,000 to train on and 2,000 to
@@ -107,7 +123,12 @@ impl Dataset {
                 .and_then(|table| table.with(Table::LABEL, Column::numbered_classes(10, digits)))
                 .expect("every image shows one of ten digits")
         };
-        Self { name: "digits".into(), train: table(20_000, 1), test: Some(table(2_000, 2)) }
+        Self {
+            name: "digits".into(),
+            train: table(20_000, 1),
+            test: Some(table(2_000, 2)),
+            notes: Vec::new(),
+        }
     }
 
     /// Reads the dataset in folder `path` with default [`ReadOptions`]: see [`Dataset::read`].
@@ -126,27 +147,26 @@ impl Dataset {
     /// folders in a split, such as `train/cat/1.png`, if all of its images lie in one. The classes
     /// of both splits are the same.
     ///
-    /// PNG and JPEG images are turned upright as their EXIF data says, resized by stretching,
-    /// blended with black where transparent, and reduced to 8 bits a channel.
+    /// Images are turned upright as their EXIF data says, resized by stretching, blended with
+    /// [`ReadOptions::background`] where transparent, and reduced to 8 bits a channel. Of an animation the
+    /// first image is read. Remarks on what was left aside and chosen are in [`Dataset::notes`].
     ///
     /// # Errors
     ///
-    /// [`Error::Data`], [`Error::MixedSizes`] or [`Error::Io`] naming the file at fault;
-    /// [`Error::Config`] for options that do not fit the folder.
+    /// [`Error::Data`], [`Error::BadFiles`], [`Error::MixedSizes`] or [`Error::Io`] naming the files at
+    /// fault; [`Error::Config`] for options that do not fit the folder.
     pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
-        let path = path.as_ref();
-        std::fs::metadata(path).map_err(Error::io("read the dataset", path))?;
-        let idx = idx::find(path)?;
-        let (train, test) = match &idx {
-            Some(set) => idx::read(set, options)?,
-            None => folder::read(path, options)?,
-        };
-        let canonical = path.canonicalize().map_err(Error::io("read", path))?;
-        let named = idx.map(|set| set.name).filter(|name| !name.is_empty());
-        let folder = if path.is_dir() { Some(&*canonical) } else { canonical.parent() };
-        let folder = folder.and_then(Path::file_name).map(|name| name.to_string_lossy().into());
-        let name = named.or(folder).unwrap_or_else(|| "data".into());
-        Ok(Self { name, train, test })
+        Self::survey(path, options)?.read()
+    }
+
+    /// Reads the headers of a dataset, for its shape and numbers of images, before it is decoded with
+    /// [`Survey::read`].
+    ///
+    /// # Errors
+    ///
+    /// The same as [`Dataset::read`], about what headers tell.
+    pub fn survey(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Survey> {
+        Survey::new(path.as_ref(), options)
     }
 
     /// Shape of every image of both splits.

@@ -15,7 +15,7 @@ fn data_fails(files: &[(&str, Vec<u8>)], parts: &[&str]) {
 
 #[test]
 fn a_folder_that_is_missing_or_empty_fails() {
-    data_fails(&[], &["data: holds no dataset", "train-images-idx3-ubyte", ".png, .jpg and .jpeg"]);
+    data_fails(&[], &["data: holds no dataset", "train-images-idx3-ubyte", ".png, .jpg, .webp"]);
     let place = Place::new();
     let train = |data| ["train", "--out", "run", "--data", data];
     place.fails(&train("absent"), 1, &["absent: cannot read the dataset: No such file"]);
@@ -60,11 +60,89 @@ fn labels_that_do_not_fit_the_images_fail() {
 #[test]
 fn a_png_that_is_none_fails() {
     let sound = ("data/a.png", png(8, 8, 1));
-    data_fails(&[sound.clone(), ("data/b.png", b"GIF89a".to_vec())], &["b.png: is neither a PNG"]);
-    data_fails(&[sound.clone(), ("data/b.png", Vec::new())], &["b.png: is neither a PNG"]);
+    let skip = "leave it out with --skip-bad";
+    let text = b"hello".to_vec();
+    data_fails(&[sound.clone(), ("data/b.png", text)], &["b.png: is no image of a known", skip]);
+    data_fails(&[sound.clone(), ("data/b.png", Vec::new())], &["b.png: is empty", skip]);
     let mut cut = png(8, 8, 1);
     cut.truncate(cut.len() - 20);
     data_fails(&[sound, ("data/b.png", cut)], &["b.png: cannot be decoded", "take it out of the"]);
+}
+
+#[test]
+fn all_bad_files_are_named_at_once_or_left_out() {
+    let place = Place::new();
+    for i in 0..20 {
+        place.write(&format!("data/{i:02}.png"), png(8, 8, 8 * i));
+        if i < 12 {
+            place.write(&format!("data/{i:02}_bad.png"), "broken");
+        }
+    }
+    let train = ["train", "--config", "tiny.toml", "--data", "data", "--out", "run"];
+    let Ran { code, stderr, .. } = place.run(&train);
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert_eq!((code, lines.len()), (Some(1), 12), "{stderr}");
+    for part in ["error: ", "12 of 32 images cannot be read", "leave them out with --skip-bad:"] {
+        assert!(lines[0].contains(part), "{stderr}");
+    }
+    assert_eq!(lines[1], "  00_bad.png: is no image of a known format, despite its name");
+    assert_eq!(lines[11], "  and 2 more");
+    assert!(!place.path("run").exists());
+    let Ran { code, stderr, .. } = place.run(&[&train[..], &["--skip-bad"]].concat());
+    let expected = "note: 12 of 32 images left out: cannot be read, such as 00_bad.png (is no image of \
+                    a known format, despite its name)\n";
+    assert_eq!((code, &*stderr), (Some(0), expected));
+    // The run knows how its images were read.
+    let Ran { code, stdout, .. } = place.run(&["evaluate", "run"]);
+    assert!(code == Some(0) && stdout.contains("20"), "{stdout}");
+}
+
+#[test]
+fn remarks_name_the_flag_that_changes_what_they_are_about() {
+    let place = Place::new();
+    let ink = |x: u32, y: u32| image::LumaA([0u8, if x == y { 255 } else { 0 }]);
+    for i in 0..16 {
+        let drawing = image::ImageBuffer::from_fn(8, 8, |x, y| ink(x + i % 4, y));
+        fs::create_dir_all(place.path("data")).unwrap();
+        drawing.save(place.path(format!("data/{i}.png"))).unwrap();
+    }
+    let train = ["train", "--config", "tiny.toml", "--data", "data", "--overwrite", "--out", "run"];
+    let Ran { code, stderr, .. } = place.run(&train);
+    let expected = "note: transparent pixels are blended with white (--background)\n";
+    assert_eq!((code, &*stderr), (Some(0), expected));
+    place.ok(&[&train[..], &["--background", "#ffffff"]].concat());
+    assert!(place.text("run/config.toml").contains("background = \"white\""));
+    let Ran { stderr, .. } = place.run(&[&train[..], &["--background", "black"]].concat());
+    assert!(stderr.starts_with("note: every pixel of every image is 0"), "{stderr}");
+    let wrong = [&train[..], &["--background", "red"]].concat();
+    place.fails(&wrong, 2, &["--background", "must be white, black or a colour as in #ff8000"]);
+}
+
+/// The pixels of its images cannot be decoded, so an error about anything else comes before that.
+#[test]
+fn what_cannot_fit_is_refused_after_the_headers() {
+    let place = Place::new();
+    let mut cut = png(8, 8, 1);
+    cut.truncate(cut.len() - 20);
+    (0..16).for_each(|i| place.write(&format!("data/{i}.png"), &cut));
+    let conv = "[model]\nlatent = 2\nencoder = [{ conv2d = 2, kernel = 8, stride = 8 }, \
+                { avg_pool2d = 8 }, \"flatten\"]\ndecoder = [{ linear = 16384 }, \
+                { reshape = [1, 128, 128] }, { upsample = 64 }]\n\n[train]\nbatch_size = 16\n";
+    place.write("conv.toml", conv);
+    let train = |config, size| {
+        ["train", "--config", config, "--data", "data", "--out", "run", "--size", size]
+    };
+    let parts = ["size (--size) = 65535x65535", "MiB of memory", "choose a smaller size"];
+    place.fails(&train("conv.toml", "65535x65535"), 2, &parts);
+    place.fails(&train("conv.toml", "8192x8192"), 1, &["a training step: ", "(--batch-size)"]);
+    place.fails(&train("tiny.toml", "8192x8192"), 2, &["more than any adapter holds"]);
+    place.train("good", &[]);
+    let evaluate = ["evaluate", "good", "--data", "data", "--size", "9x9"];
+    place.fails(&evaluate, 2, &["the model takes images of 8x8x1", "the dataset has 9x9x1"]);
+    // A shape of the model's own, and so the pixels at last.
+    let evaluate = ["evaluate", "good", "--data", "data"];
+    let Ran { code, stderr, .. } = place.run(&evaluate);
+    assert!(code == Some(1) && stderr.contains("16 of 16 images cannot be read"), "{stderr}");
 }
 
 #[test]

@@ -44,14 +44,14 @@ fn an_empty_split_fails() {
     let image = grey(2, 2, 1);
     let keep = Vec::new();
     let files = [("train/a.png", image.clone()), ("test/keep.txt", keep.clone())];
-    open_fails(&files, &["test: holds no .png"]);
-    open_fails(&[("train/keep.txt", keep), ("test/a.png", image)], &["train: holds no .png"]);
+    open_fails(&files, &["test: holds no image"]);
+    open_fails(&[("train/keep.txt", keep), ("test/a.png", image)], &["train: holds no image"]);
 }
 
 #[test]
 fn an_empty_folder_says_what_was_looked_for() {
-    for files in [vec![], vec![("a.gif", vec![1]), ("train-labels-idx1-ubyte", vec![1])]] {
-        open_fails(&files, &["holds no dataset", TRAIN, ".png, .jpg and .jpeg", "subfolders"]);
+    for files in [vec![], vec![("a.heic", vec![1]), ("train-labels-idx1-ubyte", vec![1])]] {
+        open_fails(&files, &["holds no dataset", TRAIN, ".png, .jpg, .webp", "subfolders"]);
     }
 }
 
@@ -95,12 +95,192 @@ fn mixed_sizes_fail_with_both() {
     mixed(&files, &["b.png: is 2x4", "a.png is 4x2"]);
 }
 
-#[test]
-fn the_first_broken_file_is_the_one_named() {
-    let names: Vec<String> = (0..40).map(|i| format!("{i:02}.png")).collect();
-    let bytes = |i| if i < 7 { grey(1, 1, 1) } else { b"broken".to_vec() };
+/// Forty images of which some are broken at their beginning and some further on.
+fn scraped() -> TempDir {
+    let names: Vec<String> =
+        (0..40).map(|i| format!("{}/{i:02}.png", ["cat", "dog"][i % 2])).collect();
+    let bytes = |i: usize| {
+        let mut bytes = png(GrayImage::from_fn(8, 8, |x, y| Luma([i as u8 + (x * y) as u8])));
+        match i {
+            7..=18 => b"broken".to_vec(),
+            30 => {
+                bytes.truncate(bytes.len() - 30);
+                bytes
+            }
+            _ => bytes,
+        }
+    };
     let files: Vec<_> = names.iter().zip(0..).map(|(name, i)| (name.as_str(), bytes(i))).collect();
-    open_fails(&files, &["07.png"]);
+    folder_of(&files)
+}
+
+#[test]
+fn all_broken_files_are_told_of_at_once() {
+    let error =
+        fails(Dataset::open(scraped().path()), &["13 of 40 images", "take them out", "08.png"]);
+    let Error::BadFiles { files, total: 13, images: 40, .. } = error else { panic!("{error:?}") };
+    let names: Vec<_> =
+        files.iter().map(|(path, _)| path.file_name().unwrap().to_owned()).collect();
+    assert_eq!(names.len(), 10);
+    assert_eq!(names[..7], ["08.png", "10.png", "12.png", "14.png", "16.png", "18.png", "07.png"]);
+}
+
+#[test]
+fn broken_files_are_left_out_where_that_is_asked_for() {
+    let skip = ReadOptions { skip_bad: true, ..ReadOptions::default() };
+    let data = read(&scraped(), skip.clone()).unwrap();
+    assert_eq!(data.train.len(), 27);
+    let firsts: Vec<u8> = train(&data).pixels.chunks(64).map(|image| image[0]).collect();
+    let kept =
+        |parity| (0..40).filter(move |i| i % 2 == parity && !(7..=18).contains(i) && *i != 30);
+    assert_eq!(firsts, kept(0).chain(kept(1)).collect::<Vec<u8>>());
+    // Labels go with their images.
+    let (names, indices) = labels(&data.train).unwrap();
+    assert_eq!(names, ["cat", "dog"]);
+    assert!(indices.iter().zip(&firsts).all(|(label, first)| *label == u32::from(first % 2)));
+    let notes = notes(&data);
+    assert!(notes[0].starts_with("13 of 40 images left out: cannot be read, such as"), "{notes:?}");
+    // With nothing left there is nothing to go on with.
+    let dir = folder_of(&[("a.png", vec![]), ("b.png", vec![])]);
+    fails(read(&dir, skip), &["2 of 2 images cannot be read"]);
+}
+
+#[test]
+fn images_of_every_format_are_read_whatever_they_are_called() {
+    let picture = RgbImage::from_fn(6, 4, |x, y| Rgb([x as u8 * 40, y as u8 * 60, 200]));
+    let formats = [
+        ("b.bmp", ImageFormat::Bmp),
+        ("d.ff", ImageFormat::Farbfeld),
+        ("g.ppm", ImageFormat::Pnm),
+        ("h.qoi", ImageFormat::Qoi),
+        ("i.TGA", ImageFormat::Tga),
+        ("j.webp", ImageFormat::WebP),
+        // A wrong name.
+        ("k.jpg", ImageFormat::WebP),
+        ("l.png", ImageFormat::Bmp),
+    ];
+    let encoded = |format| match format {
+        ImageFormat::Farbfeld => encode(DynamicImage::from(picture.clone()).into_rgba16(), format),
+        _ => encode(picture.clone(), format),
+    };
+    let mut files: Vec<_> =
+        formats.iter().map(|(name, format)| (*name, encoded(*format))).collect();
+    files.push(("a.png", png(picture.clone())));
+    let gif = encode(RgbImage::from_pixel(6, 4, Rgb([255, 0, 0])), ImageFormat::Gif);
+    files.extend([("m.gif", gif.clone()), ("n.jpg", gif)]);
+    files.extend(["o.jfif", "p.jpe", "q.JPG"].map(|name| (name, to_jpeg(&picture))));
+    let data = open(&folder_of(&files));
+    assert_eq!((data.train.len(), data.shape().unwrap()), (14, shape(6, 4, 3)));
+    let images = train(&data);
+    (1..9).for_each(|i| assert_eq!(images.image(i), images.image(0), "image {i}"));
+    (9..11).for_each(|i| assert_eq!(images.image(i)[..24], [255; 24], "image {i}"));
+    assert_eq!(notes(&data), [""; 0]);
+}
+
+#[test]
+fn files_that_are_not_read_are_counted() {
+    let image = grey(2, 2, 1);
+    let data = open(&folder_of(&[
+        ("a.png", png(GrayImage::from_fn(2, 2, |x, y| Luma([(x + 2 * y) as u8 * 80])))),
+        ("a.heic", vec![1]),
+        ("b.HEIC", vec![1]),
+        ("README", vec![1]),
+        ("labels.csv", vec![1]),
+        // Made by other programs for themselves.
+        ("Thumbs.db", vec![1]),
+        ("desktop.ini", vec![1]),
+        (".DS_Store", vec![1]),
+        ("@eaDir/a.png/SYNOPHOTO_THUMB_M.png", image.clone()),
+        ("__MACOSX/._a.png", image.clone()),
+        (".thumbnails/a.png", image.clone()),
+        ("Thumbs/a.png", image.clone()),
+        ("lost+found/a.png", image),
+    ]));
+    assert_eq!(data.train.len(), 1);
+    let expected = "not read: 4 files (2 .heic, 1 without extension, 1 .csv)";
+    assert_eq!(notes(&data), [expected]);
+    open_fails(&[("a.heic", vec![1])], &["holds no dataset", "it holds 1 file (1 .heic)"]);
+}
+
+/// The number of images in each split of a dataset of these folders, and the remarks.
+fn splits(folders: &[(&str, u8)]) -> (usize, Option<usize>, Vec<String>) {
+    let names: Vec<String> = folders
+        .iter()
+        .flat_map(|(folder, count)| (0..*count).map(move |i| format!("{folder}/{i}.png")))
+        .collect();
+    let image = |i| png(GrayImage::from_fn(4, 4, |x, y| Luma([(x * y * 20) as u8 + i])));
+    let files: Vec<_> = names.iter().zip(0..).map(|(name, i)| (name.as_str(), image(i))).collect();
+    let data = open(&folder_of(&files));
+    (data.train.len(), data.test.as_ref().map(Table::len), notes(&data))
+}
+
+#[test]
+fn splits_have_their_usual_names() {
+    for [train, test] in [
+        ["train", "val"],
+        ["Train", "Test"],
+        ["TRAIN", "test"],
+        ["training", "testing"],
+        ["train", "valid"],
+        ["train", "validation"],
+        ["train", "dev"],
+        ["train", "eval"],
+        ["train2017", "val2017"],
+        ["training_set", "test_set"],
+        ["archive/train-images", "archive/test-images"],
+    ] {
+        let found = splits(&[(train, 5), (test, 3)]);
+        assert_eq!(found, (5, Some(3), vec![]), "{train} and {test}");
+    }
+    // A class may be called so.
+    assert_eq!(splits(&[("dev", 2), ("ops", 3)]), (5, None, vec![]));
+    assert_eq!(splits(&[("trains", 2), ("contest", 3)]), (5, None, vec![]));
+}
+
+#[test]
+fn test_images_are_never_trained_on() {
+    let (train, test, notes) = splits(&[("train", 5), ("val", 2), ("test", 3)]);
+    assert_eq!((train, test), (5, Some(2)));
+    assert!(notes[0].starts_with("not read: test/ (3 images), since val/ is the test split"));
+    let (train, test, notes) = splits(&[("train", 5), ("extra", 3)]);
+    assert_eq!((train, test), (5, None));
+    assert!(notes[0].starts_with("not read: 3 images outside of the splits, such as"), "{notes:?}");
+    let image = grey(2, 2, 1);
+    for name in ["test/a.png", "Val/a.png", "testing/a.png", "data/test/a.png"] {
+        open_fails(&[(name, image.clone())], &["but no train/", "to train on all images"]);
+    }
+}
+
+#[test]
+fn splits_may_lie_in_each_class() {
+    let image = |value| png(GrayImage::from_fn(2, 2, |x, y| Luma([value + (x + y) as u8 * 90])));
+    let data = open(&folder_of(&[
+        ("cat/train/1.png", image(1)),
+        ("cat/test/2.png", image(2)),
+        ("dog/train/3.png", image(3)),
+        ("dog/test/4.png", image(4)),
+    ]));
+    assert_eq!((train(&data).pixels[0], train(&data).pixels[4]), (1, 3));
+    assert_eq!(labels(&data.train).unwrap(), (vec!["cat", "dog"], &[0, 1][..]));
+    assert_eq!(labels(data.test.as_ref().unwrap()).unwrap(), (vec!["cat", "dog"], &[0, 1][..]));
+}
+
+/// Only some file systems have such folders.
+#[test]
+fn two_folders_of_one_split_fail() {
+    let image = grey(2, 2, 1);
+    let files = [("train/a.png", image.clone()), ("training/a.png", image)];
+    open_fails(&files, &["holds both train/ and training/", "rename one"]);
+}
+
+#[test]
+fn headers_tell_shape_and_numbers() {
+    let files = [("train/a.png", grey(4, 2, 1)), ("train/b.png", rgb(4, 2, [1, 2, 3]))];
+    let dir = folder_of(&[&files[..], &[("test/c.png", grey(4, 2, 1))]].concat());
+    let survey = Dataset::survey(dir.path(), &ReadOptions::default()).unwrap();
+    assert_eq!((survey.shape, survey.train, survey.test), (shape(4, 2, 3), 2, Some(1)));
+    assert_eq!(survey.read().unwrap().train.len(), 2);
+    usage_fails(&dir, sized(65_535, 65_535), &["size = 65535x65535", "MiB of memory", "smaller"]);
 }
 
 #[cfg(unix)]
@@ -114,7 +294,7 @@ fn links_are_followed_and_broken_ones_named() {
     symlink("/nowhere", dir.path().join("notes")).unwrap();
     assert_eq!(train(&open(&dir)).pixels, [5; 4]);
     symlink("/nowhere", dir.path().join("gone.png")).unwrap();
-    fails(Dataset::open(dir.path()), &["gone.png", "cannot read"]);
+    fails(Dataset::open(dir.path()), &["gone.png", "cannot be read: No such file"]);
     fs::remove_file(dir.path().join("gone.png")).unwrap();
     symlink(dir.path(), dir.path().join("loop")).unwrap();
     fails(Dataset::open(dir.path()), &["loop", "remove the link"]);

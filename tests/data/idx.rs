@@ -286,6 +286,6 @@ fn idx_takes_no_options_but_those_it_fulfils() {
     let dir = folder_of(&[(TRAIN, idx_images(4))]);
     let agreeing = ReadOptions { size: Some((2, 3)), channels: Some(1), ..ReadOptions::default() };
     assert_eq!(read(&dir, agreeing).unwrap().train.len(), 4);
-    usage_fails(&dir, sized(3, 2), &["size = 3x2", "folders of PNG/JPEG", "leave it out"]);
-    usage_fails(&dir, channels(3), &["channels = 3", "folders of PNG/JPEG", "2x3"]);
+    usage_fails(&dir, sized(3, 2), &["size = 3x2", "folders of image files", "leave it out"]);
+    usage_fails(&dir, channels(3), &["channels = 3", "folders of image files", "2x3"]);
 }

@@ -6,7 +6,9 @@ mod decoding;
 mod folder;
 mod hold_out;
 mod idx;
+mod jpeg;
 mod labels;
+mod pixels;
 mod real;
 mod table;
 
@@ -15,7 +17,7 @@ use std::io::Write;
 
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
 use tempfile::{TempDir, tempdir};
-use vae_gpu::data::{Column, Dataset, ImageShape, Images, ReadOptions, Table};
+use vae_gpu::data::{Background, Column, Dataset, ImageShape, Images, ReadOptions, Table};
 use vae_gpu::error::Error;
 
 const TRAIN: &str = "train-images-idx3-ubyte";
@@ -72,7 +74,14 @@ fn rgb(width: u32, height: u32, value: [u8; 3]) -> Vec<u8> {
 /// A JPEG with enough detail to be cut short.
 fn jpeg() -> Vec<u8> {
     let noise = |x: u32, y: u32| Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, (x ^ y) as u8]);
-    encode(RgbImage::from_fn(64, 64, noise), ImageFormat::Jpeg)
+    to_jpeg(&RgbImage::from_fn(64, 64, noise))
+}
+
+/// A JPEG as most programs write it, colours at half the resolution.
+fn to_jpeg(image: &RgbImage) -> Vec<u8> {
+    use libjpeg_turbo_rs::{PixelFormat, Subsampling, compress};
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    compress(image, width, height, PixelFormat::Rgb, 90, Subsampling::S420).unwrap()
 }
 
 fn open(dir: &TempDir) -> Dataset {
@@ -111,6 +120,11 @@ fn channels(channels: usize) -> ReadOptions {
     ReadOptions { channels: Some(channels), ..ReadOptions::default() }
 }
 
+/// The remarks on a dataset.
+fn notes(data: &Dataset) -> Vec<String> {
+    data.notes.iter().map(|note| note.to_string()).collect()
+}
+
 fn shape(width: usize, height: usize, channels: usize) -> ImageShape {
     ImageShape { width, height, channels }
 }
@@ -131,11 +145,16 @@ fn fails<T>(result: Result<T, Error>, parts: &[&str]) -> Error {
 fn open_fails(files: &[(&str, Vec<u8>)], parts: &[&str]) {
     let dir = folder_of(files);
     let error = fails(Dataset::open(dir.path()), parts);
-    assert!(matches!(error, Error::Data { .. }), "{error:?}");
+    assert!(matches!(error, Error::Data { .. } | Error::BadFiles { .. }), "{error:?}");
 }
 
 #[track_caller]
 fn usage_fails(dir: &TempDir, options: ReadOptions, parts: &[&str]) {
     let error = fails(read(dir, options), parts);
     assert!(matches!(error, Error::Config { .. }), "{error:?}");
+}
+
+/// Options with a background for transparent pixels.
+fn behind(colour: &str) -> ReadOptions {
+    ReadOptions { background: Some(colour.parse().unwrap()), ..ReadOptions::default() }
 }

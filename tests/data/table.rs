@@ -131,11 +131,7 @@ fn splits_must_have_rows_and_the_same_columns() {
             ["shape [1] in", "shape [] in"],
         ),
         (Column::floats(&[], &[1.0]), Column::counts(&[], &[1]), ["floats of", "counts of"]),
-        (
-            Column::classes(["a"], &[0]),
-            Column::classes(["a", "b"], &[0]),
-            ["1 classes", "2 classes"],
-        ),
+        (Column::classes(["a"], &[0]), Column::classes(["a", "b"], &[0]), ["1 class", "2 classes"]),
         (
             Column::classes(["a", "b"], &[0]),
             Column::classes(["a", "c"], &[0]),

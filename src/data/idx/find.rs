@@ -215,7 +215,7 @@ fn find_by_file(path: &Path) -> Result<Set> {
         other::refuse(path, &[path.to_owned()])?;
         return Err(Error::data(
             path,
-            "is not a folder; a dataset is a folder of IDX files or of PNG/JPEG images",
+            "is not a folder; a dataset is a folder of IDX files or of images",
         ));
     };
     let mut files = vec![path.to_owned()];

@@ -31,7 +31,7 @@ const NAME: &str = "IDX images to train on are named as train-images-idx3-ubyte 
 
 /// Whether the name of `path` is that of an image, of any format that there is a name for.
 pub(super) fn is_image(path: &Path) -> bool {
-    image::ImageFormat::from_path(path).is_ok()
+    super::super::folder::is_image(path) || image::ImageFormat::from_path(path).is_ok()
 }
 
 /// Whether a file lies in CIFAR's archive for Python, whose batches have no extension.
