@@ -151,6 +151,7 @@ fn images_of_every_format_are_read_whatever_they_are_called() {
     let formats = [
         ("b.bmp", ImageFormat::Bmp),
         ("d.ff", ImageFormat::Farbfeld),
+        ("f.tiff", ImageFormat::Tiff),
         ("g.ppm", ImageFormat::Pnm),
         ("h.qoi", ImageFormat::Qoi),
         ("i.TGA", ImageFormat::Tga),
@@ -170,10 +171,10 @@ fn images_of_every_format_are_read_whatever_they_are_called() {
     files.extend([("m.gif", gif.clone()), ("n.jpg", gif)]);
     files.extend(["o.jfif", "p.jpe", "q.JPG"].map(|name| (name, to_jpeg(&picture))));
     let data = open(&folder_of(&files));
-    assert_eq!((data.train.len(), data.shape().unwrap()), (14, shape(6, 4, 3)));
+    assert_eq!((data.train.len(), data.shape().unwrap()), (15, shape(6, 4, 3)));
     let images = train(&data);
-    (1..9).for_each(|i| assert_eq!(images.image(i), images.image(0), "image {i}"));
-    (9..11).for_each(|i| assert_eq!(images.image(i)[..24], [255; 24], "image {i}"));
+    (1..10).for_each(|i| assert_eq!(images.image(i), images.image(0), "image {i}"));
+    (10..12).for_each(|i| assert_eq!(images.image(i)[..24], [255; 24], "image {i}"));
     assert_eq!(notes(&data), [""; 0]);
 }
 
