@@ -141,6 +141,7 @@ const KERNELS: &[(&str, Measure)] = &[
     ("layer_norm.backward_weight", norms::layer_norm),
     ("latent.forward", ops::latent),
     ("latent.backward", ops::latent),
+    ("latent.total", ops::latent),
     ("loss.forward", loss::forward),
     ("loss.backward_scale", loss::backward_scale),
     ("loss.mean", loss::mean),
