@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -28,9 +29,21 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 const ENDLESS: [&str; 7] =
     ["train", "--config", "tiny.toml", "--out", "run", "--epochs", "1000000"];
 
+/// Lets `command` hear SIGHUP, also where the tests run under nohup.
+fn hearing(command: &mut Command) -> &mut Command {
+    // SAFETY: signal() may be called between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGHUP, libc::SIG_DFL);
+            Ok(())
+        })
+    }
+}
+
 /// Starts `command` and reads its standard output up to the line that begins with `line`.
 fn started(command: &mut Command, line: &str) -> (Child, BufReader<std::process::ChildStdout>) {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let command = hearing(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let mut child = command.spawn().unwrap();
     let mut reader = BufReader::new(child.stdout.take().unwrap());
     let mut printed = String::new();
     while !printed.starts_with(line) {
@@ -126,7 +139,8 @@ fn before_there_is_a_run_it_leaves_nothing() {
     for signal in ["INT", "TERM", "HUP"] {
         let args = ["train", "--data", "big", "--out", "run"];
         let mut command = place.command(&args);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let command = hearing(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        let child = command.spawn().unwrap();
         std::thread::sleep(Duration::from_millis(150));
         send(signal, &child);
         let ran = Ran::from(child.wait_with_output().unwrap());
