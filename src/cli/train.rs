@@ -275,5 +275,8 @@ fn check_fits(config: &Config, survey: &Survey, adapter: &AdapterReport) -> Resu
     let mut config = config.clone();
     config.train.batch_size = config.train.batch_size.min(survey.train);
     let step = recorded(&config, survey.shape, StepKind::Train, adapter, &Arc::default())?;
+    let parameters = step.buffers().into_iter().find(|buffer| buffer.name() == "parameters");
+    let parameters = parameters.map_or(0, |buffer| buffer.bytes());
+    adapter.check_fits(Load::Parameters, parameters, parameters)?;
     Ok(step.check_fits(Load::Step)?)
 }

@@ -39,6 +39,7 @@ fn a_dataset_larger_than_a_binding_is_trained_on() {
     let count = limit / 784 + 1;
     let mut bytes = idx_header(count as u32, 28, 28);
     bytes.resize(16 + 784 * count as usize, 0);
+    bytes[16] = 255;
     place.write("large/train-images-idx3-ubyte.gz", gz(&bytes));
     drop(bytes);
     let printed = place.train("run", &["--data", "large", "--max-steps", "2"]);

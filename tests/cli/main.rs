@@ -229,10 +229,11 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A PNG of one grey `value`.
+/// A grey PNG whose values rise from `value`.
 fn png(width: u32, height: u32, value: u8) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    let image = image::GrayImage::from_pixel(width, height, image::Luma([value]));
+    let ramp = |x: u32, y: u32| image::Luma([value.wrapping_add((16 * x + y) as u8)]);
+    let image = image::GrayImage::from_fn(width, height, ramp);
     image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
 }

@@ -71,9 +71,9 @@ fn values_that_do_not_suit_the_dataset_name_their_flag() {
         ("pngs", "--hold-out", "few", "'--hold-out <FRACTION>': must lie between 0 and 1"),
         ("idx", "--hold-out", "0.2", "the dataset idx has a test split already; leave it"),
         ("pngs", "--size", "0x8", "size (--size) = 0x8: both sides must lie between 1 and 65535"),
-        ("idx", "--size", "4x4", "size (--size) = 4x4: is for folders of PNG/JPEG images"),
+        ("idx", "--size", "4x4", "size (--size) = 4x4: is for folders of image files"),
         ("pngs", "--channels", "2", "'--channels <1|3>': must be 1 or 3"),
-        ("idx", "--channels", "3", "channels (--channels) = 3: is for folders of PNG/JPEG images"),
+        ("idx", "--channels", "3", "channels (--channels) = 3: is for folders of image files"),
     ] {
         place.fails(&["train", "--data", data, flag, value, "--out", "run"], 2, &[message]);
     }

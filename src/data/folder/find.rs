@@ -123,16 +123,16 @@ pub fn find(root: &Path) -> Result<Found> {
     let train = files.remove(&Part::Train).unwrap_or_default();
     let validation = files.remove(&Part::Validation);
     let mut test = files.remove(&Part::Test);
-    if let Some(validation) = validation {
-        if let Some(left) = test.replace(validation) {
-            let text = format!(
-                "not read: {}/ ({}), since {}/ is the test split; evaluate on it in the end",
-                relative(named(Part::Test), root).display(),
-                counted(left.len(), "image"),
-                relative(named(Part::Validation), root).display()
-            );
-            notes.push(Note::new(text));
-        }
+    if let Some(validation) = validation
+        && let Some(left) = test.replace(validation)
+    {
+        let text = format!(
+            "not read: {}/ ({}), since {}/ is the test split; evaluate on it in the end",
+            relative(named(Part::Test), root).display(),
+            counted(left.len(), "image"),
+            relative(named(Part::Validation), root).display()
+        );
+        notes.push(Note::new(text));
     }
     if let Some(first) = outside.first() {
         let text = format!(

@@ -32,10 +32,10 @@ pub fn part(name: &str) -> Option<(Part, bool)> {
     };
     let ending = ENDINGS.iter().find_map(|ending| word.strip_suffix(ending));
     let is = |name: &&str| *name == word || Some(*name) == ending;
-    let known = PARTS.iter().find(|(_, names)| names.iter().any(|name| is(&name)));
+    let known = PARTS.iter().find(|(_, names)| names.iter().any(is));
     match known {
         Some((part, _)) => Some((*part, false)),
-        None => BESIDE_TRAINING.iter().any(|name| is(&name)).then_some((Part::Validation, true)),
+        None => BESIDE_TRAINING.iter().any(is).then_some((Part::Validation, true)),
     }
 }
 

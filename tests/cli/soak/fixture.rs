@@ -43,15 +43,15 @@ impl Fixture {
         let place = Place::new();
         place.write("gz/train-images-idx3-ubyte.gz", gz(&idx(64, 8, 8)));
         place.write("gz/t10k-images-idx3-ubyte.gz", gz(&idx(32, 8, 8)));
-        for (folder, format) in
-            [("png", image::ImageFormat::Png), ("jpg", image::ImageFormat::Jpeg)]
-        {
-            for (i, pixels) in idx(24, 8, 8)[16..].chunks(64).enumerate() {
-                let image = image::GrayImage::from_raw(8, 8, pixels.to_vec()).unwrap();
-                let mut bytes = std::io::Cursor::new(Vec::new());
-                image.write_to(&mut bytes, format).unwrap();
-                place.write(&format!("{folder}/{i:02}.{folder}"), bytes.into_inner());
-            }
+        for (i, pixels) in idx(24, 8, 8)[16..].chunks(64).enumerate() {
+            use libjpeg_turbo_rs::{PixelFormat, Subsampling, compress};
+            let image = image::GrayImage::from_raw(8, 8, pixels.to_vec()).unwrap();
+            let mut bytes = std::io::Cursor::new(Vec::new());
+            image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+            place.write(&format!("png/{i:02}.png"), bytes.into_inner());
+            let grey = (PixelFormat::Grayscale, Subsampling::S444);
+            let jpeg = compress(pixels, 8, 8, grey.0, 90, grey.1).unwrap();
+            place.write(&format!("jpg/{i:02}.jpg"), jpeg);
         }
         place.write("plain.toml", TINY.replace("latent = 2", "latent = 2\nvariational = false"));
         let train = |out: &str, more: &[&str]| {
