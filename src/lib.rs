@@ -122,6 +122,8 @@ pub use data::{
     Background, Column, Dataset, ImageShape, Images, Note, PackedImages, ReadOptions, Survey, Table,
 };
 pub use error::{Error, Result};
+#[doc(hidden)]
+pub use files::remove_unfinished;
 pub use gpu::{AdapterOptions, Gpu};
 pub use model::{Distribution, Model, Noise, Phase, Step, Term, Vae};
 pub use ops::tune::Tune;

@@ -94,6 +94,7 @@ fn listen(mut stop: impl FnMut(bool) + Send + 'static) -> Result<(), ctrlc::Erro
 
 /// Ends the program without the destructors of drivers, which other threads still run in.
 fn end() -> ! {
+    vae_gpu::remove_unfinished();
     #[cfg(unix)]
     signal_hook::low_level::exit(STOPPED.into());
     #[cfg(not(unix))]

@@ -14,6 +14,7 @@ use super::packed::BLOCK;
 use super::{Column, ImageShape, Images, PackedImages, ReadOptions, available_memory};
 use crate::cache;
 use crate::error::{Error, Result};
+use crate::files::Unfinished;
 
 /// Bytes of a file before its pixels: the header as a line of JSON, filled up with spaces.
 const HEADER: usize = 4096;
@@ -45,6 +46,7 @@ pub(super) struct Sink {
 
 struct Writer {
     file: NamedTempFile,
+    unfinished: Unfinished,
     /// Where it is to stay; nowhere without a cache.
     path: Option<PathBuf>,
     source: String,
@@ -117,7 +119,8 @@ impl Sink {
         let file = attempt().map_err(Error::io("write into", &within))?;
         let path = folder.map(|folder| folder.join(name(&source)));
         let hasher = crc32fast::Hasher::new();
-        let writer = Writer { file, path, source, images: 0, hasher };
+        let unfinished = Unfinished::new(file.path());
+        let writer = Writer { file, unfinished, path, source, images: 0, hasher };
         Ok(Self { shape, pixels: Vec::new(), file: Some(writer) })
     }
 
@@ -157,7 +160,8 @@ impl Sink {
     /// [`Error::Io`] naming the file when it cannot be written.
     pub fn finish(self) -> Result<Column> {
         let Self { shape, pixels, file } = self;
-        let Some(Writer { mut file, path, source, images, hasher }) = file else {
+        let Some(Writer { mut file, unfinished: _unfinished, path, source, images, hasher }) = file
+        else {
             return Ok(Column::Images(Images { shape, pixels }));
         };
         let header = Header { source, shape, images, checksum: hasher.finalize() };

@@ -3,6 +3,7 @@
 mod generation;
 mod lock;
 mod regular;
+mod unfinished;
 
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Result as IoResult, Write};
@@ -11,6 +12,8 @@ use std::path::Path;
 pub(crate) use generation::{exists, is_pending, read, read_text};
 pub(crate) use lock::FolderLock;
 pub(crate) use regular::{open, read_whole};
+pub(crate) use unfinished::Unfinished;
+pub use unfinished::remove_unfinished;
 
 use crate::error::{Error, Result};
 
@@ -37,6 +40,7 @@ pub(crate) fn write_with(
     // Made by hand: tempfile's own is readable by its owner only, and errors would name it.
     let file = tempfile::Builder::new().prefix(PREFIX).make_in(folder, |f| File::create_new(f));
     let file = file.map_err(fails())?;
+    let _unfinished = Unfinished::new(file.path());
     let mut writer = BufWriter::new(file.as_file());
     content(&mut writer)?;
     writer.flush().map_err(fails())?;

@@ -149,6 +149,23 @@ fn before_there_is_a_run_it_leaves_nothing() {
     }
 }
 
+/// A picture of which the half is written.
+#[test]
+fn an_unfinished_picture_goes_with_the_program() {
+    let Some(place) = place_with_adapter() else { return };
+    place.train("run", &[]);
+    let args = ["sample", "run", "--count", "2000000", "--out", "out.png"];
+    let before = place.everything();
+    let count = names(place.path("")).len();
+    let mut command = place.command(&args);
+    let child = hearing(command.stdout(Stdio::piped()).stderr(Stdio::piped())).spawn().unwrap();
+    wait_until("no file was begun", || names(place.path("")).len() > count);
+    send("TERM", &child);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.stderr.trim()), (Some(130), "stopped"));
+    assert!(place.everything() == before, "something was left");
+}
+
 #[test]
 fn what_tuning_found_before_a_signal_is_kept() {
     let Some(place) = place_with_adapter() else { return };
