@@ -153,8 +153,9 @@ fn before_there_is_a_run_it_leaves_nothing() {
 #[test]
 fn an_unfinished_picture_goes_with_the_program() {
     let Some(place) = place_with_adapter() else { return };
-    place.train("run", &[]);
-    let args = ["sample", "run", "--count", "2000000", "--out", "out.png"];
+    place.write("large/train-images-idx3-ubyte", idx(16, 64, 64));
+    place.train("run", &["--data", "large", "--epochs", "1"]);
+    let args = ["sample", "run", "--count", "65536", "--out", "out.png"];
     let before = place.everything();
     let count = names(place.path("")).len();
     let mut command = place.command(&args);
