@@ -170,6 +170,26 @@ impl Column {
         Ok(())
     }
 
+    /// The CRC-32 of the bytes of all rows, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`Column::append_rows`].
+    pub(crate) fn checksum(&self, rows: usize) -> Result<crc32fast::Hasher> {
+        if let Self::Packed(images) = self
+            && let Some(known) = images.known_checksum()
+        {
+            let bytes = rows as u64 * self.row_bytes() as u64;
+            return Ok(crc32fast::Hasher::new_with_initial_len(known, bytes));
+        }
+        let mut hasher = crc32fast::Hasher::new();
+        self.for_blocks(0..rows, 1, |_, bytes| {
+            hasher.update(bytes);
+            Ok(())
+        })?;
+        Ok(hasher)
+    }
+
     /// Descriptions of this column and of `other` in what they differ, if rows of one are not valid
     /// rows of the other: their kinds, shapes or classes; otherwise `None`.
     pub(super) fn difference(&self, other: &Self) -> Option<[String; 2]> {

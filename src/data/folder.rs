@@ -20,7 +20,7 @@ use self::bad::{Bad, catching};
 use self::decode::Look;
 use self::find::{Found, relative};
 use self::look::File;
-use super::pack::{self, Sink};
+use super::pack::{self, Place};
 use super::{Column, ImageShape, Note, ReadOptions, Splits, Table, available_memory};
 use crate::error::{Error, Result};
 use crate::words::counted;
@@ -157,9 +157,7 @@ impl Headers {
         let [of_train, of_test] = &labels;
         Ok((table(train, of_train)?, test.map(|test| table(test, of_test)).transpose()?))
     }
-}
 
-impl Headers {
     /// Decodes `files`, shows each image to `see`, and adds those that cannot be decoded to `bad`.
     fn decode_all(
         &self,
@@ -170,19 +168,18 @@ impl Headers {
         see: impl Fn(&decode::Decoded) + Sync,
     ) -> Result<Decoded> {
         let (folder, shape) = (&*self.folder, self.shape);
-        let mut sink = if in_memory {
-            Sink::in_memory(folder, shape, files.len())?
-        } else {
+        let source = || {
             let paths = files.iter().map(|(path, _)| &**path);
             let source = pack::source(folder, paths, &self.options)?;
-            let source = format!("{source}; as {shape}, {look:?}");
-            // If some were left out, it does not say which.
-            let is_whole = |images: &Column| images.rows() == Ok(files.len());
-            if let Some(images) = pack::find(&source).filter(is_whole) {
+            Ok(format!("{source}; as {shape}, {look:?}"))
+        };
+        let source = (!in_memory).then(source).transpose()?;
+        let mut sink = match Place::of(folder, shape, files.len(), source)? {
+            Place::Found(images) => {
                 let files = files.iter().map(|(path, _)| path.clone()).collect();
                 return Ok(Decoded { images, files });
             }
-            Sink::in_file(shape, source)?
+            Place::New(sink) => sink,
         };
         let mut kept = Vec::with_capacity(files.len());
         let mut left = files;

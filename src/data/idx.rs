@@ -10,7 +10,7 @@ pub(super) use find::{Set, find};
 
 use self::file::Kind;
 use self::find::Split;
-use super::pack::{self, Sink};
+use super::pack::{self, Place};
 use super::{Column, ImageShape, PackedImages, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};
 
@@ -143,16 +143,13 @@ impl Declared {
         if !in_memory && !is_packed {
             return Ok(Column::Packed(PackedImages::open(path, shape, count, file::OFFSET)?));
         }
-        let mut sink = if in_memory {
-            Sink::in_memory(path, shape, count)?
-        } else {
-            let source = pack::source(path, [path], options)?;
-            if let Some(images) = pack::find(&source) {
-                return Ok(images);
+        let source = (!in_memory).then(|| pack::source(path, [path], options)).transpose()?;
+        match Place::of(path, shape, count, source)? {
+            Place::Found(images) => Ok(images),
+            Place::New(mut sink) => {
+                file::images(path, &mut sink)?;
+                sink.finish()
             }
-            Sink::in_file(shape, source)?
-        };
-        file::images(path, &mut sink)?;
-        sink.finish()
+        }
     }
 }

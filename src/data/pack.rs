@@ -72,8 +72,9 @@ pub(super) fn source<'a>(
 ) -> Result<String> {
     let (mut hasher, mut count, mut bytes) = (DefaultHasher::new(), 0, 0);
     for path in files {
-        let read = |path: &Path| Ok((fs::metadata(path)?.len(), fs::metadata(path)?.modified()?));
-        let (length, modified) = read(path).map_err(Error::io("read", path))?;
+        let read = |metadata: fs::Metadata| Ok((metadata.len(), metadata.modified()?));
+        let (length, modified) =
+            fs::metadata(path).and_then(read).map_err(Error::io("read", path))?;
         (path, length, modified).hash(&mut hasher);
         (count, bytes) = (count + 1, bytes + length);
     }
@@ -83,10 +84,44 @@ pub(super) fn source<'a>(
     Ok(format!("{}: {files}; {options:?}", folder.display()))
 }
 
+/// The place of a split's images.
+pub(super) enum Place {
+    /// An earlier process has made them.
+    Found(Column),
+    /// They are still to be made.
+    New(Sink),
+}
+
+impl Place {
+    /// A place for `images` images of `shape` from the folder or file `path`: in memory, or in the file of
+    /// the cache that is made from `source`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] naming `path` when there is not so much memory, [`Error::Io`] naming the folder of
+    /// the cache when nothing can be written there.
+    pub fn of(
+        path: &Path,
+        shape: ImageShape,
+        images: usize,
+        source: Option<String>,
+    ) -> Result<Self> {
+        let Some(source) = source else {
+            return Sink::in_memory(path, shape, images).map(Self::New);
+        };
+        // If some were left out, it does not say which.
+        let is_whole = |found: &Column| found.rows() == Ok(images);
+        match find(&source).filter(is_whole) {
+            Some(found) => Ok(Self::Found(found)),
+            None => Sink::in_file(shape, source).map(Self::New),
+        }
+    }
+}
+
 impl Sink {
     /// A place in memory for `images` images of `shape`; [`Error::Data`] naming `folder` when there is
     /// not so much memory.
-    pub fn in_memory(folder: &Path, shape: ImageShape, images: usize) -> Result<Self> {
+    fn in_memory(folder: &Path, shape: ImageShape, images: usize) -> Result<Self> {
         let mut pixels = Vec::new();
         let length = images.checked_mul(shape.pixels());
         if length.is_none_or(|length| pixels.try_reserve_exact(length).is_err()) {
@@ -103,7 +138,7 @@ impl Sink {
     /// # Errors
     ///
     /// [`Error::Io`] naming the folder of the cache.
-    pub fn in_file(shape: ImageShape, source: String) -> Result<Self> {
+    fn in_file(shape: ImageShape, source: String) -> Result<Self> {
         let folder = folder();
         let within = folder.clone().unwrap_or_else(std::env::temp_dir);
         let attempt = || {
@@ -164,7 +199,8 @@ impl Sink {
         else {
             return Ok(Column::Images(Images { shape, pixels }));
         };
-        let header = Header { source, shape, images, checksum: hasher.finalize() };
+        let checksum = hasher.finalize();
+        let header = Header { source, shape, images, checksum };
         let mut attempt = || {
             let mut line = serde_json::to_vec(&header)?;
             line.resize(line.len().max(HEADER - 1), b' ');
@@ -189,12 +225,13 @@ impl Sink {
                 (kept, path)
             }
         };
-        Ok(Column::Packed(PackedImages::new(open, &path, shape, images, HEADER as u64)?))
+        let images = PackedImages::new(open, &path, shape, images, HEADER as u64)?;
+        Ok(Column::Packed(images.with_checksum(checksum)))
     }
 }
 
 /// The images that an earlier process made from `source`, if they are still there and whole.
-pub(super) fn find(source: &str) -> Option<Column> {
+fn find(source: &str) -> Option<Column> {
     let path = folder()?.join(name(source));
     let images = check(&path, source);
     if let Err(reason) = &images
@@ -231,8 +268,9 @@ fn check(path: &Path, source: &str) -> std::result::Result<PackedImages, String>
     }
     // The time of its last use.
     let _ = file.set_modified(SystemTime::now());
-    let Header { shape, images, .. } = header;
-    PackedImages::new(file, path, shape, images, HEADER as u64).map_err(|e| e.to_string())
+    let Header { shape, images, checksum, .. } = header;
+    let images = PackedImages::new(file, path, shape, images, HEADER as u64);
+    images.map(|images| images.with_checksum(checksum)).map_err(|e| e.to_string())
 }
 
 fn folder() -> Option<PathBuf> {

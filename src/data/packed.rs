@@ -27,6 +27,8 @@ pub struct PackedImages {
     file: Arc<PixelFile>,
     /// The images' positions in the file; all of them in order if `None`.
     chosen: Option<Arc<[u32]>>,
+    /// The CRC-32 of all pixels, where it is known.
+    checksum: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -75,7 +77,17 @@ impl PackedImages {
         }
         let file =
             PixelFile { path: path.to_owned(), file: Mutex::new(file), shape, count, offset };
-        Ok(Self { file: Arc::new(file), chosen: None })
+        Ok(Self { file: Arc::new(file), chosen: None, checksum: None })
+    }
+
+    /// The same, whose pixels have this CRC-32.
+    pub(super) fn with_checksum(self, checksum: u32) -> Self {
+        Self { checksum: Some(checksum), ..self }
+    }
+
+    /// The CRC-32 of all pixels, if it is known without reading them.
+    pub(super) fn known_checksum(&self) -> Option<u32> {
+        self.checksum
     }
 
     /// Shape of each image.
@@ -101,7 +113,7 @@ impl PackedImages {
     /// The images at `rows`, in that order, still in the file. Panics if one is past the end.
     pub fn select(&self, rows: &[usize]) -> Self {
         let chosen = rows.iter().map(|&row| self.place(row) as u32).collect();
-        Self { file: self.file.clone(), chosen: Some(chosen) }
+        Self { file: self.file.clone(), chosen: Some(chosen), checksum: None }
     }
 
     /// The images at `rows`, in that order, in memory. Panics if one is past the end.

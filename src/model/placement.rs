@@ -13,6 +13,8 @@ use crate::gpu::{AdapterReport, Gpu};
 const MOST_PARTS: usize = 8;
 /// Bytes of rows that are sent to the adapter at a time: a few milliseconds of copying.
 const WINDOW: usize = 16 << 20;
+/// Bytes from which on an adapter is asked for the memory before it is relied on.
+const LARGE: u64 = 256 << 20;
 
 /// Where the rows of a table lie while steps take them. The steps' results have the same bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -198,17 +200,11 @@ impl Columns {
     pub fn checksum(&self, table: &Table) -> Result<u32> {
         let mut hasher = crc32fast::Hasher::new();
         for stored in self.taken() {
-            of(table, stored).for_blocks(0..table.len(), 1, |_, bytes| {
-                hasher.update(bytes);
-                Ok(())
-            })?;
+            hasher.combine(&of(table, stored).checksum(table.len())?);
         }
         Ok(hasher.finalize())
     }
 }
-
-/// Bytes from which on an adapter is asked for the memory before it is relied on.
-const LARGE: u64 = 256 << 20;
 
 /// Whether the host has the memory for `table` on a software adapter, whose memory is the host's.
 fn has_memory(gpu: &Gpu, table: &Table) -> bool {
