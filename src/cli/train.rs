@@ -129,7 +129,8 @@ impl TrainArgs {
         Ok((config, stated || self.batch_size.is_some()))
     }
 
-    /// What a failure with the configuration is when all of it comes from a run that goes on.
+    /// A failure with the configuration; where all of it comes from a run that goes on, the failure is that
+    /// run's.
     fn of_run(&self, failure: Failure) -> Failure {
         match &self.resume {
             Some(run) => failure.of_run(run),
@@ -137,7 +138,8 @@ impl TrainArgs {
         }
     }
 
-    /// What the headers of the dataset say, and the preset that `config` is fitted to it by.
+    /// Reads the headers of the dataset, and fits `config` to it by a preset, if it comes from one; returns
+    /// both.
     fn survey(&self, config: &mut Config) -> Result<(Survey, Option<Fitted>)> {
         let memory = self.reading.memory();
         let surveyed = match &self.resume {
@@ -275,8 +277,6 @@ fn check_fits(config: &Config, survey: &Survey, adapter: &AdapterReport) -> Resu
     let mut config = config.clone();
     config.train.batch_size = config.train.batch_size.min(survey.train);
     let step = recorded(&config, survey.shape, StepKind::Train, adapter, &Arc::default())?;
-    let parameters = step.buffers().into_iter().find(|buffer| buffer.name() == "parameters");
-    let parameters = parameters.map_or(0, |buffer| buffer.bytes());
-    adapter.check_fits(Load::Parameters, parameters, parameters)?;
+    Network::new(&config.model, survey.shape)?.check_parameters(adapter)?;
     Ok(step.check_fits(Load::Step)?)
 }

@@ -2,8 +2,8 @@
 
 use crate::config::ModelConfig;
 use crate::data::ImageShape;
-use crate::error::{Error, Result};
-use crate::gpu::Tensor;
+use crate::error::{Error, Load, Result};
+use crate::gpu::{AdapterReport, Tensor};
 use crate::nn::{Chain, Layer, Linear, Modules, ParameterSpec, Shape, Weights};
 use crate::ops::matmul::Problem;
 
@@ -104,6 +104,18 @@ impl Network {
         };
         let head: (&str, &dyn Layer) = (HEAD, &self.head);
         links(&self.encoder).chain([head]).chain(links(&self.decoder))
+    }
+
+    /// Fails unless all parameters, and what layers keep beside them, fit `adapter`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] naming the limit.
+    pub fn check_parameters(&self, adapter: &AdapterReport) -> Result<()> {
+        self.weights.both().into_iter().try_for_each(|values| {
+            let bytes = values.layout().bytes();
+            adapter.check_fits(Load::Parameters, bytes, bytes)
+        })
     }
 
     /// A layer whose products have sums longer than [`LONGEST_SUM`].

@@ -6,7 +6,7 @@ use super::network::LONGEST_SUM;
 use super::{Model, Network, Phase, Step};
 use crate::config::ModelConfig;
 use crate::data::ImageShape;
-use crate::error::{Error, Load, Result};
+use crate::error::{Error, Result};
 use crate::gpu::{Choices, Gpu, Recording};
 use crate::nn::{Parameters, Weights};
 use crate::ops::likelihood::SCALES;
@@ -49,10 +49,7 @@ impl Vae {
                 gpu.report().label()
             )));
         }
-        for values in network.weights().both() {
-            let bytes = values.layout().bytes();
-            gpu.report().check_fits(Load::Parameters, bytes, bytes)?;
-        }
+        network.check_parameters(gpu.report())?;
         Ok(Self { gpu: gpu.clone(), network, choices: Arc::new(Choices::new(gpu.report())) })
     }
 
