@@ -12,16 +12,22 @@ fn train(place: &Place, cache: &str) {
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{cache:?}");
 }
 
+/// The file of the pipelines that were kept; says that the test is skipped where the adapter keeps none.
+fn pipelines(place: &Place) -> Option<String> {
+    if adapter().as_ref().unwrap()["pipeline_cache"] == false {
+        skip("the adapter keeps no pipelines");
+        return None;
+    }
+    let file =
+        names(place.path("cache")).into_iter().find(|n| n.to_str().unwrap().contains("pipe"));
+    Some(format!("cache/{}", file.expect("a file of pipelines").to_str().unwrap()))
+}
+
 #[test]
 fn pipelines_are_kept_and_damage_is_ignored() {
     let Some(place) = place_with_adapter() else { return };
     train(&place, "cache");
-    if adapter().as_ref().unwrap()["pipeline_cache"] == false {
-        return skip("the adapter keeps no pipelines");
-    }
-    let file =
-        names(place.path("cache")).into_iter().find(|n| n.to_str().unwrap().contains("pipe"));
-    let file = format!("cache/{}", file.expect("a file of pipelines").to_str().unwrap());
+    let Some(file) = pipelines(&place) else { return };
     let whole = place.read(&file);
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 1;
@@ -36,7 +42,7 @@ fn pipelines_are_kept_and_damage_is_ignored() {
 fn no_cache_is_no_error() {
     let Some(place) = place_with_adapter() else { return };
     // A file is in the way of the folder.
-    for cache in ["", "tiny.toml", "tiny.toml/deeper"] {
+    for cache in ["off", "", "tiny.toml", "tiny.toml/deeper"] {
         train(&place, cache);
     }
     assert_eq!(names(place.path("")), ["idx", "run", "tiny.toml"]);
@@ -47,12 +53,7 @@ fn no_cache_is_no_error() {
 fn pipelines_of_another_adapter_are_dropped() {
     let Some(place) = place_with_adapter() else { return };
     train(&place, "cache");
-    if adapter().as_ref().unwrap()["pipeline_cache"] == false {
-        return skip("the adapter keeps no pipelines");
-    }
-    let file =
-        names(place.path("cache")).into_iter().find(|n| n.to_str().unwrap().contains("pipe"));
-    let file = format!("cache/{}", file.expect("a file of pipelines").to_str().unwrap());
+    let Some(file) = pipelines(&place) else { return };
     let whole = place.read(&file);
     let content = &whole[..whole.len() - 4];
     let mut others = vec![vec![], vec![0; 64], b"not at all what it should be".repeat(9)];
