@@ -1,5 +1,5 @@
-//! What streaming costs: the same steps on data that lie on the adapter, in memory and in a file, by
-//! turns.
+//! Measures what streaming costs: the same steps on data that lie on the adapter, in memory and in a
+//! file, by turns.
 //!
 //! `cargo bench --bench streaming [-- PRESET [STEPS [ROUNDS]]]`; `mlp`, 150 and 9 by default. Prints the
 //! median time of a step, and its ratio to that with the data on the adapter.
@@ -23,7 +23,7 @@ fn main() -> vae_gpu::Result<()> {
     let (gpu, mut config) = (Gpu::new()?, preset.config());
     config.train.epochs = 1;
 
-    // As many images as the steps take, so that an epoch is a measurement.
+    // The dataset has as many images as the steps take, so that an epoch is a measurement.
     let (shape, count) = (preset.shape(), steps * config.train.batch_size);
     let pixels = (0..count * shape.pixels()).map(|i| (i * 7 % 255) as u8).collect();
     let images = Images { shape, pixels };

@@ -67,9 +67,7 @@ impl Failure {
             Self::Library(_) => 1,
         }
     }
-}
 
-impl Failure {
     /// The same about the configuration of the run in the folder `run`: no mistake in the command.
     pub fn of_run(self, run: &Path) -> Self {
         let message = match &self {
@@ -90,10 +88,8 @@ impl Failure {
             other => other,
         }
     }
-}
 
-impl Failure {
-    /// What follows the message, a line each: the first of several bad files.
+    /// The lines that follow the message: one for each of the first of several bad files.
     pub fn list(&self) -> Vec<String> {
         let Self::Library(Error::BadFiles { folder, files, total, .. }) = self else {
             return Vec::new();
@@ -182,7 +178,7 @@ const KNOWN: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// What to do about a dataset's folder that is not there: for one of a known name, how to get it.
+/// The advice on a dataset's folder that is not there: for one of a known name, how to get it.
 fn to_be_had(path: &Path) -> String {
     let plain = |name: &OsStr| {
         name.to_string_lossy().to_lowercase().replace(|c: char| !c.is_alphanumeric(), "")

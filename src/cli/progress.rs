@@ -94,7 +94,7 @@ pub fn print_row(report: &EpochReport, variational: bool) {
 pub fn conclude(path: &Path, model: &Vae, rows: usize, adapter: &AdapterArgs) {
     let variational = model.config().variational;
     let Pictured { samples, reconstructions, few } = Pictured::of(model.shape(), rows);
-    // Of large images only a few are shown, which are to be no surprise.
+    // A picture of large images has only a few of them, which is to be no surprise.
     let [few_new, few] = few.map(|few| if few { ", few as they are large" } else { "" });
     let new = format!("{} from the prior{few_new}", counted(samples, "new image"));
     let images = counted(reconstructions, "image");

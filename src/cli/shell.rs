@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// What a shell makes of the quoted text is the argument again.
+    /// A shell makes the argument again of the quoted text.
     #[test]
     fn a_shell_reads_back_what_was_quoted() {
         if Command::new("bash").arg("-c").arg("true").output().is_err() {
