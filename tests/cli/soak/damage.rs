@@ -21,10 +21,11 @@ pub enum Format {
     Metrics,
     Pipelines,
     Tuning,
+    Packed,
 }
 
 impl Format {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Idx,
         Self::Gzip,
         Self::Png,
@@ -35,6 +36,7 @@ impl Format {
         Self::Metrics,
         Self::Pipelines,
         Self::Tuning,
+        Self::Packed,
     ];
 
     /// All that there are with this adapter.
@@ -85,6 +87,7 @@ pub fn run(fixture: &Fixture, format: Format, number: u64) -> Verdict {
         Format::Metrics => in_run(fixture, "metrics.jsonl", &mut random),
         Format::Pipelines => cache(fixture, "pipe", &mut random),
         Format::Tuning => cache(fixture, "tuning-", &mut random),
+        Format::Packed => packed(fixture, &mut random),
     }
 }
 
@@ -216,4 +219,32 @@ fn cache(fixture: &Fixture, kind: &str, random: &mut ChaCha8Rng) -> Verdict {
         return Verdict::Good;
     }
     same_or_refused(&end, &fixture.whole, &place)
+}
+
+/// Damages the file of pixels that a run is streamed from: it is made again, and the run goes on to the
+/// same bits.
+fn packed(fixture: &Fixture, random: &mut ChaCha8Rng) -> Verdict {
+    let place = fixture.folder(Some("gz-begun"));
+    fixture.copy("packed/datasets", &place, "cache/datasets");
+    let all = names(place.path("cache/datasets"));
+    let file = &all[random.random_range(0..all.len())];
+    damage_file(&place, &format!("cache/datasets/{}", file.to_str().unwrap()), random);
+    // The file is named by the folder that it was made from.
+    let data = fixture.path("gz");
+    let resume =
+        ["train", "--resume", "the-run", "--epochs", "2", "--data", &data, "--memory", "1KB"];
+    let end =
+        fixture::wait(fixture::start_with_cache(&place, "cache", &[], &resume.map(String::from)));
+    if end.fault().is_some() || !end.succeeded() {
+        let why = end.ran.stderr.trim().to_string();
+        return end.fault().unwrap_or(Verdict::Loss(why));
+    }
+    let stored = "streamed from cache/datasets/";
+    if !end.ran.stdout.contains(stored) {
+        return Verdict::Untried(format!("it does not say {stored}: {}", end.ran.stdout));
+    }
+    let mut should = fixture.run("gz-whole");
+    // It names the folder of the data.
+    should.insert("config.toml".into(), fs::read(place.path("the-run/config.toml")).unwrap());
+    same_or_refused(&end, &should, &place)
 }

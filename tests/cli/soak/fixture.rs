@@ -74,6 +74,11 @@ impl Fixture {
         let tuned = ["train", "--config", "tiny.toml", "--out", "runs/tuned", "--tune", "quick"];
         let ended = wait(start_with_cache(&place, "cache", &[], &tuned.map(String::from)));
         assert!(ended.succeeded(), "{}", ended.ran.stderr);
+        // Pixels that are streamed from a file.
+        let packed = ["train", "--config", "tiny.toml", "--data", "gz", "--out", "runs/packed"];
+        let args = packed.iter().chain(&["--memory", "1KB"]).map(|word| word.to_string());
+        let ended = wait(start_with_cache(&place, "packed", &[], &args.collect::<Vec<_>>()));
+        assert!(ended.succeeded(), "{}", ended.ran.stderr);
         Self { place, whole, long, plain, losses }
     }
 
@@ -98,7 +103,7 @@ impl Fixture {
 
     /// Copies the folder `from`, which has no others in it.
     pub fn copy(&self, from: &str, into: &Place, name: &str) {
-        fs::create_dir(into.path(name)).unwrap();
+        fs::create_dir_all(into.path(name)).unwrap();
         for file in names(self.place.path(from)) {
             let to = into.path(name).join(&file);
             fs::copy(self.place.path(from).join(&file), to).unwrap();
