@@ -8,10 +8,12 @@ mod adapter;
 mod buffer;
 mod choices;
 mod kernel;
+mod memory;
 mod params;
 mod pipelines;
 mod plan;
 mod recording;
+mod report;
 mod tensor;
 mod text;
 mod timestamps;
@@ -22,7 +24,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-pub use adapter::{AdapterOptions, AdapterReport, Backend, adapters};
+pub use adapter::{AdapterOptions, adapters};
 pub use buffer::Buffer;
 use buffer::WeakBuffer;
 pub use choices::Choices;
@@ -30,6 +32,7 @@ pub use kernel::{Kernel, Shader};
 use pipelines::Pipelines;
 pub use plan::Plan;
 pub use recording::{Dispatch, Recording, Slice};
+pub use report::{AdapterReport, Backend};
 pub use tensor::{Tensor, padded};
 pub use timestamps::Timer;
 pub use unanswered::unanswered_gpu;
@@ -177,29 +180,6 @@ impl Gpu {
         self.0.allocated.load(Relaxed)
     }
 
-    /// Whether anything has been written to `tensor`'s buffer here, or computed in it.
-    pub fn holds(&self, tensor: &Tensor) -> bool {
-        self.0.memory.lock().unwrap().contains_key(&tensor.buffer().id())
-    }
-
-    /// Makes the buffers of `tensors`, and says whether the adapter has the memory; otherwise none of them
-    /// is kept, and nothing counts as failed.
-    pub fn reserve<'a>(&self, tensors: impl IntoIterator<Item = &'a Tensor>) -> bool {
-        let scope = self.0.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let made: Vec<u64> = tensors
-            .into_iter()
-            .map(|tensor| {
-                self.buffer(tensor.buffer());
-                tensor.buffer().id()
-            })
-            .collect();
-        let has_memory = pollster::block_on(scope.pop()).is_none();
-        if !has_memory {
-            self.0.memory.lock().unwrap().retain(|id, _| !made.contains(id));
-        }
-        has_memory
-    }
-
     /// Waits until everything that was written has arrived, after which the copies that were made of it
     /// are free.
     ///
@@ -209,76 +189,6 @@ impl Gpu {
     pub fn flush(&self) -> Result<()> {
         let encoder = self.0.device.create_command_encoder(&Default::default());
         self.wait(self.submit_encoder(encoder))
-    }
-
-    /// The memory of `buffer`, which is made at its first use and filled with its first contents.
-    pub(super) fn buffer(&self, buffer: &Buffer) -> wgpu::Buffer {
-        let mut memory = self.0.memory.lock().unwrap();
-        if let Some((_, made)) = memory.get(&buffer.id()) {
-            return made.clone();
-        }
-        memory.retain(|_, (buffer, _)| !buffer.is_gone());
-        use wgpu::BufferUsages as Usage;
-        let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
-        let made = self.new_buffer(buffer.name(), buffer.bytes(), usage);
-        if let Some(words) = buffer.contents() {
-            self.0.queue.write_buffer(&made, 0, bytemuck::cast_slice(words));
-        }
-        memory.insert(buffer.id(), (buffer.downgrade(), made.clone()));
-        made
-    }
-
-    /// A uniform buffer of `bytes` for the parameters of dispatches; `None` for 0 bytes.
-    fn params_buffer(&self, bytes: u64) -> Option<wgpu::Buffer> {
-        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        (bytes > 0).then(|| self.new_buffer("params", bytes, usage))
-    }
-
-    fn new_buffer(&self, name: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
-        self.0.allocated.fetch_add(bytes, Relaxed);
-        // Mapping at creation would panic once the adapter is lost.
-        self.0.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(name),
-            size: bytes,
-            usage,
-            mapped_at_creation: false,
-        })
-    }
-
-    /// The pipeline of `kernel`, compiled at its first use.
-    pub(super) fn pipeline(&self, kernel: &Kernel) -> Arc<wgpu::ComputePipeline> {
-        let key = (kernel.module.id, kernel.entry.clone());
-        if let Some(pipeline) = self.0.compiled.lock().unwrap().get(&key) {
-            return pipeline.clone();
-        }
-        let mut modules = self.0.modules.lock().unwrap();
-        let module = modules.entry(key.0).or_insert_with(|| self.module(kernel)).clone();
-        drop(modules);
-        let pipeline = self.0.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(&kernel.name()),
-            layout: None,
-            module: &module,
-            entry_point: Some(&kernel.entry),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: false,
-                ..Default::default()
-            },
-            cache: self.0.pipelines.as_ref().map(Pipelines::cache),
-        });
-        self.0.compiled.lock().unwrap().entry(key).or_insert_with(|| Arc::new(pipeline)).clone()
-    }
-
-    fn module(&self, kernel: &Kernel) -> wgpu::ShaderModule {
-        let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(&kernel.module.shader),
-            source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(kernel.module.naga.clone())),
-        };
-        // SAFETY: the kernels check their own indices and end their loops; tests/ops runs each at
-        // sizes that do not fill its workgroups.
-        unsafe {
-            let unchecked = wgpu::ShaderRuntimeChecks::unchecked();
-            self.0.device.create_shader_module_trusted(descriptor, unchecked)
-        }
     }
 
     /// Submits one compute pass, into which `record` encodes; returns without waiting.

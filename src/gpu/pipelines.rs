@@ -1,5 +1,8 @@
 //! Compiled pipelines, kept on the disk between runs where the adapter supports it.
 
+use std::sync::Arc;
+
+use super::{Gpu, Kernel};
 use crate::cache;
 
 /// Largest cache in bytes that is kept. A cache never drops the pipelines of old shaders, so that a
@@ -56,6 +59,44 @@ impl Drop for Pipelines {
         let data = if data.len() > LARGEST { Vec::new() } else { data };
         if self.loaded.as_ref() != Some(&data) {
             cache::write(&self.file, &data);
+        }
+    }
+}
+
+impl Gpu {
+    /// The pipeline of `kernel`, compiled at its first use.
+    pub(super) fn pipeline(&self, kernel: &Kernel) -> Arc<wgpu::ComputePipeline> {
+        let key = (kernel.module.id, kernel.entry.clone());
+        if let Some(pipeline) = self.0.compiled.lock().unwrap().get(&key) {
+            return pipeline.clone();
+        }
+        let mut modules = self.0.modules.lock().unwrap();
+        let module = modules.entry(key.0).or_insert_with(|| self.module(kernel)).clone();
+        drop(modules);
+        let pipeline = self.0.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&kernel.name()),
+            layout: None,
+            module: &module,
+            entry_point: Some(&kernel.entry),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: self.0.pipelines.as_ref().map(Pipelines::cache),
+        });
+        self.0.compiled.lock().unwrap().entry(key).or_insert_with(|| Arc::new(pipeline)).clone()
+    }
+
+    fn module(&self, kernel: &Kernel) -> wgpu::ShaderModule {
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(&kernel.module.shader),
+            source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(kernel.module.naga.clone())),
+        };
+        // SAFETY: the kernels check their own indices and end their loops; tests/ops runs each at
+        // sizes that do not fill its workgroups.
+        unsafe {
+            let unchecked = wgpu::ShaderRuntimeChecks::unchecked();
+            self.0.device.create_shader_module_trusted(descriptor, unchecked)
         }
     }
 }

@@ -64,6 +64,7 @@ mod pass;
 mod phase;
 mod placement;
 mod running;
+mod save;
 mod step;
 mod training;
 mod vae;

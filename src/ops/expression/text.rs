@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Expression, Part, Task};
+use super::task::Task;
+use super::{Expression, Part};
 use crate::gpu::{Shader, Tensor};
 
 /// Whether the WGSL `function` contains the identifier `name`.
