@@ -6,11 +6,12 @@ use crate::ops::activation::Activation;
 use crate::ops::conv::{self, Geometry, WeightGradient};
 use crate::ops::matmul::Problem;
 use crate::ops::{Extent, Pair};
+use crate::words::counted;
 
-/// y = f(x ∗ W + b) with W (outputs, inputs, kernel's height, width), b (outputs) and an activation f, or the
-/// backward pass through such a convolution, with W (inputs, outputs, height, width). Initialised as
-/// PyTorch's `Conv2d` and `ConvTranspose2d`: both uniform within ±1/√(channels · height · width), the channels
-/// those of the larger map.
+/// y = f(x ∗ W + b) with W (outputs, inputs, kernel's height, width), b (outputs) and an activation f, or
+/// the backward pass through such a convolution, with W (inputs, outputs, height, width). Initialised as
+/// PyTorch's `Conv2d` and `ConvTranspose2d`: both uniform within ±1/√(channels · height · width), the
+/// channels those of the larger map.
 struct Conv {
     inputs: usize,
     outputs: usize,
@@ -62,8 +63,12 @@ fn conv(
         (Geometry::convolution(extent, kernel, stride, padding), misfit)
     };
     let geometry = geometry.ok_or(misfit)?;
+    if stride.down.max(stride.across) >= Geometry::LIMIT {
+        return Err(format!("stride = {stride}: must be below {}", Geometry::LIMIT));
+    }
     if !geometry.is_possible(large) {
-        return Err(format!("a kernel of {kernel} over {large} channels is too large"));
+        let channels = counted(large, "channel");
+        return Err(format!("a kernel of {kernel} over {channels} is too large"));
     }
     Ok(Box::new(Conv { inputs, outputs, geometry, activation: None }))
 }

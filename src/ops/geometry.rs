@@ -86,11 +86,14 @@ impl Geometry {
         [small_channels, self.kernel.area() * crate::gpu::padded(large_channels)]
     }
 
-    /// Whether the numbers by which the shaders divide are small enough for them, given the
-    /// channels of the larger map: see `shaders/product/patches.wgsl`.
+    /// The number from which on the shaders cannot divide by it: see `shaders/product/patches.wgsl`.
+    pub const LIMIT: usize = 1 << 21;
+
+    /// Whether the strides, and the values of a patch with `large_channels` of the larger map, are below
+    /// [`Geometry::LIMIT`].
     pub fn is_possible(&self, large_channels: usize) -> bool {
         let row = self.weight_shape(1, large_channels)[1];
-        [row, self.stride.down, self.stride.across].iter().all(|n| n >> 21 == 0)
+        [row, self.stride.down, self.stride.across].iter().all(|n| *n < Self::LIMIT)
     }
 
     /// Images in a batch of the two maps; panics if their sizes do not match this geometry.

@@ -59,12 +59,17 @@ fn a_layer_that_does_not_fit_says_what_it_is_given_and_what_it_wants() {
         (
             vec!["{ conv2d = 4, kernel = 725, padding = 362 }"],
             &IMAGE,
-            "a kernel of 725 over 1 channels is too large",
+            "a kernel of 725 over 1 channel is too large",
         ),
         (
             vec!["{ conv2d = 4, kernel = 3, stride = 2097152 }"],
             &IMAGE,
-            "a kernel of 3 over 1 channels is too large",
+            "stride = 2097152: must be below 2097152",
+        ),
+        (
+            vec!["{ conv2d = 4, kernel = 3, stride = [1, 2097152] }"],
+            &IMAGE,
+            "stride = 1x2097152: must be below 2097152",
         ),
         (vec!["{ upsample = \"image\" }"], &IMAGE, "upsample = \"image\": must be a whole number"),
         (vec!["{ linear = 4.0 }"], &IMAGE, "linear = 4.0: must be a whole number"),
