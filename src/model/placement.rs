@@ -54,16 +54,12 @@ impl Columns {
         let report = gpu.report();
         let kinds: Vec<_> =
             table.columns().map(|(name, column)| (name.to_string(), Kind::of(column))).collect();
-        let limit = report.max_binding_bytes.min(report.max_buffer_bytes) as usize;
+        // Images take whole elements.
+        let limit = report.max_binding_bytes.min(report.max_buffer_bytes) as usize / 4 * 4;
         let place = |window: Option<usize>| {
             let kinds = kinds.iter().cloned();
-            // Parts of images begin at an element, which has four of their bytes.
-            let most = |kind: Kind| match limit / kind.row_bytes().max(1) {
-                rows if rows >= 4 => rows / 4 * 4,
-                // Too large for any binding, which the check of the batch tells.
-                rows => rows.max(1),
-            };
-            let most = |kind| window.unwrap_or_else(|| most(kind));
+            // A row that no binding holds is left to the check of the batch.
+            let most = |kind: Kind| window.unwrap_or((limit / kind.row_bytes().max(1)).max(1));
             Self::new(table.len(), window, kinds.map(|(name, kind)| (name, kind, most(kind))))
         };
         let window = match placement {
