@@ -4,7 +4,7 @@
 //! `cargo bench --bench streaming [-- PRESET [STEPS [ROUNDS]]]`; `mlp`, 150 and 9 by default. Prints the
 //! median time of a step, and its ratio to that with the data on the adapter.
 
-use std::fs;
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use vae_gpu::train::Placement;
@@ -27,11 +27,10 @@ fn main() -> vae_gpu::Result<()> {
     let (shape, count) = (preset.shape(), steps * config.train.batch_size);
     let pixels = (0..count * shape.pixels()).map(|i| (i * 7 % 255) as u8).collect();
     let images = Images { shape, pixels };
-    let folder = std::env::temp_dir().join(format!("vae-gpu-streaming-{}", std::process::id()));
-    fs::create_dir_all(&folder).map_err(|source| io(&folder, source))?;
-    let file = folder.join("pixels");
-    fs::write(&file, &images.pixels).map_err(|source| io(&file, source))?;
-    let packed = PackedImages::open(&file, shape, count, 0)?;
+    let mut file =
+        tempfile::NamedTempFile::new().map_err(Error::io("create", std::env::temp_dir()))?;
+    file.write_all(&images.pixels).map_err(Error::io("write", file.path()))?;
+    let packed = PackedImages::open(file.path(), shape, count, 0)?;
     let data = |column| Dataset::new("made", Table::new().with(Table::IMAGE, column)?, None);
     let (whole, packed) = (data(Column::Images(images))?, data(Column::Packed(packed))?);
 
@@ -55,7 +54,6 @@ fn main() -> vae_gpu::Result<()> {
             times.extend((round > 0).then_some(report.seconds / steps as f64));
         }
     }
-    let _ = fs::remove_dir_all(&folder);
     println!("{} ({}): a step, {steps} an epoch", gpu.report().name, gpu.report().kind);
     let medians = seconds.map(|mut times: Vec<f64>| {
         times.sort_by(f64::total_cmp);
@@ -65,8 +63,4 @@ fn main() -> vae_gpu::Result<()> {
         println!("{name:<8} {:>9.3} ms {:>6.2}", 1e3 * median, median / medians[0]);
     }
     Ok(())
-}
-
-fn io(path: &std::path::Path, source: std::io::Error) -> Error {
-    Error::Io { path: path.into(), action: "write", source }
 }
