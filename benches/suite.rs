@@ -4,7 +4,7 @@
 use std::process::{Command, exit};
 
 fn main() {
-    // What cargo adds to the arguments.
+    // Cargo adds it to the arguments.
     let args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let status = Command::new(env!("CARGO_BIN_EXE_vae-gpu")).arg("bench").args(args).status();
     match status {

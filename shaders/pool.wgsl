@@ -1,6 +1,5 @@
 // Pooling of maps (batch · height · width, channels) by windows, as PyTorch's max_pool2d and
-// avg_pool2d without ceil_mode. The host sets KERNEL, STRIDE and PADDING, each
-// of them DOWN and ACROSS.
+// avg_pool2d without ceil_mode. The host sets KERNEL, STRIDE and PADDING, each of them DOWN and ACROSS.
 #import shared/activation
 #import shared/index
 #import shared/map

@@ -1,5 +1,5 @@
-// Upsampling by nearest neighbours: every pixel becomes FACTOR_DOWN by FACTOR_ACROSS pixels. Maps are (batch ·
-// height · width, channels).
+// Upsampling by nearest neighbours: every pixel becomes FACTOR_DOWN by FACTOR_ACROSS pixels. Maps are
+// (batch · height · width, channels).
 #import shared/activation
 #import shared/index
 #import shared/map

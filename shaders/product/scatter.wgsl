@@ -1,6 +1,7 @@
 // The product from the smaller map of a convolution to the larger, a row for each pixel of the
-// larger. Pixels that are the stride apart have the same taps of the kernel, so that there are
-// up to as many products as the stride has places, down times across: the phases, each with only the taps that reach a pixel of the smaller map.
+// larger. Pixels that are the stride apart have the same taps of the kernel, so that there are up to
+// as many products as the stride has places, down times across: the phases, each with only the taps
+// that reach a pixel of the smaller map.
 #import product/frame
 #import product/patches
 #import product/VARIANT

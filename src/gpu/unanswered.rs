@@ -4,8 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// What usually helps where the system has a GPU's device file and no GPU answers; nothing where there is
-/// no such file.
+/// A message that names the system's device file of a GPU, for where no GPU answers, with the remedy that
+/// usually helps; `None` where there is no such file.
 pub fn unanswered_gpu() -> Option<String> {
     cfg!(target_os = "linux").then(|| found_in(Path::new("/dev"))).flatten()
 }

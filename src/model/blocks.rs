@@ -18,9 +18,9 @@ const WORKSPACE: u64 = 256 << 20;
 
 impl Vae {
     /// Runs what `record` records on `count` rows, at most [`BLOCK`] at a time, fewer where those take
-    /// more than [`WORKSPACE`] or do not fit the adapter, and hands on what comes out of each block. `record` is given the rows of a block
-    /// and the tensor of a state, whose step `step` tells of a block's number and first row; `fill` gives
-    /// the values of an input for some rows from a first one on.
+    /// more than [`WORKSPACE`] or do not fit the adapter, and hands on what comes out of each block.
+    /// `record` is given the rows of a block and the tensor of a state, whose step `step` tells of a block's
+    /// number and first row; `fill` gives the values of an input for some rows from a first one on.
     ///
     /// # Errors
     ///

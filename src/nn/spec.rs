@@ -83,12 +83,7 @@ impl LayerSpec {
             (None, _) => Err(format!("wants a size: write {{ {} = 2 }}", self.name)),
         }
     }
-}
 
-/// What a pair may be besides a number, for messages.
-const PAIR: &str = ", or two of them: [down, across]";
-
-impl LayerSpec {
     /// The number or the two numbers, from 1 up, that stand behind the name.
     pub(super) fn pair_size(&self) -> Result<Pair, String> {
         match &self.size {
@@ -111,6 +106,9 @@ impl LayerSpec {
         }
     }
 }
+
+/// The end of a message that wants a pair.
+const PAIR: &str = ", or two of them: [down, across]";
 
 fn pair(name: &str, setting: &Setting, least: usize) -> Result<Pair, String> {
     let Setting::Integers(both) = setting else {

@@ -40,7 +40,7 @@ impl<'a> Order<'a> {
         Self { state, indices, is_ring: false, held: 0..indices.len() }
     }
 
-    /// What positions are masked with.
+    /// The mask of positions: all ones where `indices` is no ring.
     pub(super) fn mask(&self) -> u32 {
         let len = self.indices.len();
         assert!(!self.is_ring || len.is_power_of_two(), "a ring of {len} examples");

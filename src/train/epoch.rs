@@ -1,4 +1,4 @@
-//! An epoch of training, in which nothing is uploaded; every few seconds the loss is looked at.
+//! An epoch of training; every few seconds the loss is looked at.
 
 use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};

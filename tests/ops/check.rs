@@ -1,4 +1,4 @@
-//! What the cases share: the adapter, tensors among poison, and comparisons.
+//! Helpers that all cases share: the adapter, tensors among poison, and comparisons.
 
 use std::sync::OnceLock;
 
@@ -37,7 +37,7 @@ pub fn run(gpu: &Gpu, record: impl FnOnce(&mut Recording)) {
 /// them, whose rows are padded: the padding begins as zero and must stay so.
 pub struct Guarded {
     arena: Tensor,
-    /// What to bind.
+    /// The part to bind.
     pub tensor: Tensor,
     shape: Vec<usize>,
 }
@@ -90,7 +90,7 @@ impl Guarded {
         inside.chunks(stride).flat_map(row).collect()
     }
 
-    /// As [`Guarded::words`], but floats.
+    /// The same as floats.
     pub fn floats(&self, gpu: &Gpu) -> Vec<f32> {
         self.words(gpu).into_iter().map(f32::from_bits).collect()
     }

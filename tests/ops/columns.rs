@@ -37,7 +37,7 @@ fn upload<T: NoUninit>(gpu: &Gpu, row: usize, shape: &[usize], values: &[T]) -> 
     [state, on_order, check::input(gpu, &[values.len()], values).view(0, shape)]
 }
 
-/// What `op` makes of `values` is `want` of the row of the dataset and the column.
+/// Asserts that `op` makes of `values` what `want` says of the row of the dataset and the column.
 fn assert_batch<T: NoUninit>(
     gpu: &Gpu,
     (name, op): (&str, Op),
@@ -49,7 +49,7 @@ fn assert_batch<T: NoUninit>(
     let x = Guarded::new(gpu, &[rows, columns]);
     let source = Order::of_all(&state, &indices);
     check::run(gpu, |recording| op(recording, "test", &source, &values, &x.tensor));
-    // In two parts, the second of which begins anywhere, since values have no padding.
+    // The same in two parts, the second of which begins where a view may.
     let (cut, in_parts) = (count / 2 / 64 * 64, Guarded::new(gpu, &[rows, columns]));
     if cut > 0 {
         let of_part = |held: std::ops::Range<usize>| {
@@ -112,7 +112,7 @@ fn surplus_invocations_do_nothing() {
     let (rows, columns) = (131, 5);
     let values = check::random(1, rows * columns, -1.0..1.0);
     let state = State::tensor("state");
-    // What lies behind is there to be read, were it.
+    // There are more indices, which a kernel could read.
     let spare = check::MARGIN;
     let indices: Vec<u32> = (0..rows as u32).chain(vec![0; spare]).collect();
     let indices = check::input(gpu, &[rows + spare], &indices);

@@ -152,7 +152,7 @@ fn values_and_slopes() {
     }
 }
 
-/// As [`vae_gpu::ops::loss`] has them, whose oracle this is.
+/// The expressions are compared with the oracle of [`vae_gpu::ops::loss`].
 #[test]
 fn likelihoods_are_expressions() {
     let Some(gpu) = check::gpu() else { return };

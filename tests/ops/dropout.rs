@@ -13,7 +13,7 @@ use crate::threefry::threefry;
 const MASK: Mask = Mask { probability: 0.3, seed: SEED, layer: 7 };
 const STEP: u32 = 5;
 
-/// What elements are multiplied by.
+/// The factors of elements.
 fn scaled(probability: f64, dropped: impl IntoIterator<Item = bool>) -> Vec<f64> {
     let factor = |dropped| if dropped { 0.0 } else { 1.0 / (1.0 - probability) };
     dropped.into_iter().map(factor).collect()

@@ -154,7 +154,7 @@ impl Case {
         (values.iter().map(|values| check::wide(values)).collect(), tensors)
     }
 
-    /// What is repeated for each row of an example and each column.
+    /// Each example's value, repeated for its rows and columns.
     fn spread(&self, of_examples: &[f64]) -> Vec<f64> {
         let [_, span, columns] = self.sizes;
         of_examples.iter().flat_map(|value| vec![*value; span * columns]).collect()
@@ -305,7 +305,7 @@ fn padding_is_written() {
     }
 }
 
-/// What a derivative does without is not bound.
+/// An operand that a derivative does without is not bound.
 #[test]
 fn derivatives_read_no_more_than_they_need() {
     let shape = [3, 5];

@@ -63,7 +63,7 @@ const CASES: [[usize; 4]; 8] = [
     [130, 784, 128, 2],
 ];
 
-/// What a batch draws for its noise; the state is at step 3.
+/// The noise that a batch draws; the state is at step 3.
 fn noise_oracle(len: usize) -> Vec<f64> {
     noise::oracle(noise::SEED, Stream::Train, 3, len)
 }
@@ -86,7 +86,7 @@ pub fn batch() {
         let what = format!("rows {row}.. of {count} x {pixels}");
         // A division may be wrong by 2.5 units in the last place; zero stays zero.
         check::assert_each(&what, &x.floats(gpu), &dataset.batch(row, rows), 3e-7, 0.0);
-        // As in noise.rs.
+        // The tolerances are those of noise.rs.
         check::assert_each(&what, &epsilon.floats(gpu), &noise_oracle(len), 0.0, 1e-3);
         check::assert_norm(&what, &epsilon.floats(gpu), &noise_oracle(len), 1e-5);
     }
@@ -277,7 +277,7 @@ impl Batch {
     }
 }
 
-/// What a quad draws at `step`.
+/// The words that a quad draws at `step`.
 fn words(stream: Stream, step: u32) -> impl Fn(u32) -> [u32; 4] {
     let key = [noise::SEED as u32, (noise::SEED >> 32) as u32, 0, stream as u32];
     move |quad| threefry([quad, step, 0, 0], key)

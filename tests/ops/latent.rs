@@ -39,7 +39,7 @@ fn climbed(objective: &KlObjective, step: u32) -> f64 {
     if step < objective.ramp { f64::from(step) / f64::from(objective.ramp) } else { 1.0 }
 }
 
-/// What the batch mean of the divergence costs.
+/// The objective's cost of the batch mean of the divergence.
 fn cost(objective: &KlObjective, step: u32, head: &[f64], latent: usize) -> f64 {
     let rows = (head.len() / (2 * latent)) as f64;
     let kl: Vec<f64> = divergences(head, latent).iter().map(|kl| kl / rows).collect();
@@ -161,7 +161,7 @@ pub fn forward() {
         check::assert_each(&what, &z, &draw(&head, &epsilon, latent), 1e-6, 1e-5);
         let want = divergences(&head, latent);
         check::assert_each(&what, &kl, &want, 1e-5, 0.0);
-        // Two steps of one epoch add up; that no row was used before is what both believe.
+        // Two steps of one epoch add up; the state of both says that no row was used before.
         let share: Vec<f64> = want.iter().map(|kl| 2.0 * kl / f64::from(IMAGES)).collect();
         let [older, recent] = [0, 1].map(|i| &units[i * latent..][..latent]);
         assert!(older.iter().all(|sum| *sum == 0.0), "{what}: {older:?}");

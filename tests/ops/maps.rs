@@ -1,4 +1,4 @@
-//! What the cases of ops on maps share.
+//! Helpers that the cases of ops on maps share.
 
 use serde_json::Value;
 use vae_gpu::gpu::{Gpu, Recording, Shader, Tensor};
@@ -16,7 +16,7 @@ pub const ACTIVATIONS: [Option<Activation>; 3] =
 pub const SHAPES: [[usize; 2]; 9] =
     [[1, 1], [1, 4], [63, 5], [257, 3], [5, 1757], [1757, 1], [33, 64], [20, 257], [2, 1756]];
 
-/// What an x came out of.
+/// The origin of an x.
 pub fn origin(activation: Option<Activation>, pre: &Tensor) -> Origin {
     Origin { activation, pre: pre.clone() }
 }
@@ -62,7 +62,7 @@ pub fn run_kernel(
     });
 }
 
-/// What PyTorch makes of maps: see tests/golden/README.md.
+/// Results of PyTorch for maps: see tests/golden/README.md.
 pub struct Golden {
     pub arguments: Vec<usize>,
     pub x: Vec<f64>,
@@ -94,7 +94,7 @@ pub fn assert_close(what: &str, got: &[f64], want: &[f64]) {
     assert!(got.iter().zip(want).all(near), "{what}: {got:?}, not {want:?}");
 }
 
-/// What makes every element of y a copy of one of x.
+/// An op in which every element of y is a copy of one of x.
 #[derive(Debug)]
 pub struct Copies {
     pub x_shape: [usize; 2],

@@ -1,4 +1,4 @@
-//! What the normalizations have in common: values that share a mean and a variance, and the tensors
+//! Helpers that the tests of normalizations share: values that share a mean and a variance, and the tensors
 //! of a layer.
 
 use vae_gpu::ops::activation::Activation;
@@ -51,17 +51,17 @@ pub struct Case {
     pub parameters: usize,
     /// Set and parameter of the element at a row and column.
     place: Box<dyn Fn(usize, usize) -> [usize; 2]>,
-    /// What the elements of x go up to.
+    /// The largest magnitude of x.
     largest: f32,
     pub x: Vec<f32>,
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
     pub dy: Vec<f32>,
-    /// What x came from.
+    /// The pre-activation that x came from.
     pub pre: Vec<f32>,
 }
 
-/// What a layer computes, with what it may be wrong by.
+/// The values that a layer should compute, each with its tolerance.
 pub struct Want {
     pub values: Vec<f64>,
     pub tolerances: Vec<f64>,

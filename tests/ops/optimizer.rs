@@ -111,7 +111,7 @@ pub fn write_state(gpu: &Gpu, state: &Tensor, step: u32) {
     State { step, epoch: 3, ..State::default() }.write(gpu, state);
 }
 
-/// What the steps have added to the parameters must be right to 1e-5.
+/// Asserts that the sum of the steps is right to 1e-5 of its norm.
 pub fn assert_updates(what: &str, initial: &[f32], got: &[f32], want: &[f64]) {
     let got: Vec<_> = got.iter().zip(initial).map(|(a, b)| a - b).collect();
     let want: Vec<_> = want.iter().zip(initial).map(|(a, &b)| a - f64::from(b)).collect();

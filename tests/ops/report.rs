@@ -7,7 +7,7 @@ use crate::check::{self, Guarded};
 
 /// Every field different, to show which are left alone.
 const BEFORE: State = State { step: 11, epoch: 12, row: 13, images: 5000 };
-/// What the terms begin with: their older parts, and their recent ones.
+/// The sums before the test: the terms' older parts, then their recent ones.
 const SUMS: [f32; 6] = [0.25, 0.5, 0.75, 100.0, 200.0, 300.0];
 
 /// A state among poison.

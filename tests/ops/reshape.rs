@@ -108,7 +108,7 @@ fn oracle_is_the_gradient() {
     }
 }
 
-/// As a layer's forward step, or as gradients are taken back through an activation or none.
+/// Asserts the result as a layer's forward step, or as gradients go back through an activation or none.
 fn assert_way(gpu: &Gpu, way: Way, sizes: Sizes, activation: Option<Option<Activation>>) {
     let [from, to] = way.shapes(sizes);
     let [x, pre] = [1, 2].map(|seed| check::random(seed, sizes.iter().product(), -2.0..2.0));

@@ -54,7 +54,7 @@ fn the_kernels_rates_are_the_hosts() {
     ] {
         let schedule = Schedule { base: 3e-3, course, warmup, warmup_start: 0.02 };
         let want: Vec<_> = steps.iter().map(|&step| schedule.at(step)).collect();
-        // What 32 bits cannot hold is nothing.
+        // A rate that 32 bits cannot hold is zero.
         let got = rates(gpu, schedule, steps);
         check::assert_each(&format!("{schedule:?}"), &got, &want, 1e-6, 1e-37);
     }

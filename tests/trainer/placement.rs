@@ -18,7 +18,7 @@ use crate::{common, config, data, weights};
 /// The largest binding of an adapter on which the images of [`data`], 13 KB, take four buffers.
 const SMALL: u64 = 4096;
 
-/// What a run says and ends with.
+/// The losses that a run reports, and its last weights.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     losses: Vec<(f64, f64)>,

@@ -11,7 +11,7 @@ use super::Layer;
 use crate::check::{self, Guarded};
 use crate::matmul::oracle::{slope, value};
 
-/// As in tests/ops/matmul: of a product alone, and behind an activation.
+/// The tolerances of tests/ops/matmul: of a product alone, and behind an activation.
 pub const PRODUCT: f64 = 3e-6;
 const ACTIVATED: f64 = 1e-5;
 
@@ -31,7 +31,7 @@ impl Layer {
         Problem::Conv { geometry, inputs, outputs: self.outputs }
     }
 
-    /// What a dispatch of one of its products is called.
+    /// The label of a dispatch of one of its products.
     fn label(&self, product: Product) -> String {
         let op = if self.transposed { "conv_transpose" } else { "conv" };
         format!("test.{op}.{}", product.name())

@@ -42,7 +42,7 @@ const SIZES: [[usize; 3]; 9] = [
     [700, 757, 700],
 ];
 
-/// As the wrappers take it, among poison.
+/// The logarithm of the scale as the wrappers take it, among poison.
 fn upload_scale(gpu: &Gpu, likelihood: Likelihood, log_scale: f64) -> Option<Tensor> {
     likelihood.is_learnt().then(|| check::input(gpu, &[1], &[log_scale as f32]))
 }
@@ -248,7 +248,7 @@ pub fn backward_scale() {
             let each = pairs.map(|(o, x)| oracle::slope_by_scale(likelihood, log_scale, o, x));
             let want = each.sum::<f64>() / batch as f64;
             let what = format!("{likelihood:?} of {shape:?}");
-            // What is subtracted are sums over the pixels of an image.
+            // Sums over the pixels of an image are subtracted.
             let absolute = 2e-6 * (rows * columns / batch) as f64;
             check::assert_each(&what, &dlog_scale.floats(gpu), &[want], 2e-6, absolute);
         }
@@ -272,7 +272,7 @@ pub fn mean() {
             let want: Vec<_> =
                 outputs.iter().map(|&o| oracle::mean(likelihood, o.into())).collect();
             let what = format!("{likelihood:?} of {rows} x {columns}");
-            // What is too small for a normal float may be zero.
+            // A value too small for a normal float may be zero.
             check::assert_each(&what, &mean.floats(gpu), &want, 5e-6, 2e-38);
         }
     }

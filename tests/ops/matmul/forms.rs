@@ -12,14 +12,14 @@ use crate::check;
 /// A tensor's shape for a layer's batch, inputs and outputs; matrices have two dimensions.
 type Shape = fn([usize; 3]) -> Vec<usize>;
 
-/// What a form reads or writes: its variable in the shader, its shape, and by how much values may be
-/// wrong in norm, or what they are drawn from.
+/// A tensor that a form reads or writes: its variable in the shader, its shape, and the tolerance of its
+/// values in norm, or the range that they are drawn from.
 type Binding<T> = (&'static str, Shape, T);
 
 /// A tensor by its variable.
 type Find<'a> = &'a dyn Fn(&str) -> Tensor;
 
-/// What a form should write.
+/// The values that a form should write.
 pub type Wanted = Vec<Vec<f64>>;
 
 pub struct Form {
@@ -29,7 +29,7 @@ pub struct Form {
     pub writes: &'static [Binding<f64>],
     /// The wrapper.
     pub record: fn(&mut Recording, &Case, Find),
-    /// What it writes.
+    /// The definition of its results.
     oracle: fn(&Case) -> Wanted,
 }
 
@@ -85,7 +85,7 @@ fn form(entry: &str) -> &'static Form {
     FORMS.iter().find(|form| form.entry == entry).unwrap()
 }
 
-/// What a form reads, on the host.
+/// The values that a form reads, on the host.
 pub struct Case {
     pub form: &'static Form,
     /// Of the layer: batch, inputs and outputs.

@@ -1,4 +1,4 @@
-//! What the products and their epilogues compute, from the definitions.
+//! The products and their epilogues by their definitions.
 
 use vae_gpu::ops::activation::Activation::{self, *};
 

@@ -11,7 +11,7 @@ use super::forms::{Case, Wanted};
 use crate::check::{self, Guarded};
 use crate::norms::number;
 
-/// What a form writes.
+/// The values that a form writes.
 pub type Results = Vec<Vec<f32>>;
 
 /// Quick to compile everywhere: for what does not depend on the variant.

@@ -36,7 +36,7 @@ fn words_name_a_variant() {
     }
 }
 
-/// What another adapter was tuned to, or a file says that was edited, is no reason to fail.
+/// A choice of another adapter's, or of a file that was edited, is no reason to fail.
 #[test]
 fn a_choice_that_the_adapter_cannot_run_is_passed_over() {
     let Some(gpu) = check::gpu() else { return };

@@ -121,7 +121,7 @@ pub fn max_forward() {
     }
 }
 
-/// As in PyTorch: NaN wins, and where there is nothing but −∞ the first.
+/// NaN wins, as in PyTorch, and the first where there is nothing but −∞.
 #[test]
 fn maxima_of_what_is_no_number() {
     let Some(gpu) = check::gpu() else { return };
