@@ -37,19 +37,25 @@ impl Vae {
         if count == 0 {
             return Ok(());
         }
-        let (gpu, state, mut rows) = (self.gpu(), State::tensor("state"), count.min(BLOCK));
-        let (Ports { inputs, outputs }, recording) = loop {
+        let (gpu, state) = (self.gpu(), State::tensor("state"));
+        let recorded = |rows| {
+            self.network().check_rows(rows, gpu.report(), Load::Image)?;
             let mut recording = self.recording();
             let ports = record(&mut recording, rows, &state);
-            match recording.check_fits(Load::Image) {
-                Ok(()) if rows == 1 || recording.workspace_bytes() <= WORKSPACE => {
-                    break (ports, recording);
-                }
-                Ok(()) => rows = rows.div_ceil(2),
-                Err(Error::TooLarge { .. }) if rows > 1 => rows = rows.div_ceil(2),
-                Err(e) => return Err(e),
+            recording.check_fits(Load::Image)?;
+            Ok((ports, recording))
+        };
+        // The rows of a block are found without the count, on which draws are not to depend.
+        let mut rows = BLOCK;
+        let whole = loop {
+            match recorded(rows) {
+                Ok(made) if rows == 1 || made.1.workspace_bytes() <= WORKSPACE => break made,
+                Err(e) if rows == 1 || !matches!(e, Error::TooLarge { .. }) => return Err(e),
+                _ => rows /= 2,
             }
         };
+        let whole = if count < rows { recorded(count)? } else { whole };
+        let (rows, (Ports { inputs, outputs }, recording)) = (rows.min(count), whole);
         let plan = recording.compile(gpu);
         for (block, first) in (0..count).step_by(rows).enumerate() {
             let wanted = rows.min(count - first);

@@ -30,6 +30,9 @@ pub struct Network {
 /// rounds in all (`LP_MAX_TGSI_LOOP_ITERATIONS` of Mesa), of four terms each, and then leaves them.
 pub(super) const LONGEST_SUM: usize = 4 * 65_000;
 
+/// Bytes of a tensor's values below which kernels can count them.
+const MOST_BYTES: u64 = 4 << 31;
+
 /// Name of the layer between the encoder and the decoder.
 pub const HEAD: &str = "latent";
 /// Name of the module that the likelihood's own parameter belongs to.
@@ -116,6 +119,28 @@ impl Network {
             let bytes = values.layout().bytes();
             adapter.check_fits(Load::Parameters, bytes, bytes)
         })
+    }
+
+    /// Fails unless kernels can count the values of every layer for `rows` images at a time: recording
+    /// them would panic.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] naming `load` and the limit.
+    pub(crate) fn check_rows(
+        &self,
+        rows: usize,
+        adapter: &AdapterReport,
+        load: Load,
+    ) -> Result<()> {
+        let shapes = self.layers().map(|(_, layer)| layer.output()).chain([self.input]);
+        let largest = shapes.map(|shape| shape.bytes()).max().unwrap_or(0);
+        let bytes = largest.saturating_mul(rows as u64);
+        if bytes < MOST_BYTES {
+            return Ok(());
+        }
+        let limit = adapter.max_binding_bytes.min(MOST_BYTES - 1);
+        Err(Error::TooLarge { load, bytes, limit, place: "a tensor", adapter: adapter.label() })
     }
 
     /// A layer whose products have sums longer than [`LONGEST_SUM`].

@@ -2,7 +2,7 @@
 
 use super::network::{HEAD, LIKELIHOOD, LOG_SCALE};
 use super::{Distribution, Model, Network, Phase, Running, Step, Term};
-use crate::error::Result;
+use crate::error::{Load, Result};
 use crate::gpu::{Recording, Tensor};
 use crate::nn::{Draws, Graph, Layer, Output, Shape, ValueId, Weights};
 use crate::ops::latent::{self, KlObjective};
@@ -48,6 +48,8 @@ impl Model for Network {
     }
 
     fn record(&self, step: &mut Step) -> Result<Phase> {
+        let load = if step.graph.training().is_some() { Load::Step } else { Load::Batch };
+        self.check_rows(step.rows(), step.graph.recording.adapter(), load)?;
         let batch = self.gathered(step)?;
         Ok(self.phase(step, batch))
     }

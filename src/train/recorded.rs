@@ -58,7 +58,7 @@ pub fn recorded(
     config.check()?;
     let network = Network::new(&config.model, shape)?;
     let rows = config.train.batch_size;
-    check_indices(&network, rows, adapter)?;
+    network.check_rows(rows, adapter, Load::Step)?;
     let columns = Columns::of_images(rows, shape);
     let mut recording = Recording::with_choices(adapter, choices);
     match kind {
@@ -80,20 +80,4 @@ pub fn recorded(
         }
     }
     Ok(recording)
-}
-
-/// Bytes of a tensor's values below which kernels can count them.
-const MOST_BYTES: u64 = 4 << 31;
-
-/// Fails unless kernels can count the values of every layer for a batch of `rows`.
-fn check_indices(network: &Network, rows: usize, adapter: &AdapterReport) -> Result<()> {
-    let outputs = network.layers().map(|(_, layer)| layer.output());
-    let largest = outputs.chain([network.encoder.input()]).map(|shape| shape.bytes()).max();
-    let bytes = largest.unwrap_or(0).saturating_mul(rows as u64);
-    if bytes < MOST_BYTES {
-        return Ok(());
-    }
-    let limit = adapter.max_binding_bytes.min(MOST_BYTES - 1);
-    let (load, place, adapter) = (Load::Step, "a tensor", adapter.label());
-    Err(Error::TooLarge { load, bytes, limit, place, adapter })
 }

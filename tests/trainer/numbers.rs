@@ -1,8 +1,10 @@
 //! What comes out of a model: losses, initial weights, samples.
 
+use vae_gpu::gpu::AdapterOptions;
 use vae_gpu::ops::State;
 use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::likelihood::{Likelihood, Scale};
+use vae_gpu::{Column, Error, PackedImages};
 
 use super::*;
 
@@ -176,6 +178,54 @@ fn drawn_pixels_are_those_of_the_likelihood_whatever_the_count() {
         assert_eq!(few.pixels, many.pixels[..count * 64], "{count}");
     }
     assert_ne!(many.image(0), many.image(256));
+}
+
+/// Where fewer than 256 images go through the model at once, as large ones do.
+#[test]
+fn draws_do_not_depend_on_the_count_where_blocks_are_small() {
+    let Some(gpu) = common::gpu() else { return };
+    let options = AdapterOptions {
+        adapter: Some(gpu.report().index.to_string()),
+        max_binding_bytes: Some(64 * 64 * 4),
+        ..Default::default()
+    };
+    let small = Gpu::with_options(&options).unwrap();
+    let vae = Vae::new(&small, &config(1).model, images(1).shape, 1).unwrap();
+    let (drawn, images) = (vae.sample_drawn(256, 3).unwrap(), images(256));
+    let scores = vae.score(&images, Noise::Seeded(3)).unwrap();
+    for count in [100, 200] {
+        assert_eq!(vae.sample_drawn(count, 3).unwrap().pixels, drawn.pixels[..count * 64]);
+        let few = vae.score(&images.pixels[..count * 64], Noise::Seeded(3)).unwrap();
+        assert_eq!(few.recon, scores.recon[..count], "{count}");
+    }
+}
+
+/// Images of which a block, or a batch, has more values than kernels can count.
+#[test]
+fn large_images_are_taken_in_small_blocks_and_no_large_batches() {
+    let Some(gpu) = common::gpu() else { return };
+    let layers = "encoder = [{ conv2d = 1, kernel = 64, stride = 64 }, 'flatten']\n\
+                  decoder = [{ linear = 1024 }, { reshape = [1, 32, 32] }, \
+                  { conv_transpose2d = 1, kernel = 64, stride = 64 }]";
+    let batch = "[train]\nbatch_size = 128";
+    let config = Config::parse(&format!("[model]\nlatent = 2\n{layers}\n{batch}"), "test").unwrap();
+    let vae = Vae::new(&gpu, &config.model, [1, 2048, 2048].into(), 1).unwrap();
+    let mut blocks = Vec::new();
+    let stopped = vae.sample_blocks(256, 1, true, |images| {
+        blocks.push(images.len());
+        Err(Error::Input("that will do".into()))
+    });
+    assert!(matches!(stopped, Err(Error::Input(_))), "{stopped:?}");
+    assert!(blocks.len() == 1 && (1..64).contains(&blocks[0]), "{blocks:?}");
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(128 << 22).unwrap();
+    let pixels = PackedImages::open(file.path(), [1, 2048, 2048], 128, 0).unwrap();
+    let table = Table::new().with(Table::IMAGE, Column::Packed(pixels)).unwrap();
+    let data = Dataset::new("large", table, None).unwrap();
+    let trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default());
+    let error = trainer.err().expect("a batch of 2^31 values is trained on");
+    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
 }
 
 #[test]
