@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use crate::data::{Column, ImageShape, Images, Table};
-use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Recording, Tensor};
+use crate::error::{Error, Load, Result};
+use crate::gpu::{Gpu, Recording, Tensor, padded};
 use crate::nn::Shape;
 use crate::ops::columns::{self, Order};
 use crate::ops::gather::{self, Corruption, Source};
@@ -202,21 +202,33 @@ impl Columns {
     }
 }
 
-/// `images` as a denoising model is given them, by the same draws every time.
+/// `images` as a denoising model is given them, by the same draws every time; as many at a time as the
+/// adapter takes.
 ///
 /// # Errors
 ///
-/// [`Error::Gpu`] when they do not fit the adapter, or it fails.
+/// [`Error::TooLarge`] when one of them does not fit the adapter, [`Error::Gpu`] when it fails.
 pub fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<Images> {
-    let columns = Columns::of_images(images.len(), images.shape);
-    let mut recording = Recording::new(gpu.report());
-    let x = recording.matrix(&[images.len(), images.shape.pixels()]);
-    let (none, state) = (recording.vector(1), State::tensor("state"));
+    let shape = images.shape;
+    let row_bytes = 4 * padded(shape.pixels());
+    let most = (gpu.report().max_binding_bytes as usize / row_bytes).max(1);
     let corruption = Some((corruption, (0, Stream::CorruptEvaluate)));
-    let parts = columns.images(images.shape, &state)?;
-    gather::batch(&mut recording, "shown", &parts, &x, false, corruption, None, &none);
-    columns.check_fits(gpu.report())?;
-    columns.upload(gpu, &Table::new().with(Table::IMAGE, images.clone())?)?;
-    recording.compile(gpu).run();
-    Ok(Images { shape: images.shape, pixels: Images::quantised(&x.read::<f32>(gpu)?) })
+    let mut pixels = Vec::with_capacity(images.pixels.len());
+    for (block, part) in images.pixels.chunks(most * shape.pixels()).enumerate() {
+        let part = Images { shape, pixels: part.to_vec() };
+        let columns = Columns::of_images(part.len(), shape);
+        let mut recording = Recording::new(gpu.report());
+        let x = recording.matrix(&[part.len(), shape.pixels()]);
+        let (none, state) = (recording.vector(1), State::tensor("state"));
+        let parts = columns.images(shape, &state)?;
+        gather::batch(&mut recording, "shown", &parts, &x, false, corruption, None, &none);
+        columns.check_fits(gpu.report())?;
+        recording.check_fits(Load::Image)?;
+        columns.upload(gpu, &Table::new().with(Table::IMAGE, part)?)?;
+        // Each block has draws of its own.
+        State { step: (block * most) as u32, ..State::default() }.write(gpu, &state);
+        recording.compile(gpu).run();
+        pixels.extend(Images::quantised(&x.read::<f32>(gpu)?));
+    }
+    Ok(Images { shape, pixels })
 }

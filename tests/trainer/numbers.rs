@@ -1,8 +1,10 @@
 //! What comes out of a model: losses, initial weights, samples.
 
 use vae_gpu::gpu::AdapterOptions;
+use vae_gpu::model::corrupted;
 use vae_gpu::ops::State;
 use vae_gpu::ops::activation::Activation;
+use vae_gpu::ops::gather::Corruption;
 use vae_gpu::ops::likelihood::{Likelihood, Scale};
 use vae_gpu::{Column, Error, PackedImages};
 
@@ -180,16 +182,21 @@ fn drawn_pixels_are_those_of_the_likelihood_whatever_the_count() {
     assert_ne!(many.image(0), many.image(256));
 }
 
-/// Where fewer than 256 images go through the model at once, as large ones do.
-#[test]
-fn draws_do_not_depend_on_the_count_where_blocks_are_small() {
-    let Some(gpu) = common::gpu() else { return };
+/// The same adapter with bindings that hold 64 of [`images`] as floats.
+fn small(gpu: &Gpu) -> Gpu {
     let options = AdapterOptions {
         adapter: Some(gpu.report().index.to_string()),
         max_binding_bytes: Some(64 * 64 * 4),
         ..Default::default()
     };
-    let small = Gpu::with_options(&options).unwrap();
+    Gpu::with_options(&options).unwrap()
+}
+
+/// Where fewer than 256 images go through the model at once, as large ones do.
+#[test]
+fn draws_do_not_depend_on_the_count_where_blocks_are_small() {
+    let Some(gpu) = common::gpu() else { return };
+    let small = small(&gpu);
     let vae = Vae::new(&small, &config(1).model, images(1).shape, 1).unwrap();
     let (drawn, images) = (vae.sample_drawn(256, 3).unwrap(), images(256));
     let scores = vae.score(&images, Noise::Seeded(3)).unwrap();
@@ -197,6 +204,22 @@ fn draws_do_not_depend_on_the_count_where_blocks_are_small() {
         assert_eq!(vae.sample_drawn(count, 3).unwrap().pixels, drawn.pixels[..count * 64]);
         let few = vae.score(&images.pixels[..count * 64], Noise::Seeded(3)).unwrap();
         assert_eq!(few.recon, scores.recon[..count], "{count}");
+    }
+}
+
+#[test]
+fn images_are_corrupted_in_blocks_that_fit_the_adapter() {
+    let Some(gpu) = common::gpu() else { return };
+    let white = Images { pixels: vec![255; 150 * 64], ..images(1) };
+    let made = |gpu| corrupted(gpu, &white, Corruption::Masking(0.5)).unwrap().pixels;
+    let (whole, in_blocks) = (made(&gpu), made(&small(&gpu)));
+    assert_eq!(in_blocks.len(), white.pixels.len());
+    let blocks: Vec<_> = in_blocks.chunks(64 * 64).collect();
+    assert_eq!(blocks[0], &whole[..64 * 64]);
+    assert_ne!(blocks[0], blocks[1], "a block has the draws of another");
+    for block in blocks {
+        let black = block.iter().filter(|pixel| **pixel == 0).count();
+        assert!((0.45..0.55).contains(&(black as f64 / block.len() as f64)), "{black}");
     }
 }
 
