@@ -2,14 +2,16 @@
 
 mod file;
 mod find;
+mod header;
+mod open;
 mod other;
 
 use std::path::Path;
 
 pub(super) use find::{Set, find};
 
-use self::file::Kind;
 use self::find::Split;
+use self::header::Kind;
 use super::pack::{self, Place};
 use super::{Column, ImageShape, PackedImages, ReadOptions, Splits, Table};
 use crate::error::{Error, Result};

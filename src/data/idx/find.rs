@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::file::Kind;
+use super::header::Kind;
 use super::other;
 use crate::error::{Error, Result};
 
