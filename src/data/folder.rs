@@ -90,6 +90,7 @@ impl Headers {
         });
         let channels = options.channels.unwrap_or(if is_coloured { 3 } else { 1 });
         let shape = ImageShape { width: size.0, height: size.1, channels };
+        check_sides(&all, shape)?;
         check_memory(&all, shape)?;
         Ok(Self { folder: folder.into(), found, train, test, shape, options: options.clone(), bad })
     }
@@ -229,6 +230,18 @@ fn check_options(options: &ReadOptions) -> Result<()> {
         return Err(Error::config("size", format!("{width}x{height}"), message));
     }
     Ok(())
+}
+
+/// Fails if images of `shape`, which is theirs or the size that was asked for, have too long a side.
+fn check_sides(files: &[&File], shape: ImageShape) -> Result<()> {
+    let ImageShape { width, height, .. } = shape;
+    if width.max(height) <= MAX_SIDE {
+        return Ok(());
+    }
+    let message = format!(
+        "is {width}x{height}, and a side has at most {MAX_SIDE} pixels; resize all images to a smaller size"
+    );
+    Err(Error::data(&files[0].0, message))
 }
 
 /// Fails if resizing one image to `shape` takes more memory than there is.

@@ -190,3 +190,17 @@ fn a_decompression_bomb_fails() {
     bytes[frame + 5..frame + 9].fill(0xff); // height and width
     open_fails(&[("a.jpg", bytes)], &["a.jpg", "65535x65535 takes over 512 MiB"]);
 }
+
+/// Their pixels cannot be decoded, so it is the headers that say it.
+#[test]
+fn images_with_too_long_a_side_fail_after_the_headers() {
+    for (width, height) in [(65_536, 1), (1, 70_000)] {
+        let mut bytes = grey(width, height, 1);
+        let files = |bytes: &[u8]| [("a.png", bytes.to_vec()), ("b.png", bytes.to_vec())];
+        let resized = read(&folder_of(&files(&bytes)), sized(8, 8)).unwrap();
+        assert_eq!(resized.train.len(), 2);
+        bytes.truncate(bytes.len() - 20);
+        let is = format!("a.png: is {width}x{height}, and a side has at most 65535 pixels");
+        open_fails(&files(&bytes), &[&is, "to a smaller size"]);
+    }
+}
