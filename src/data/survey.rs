@@ -22,7 +22,7 @@ pub struct Survey {
 /// What is still to be read.
 enum Source {
     /// Nothing: to read it takes no longer than its headers.
-    Tables(Splits),
+    Tables(Splits, Vec<Note>),
     Folder(Box<folder::Headers>),
 }
 
@@ -36,7 +36,7 @@ impl Survey {
         let folder = folder.and_then(Path::file_name).map(|name| name.to_string_lossy().into());
         let name = named.or(folder).unwrap_or_else(|| "data".into());
         if let Some(set) = set {
-            return Self::of(name, idx::read(&set, options)?);
+            return Self::of(name, idx::read(&set, options)?, set.notes);
         }
         let headers = folder::Headers::read(path, options)?;
         Ok(Self {
@@ -48,14 +48,14 @@ impl Survey {
         })
     }
 
-    fn of(name: String, splits: Splits) -> Result<Self> {
+    fn of(name: String, splits: Splits, notes: Vec<Note>) -> Result<Self> {
         let (train, test) = &splits;
         Ok(Self {
             name,
             shape: train.shape()?,
             train: train.len(),
             test: test.as_ref().map(Table::len),
-            source: Source::Tables(splits),
+            source: Source::Tables(splits, notes),
         })
     }
 
@@ -67,8 +67,8 @@ impl Survey {
     pub fn read(self) -> Result<Dataset> {
         let ((train, test), notes) = match self.source {
             Source::Folder(headers) => headers.decode()?,
-            Source::Tables(splits) => {
-                let notes = note(&splits).into_iter().collect();
+            Source::Tables(splits, mut notes) => {
+                notes.extend(note(&splits).filter(|note| !notes.contains(note)));
                 (splits, notes)
             }
         };
@@ -81,7 +81,7 @@ impl TryFrom<Dataset> for Survey {
 
     /// A dataset that was read already.
     fn try_from(data: Dataset) -> Result<Self> {
-        Self::of(data.name, (data.train, data.test))
+        Self::of(data.name, (data.train, data.test), data.notes)
     }
 }
 

@@ -37,6 +37,11 @@ fn idx_gzip_may_have_several_members() {
 fn idx_comes_before_images() {
     let data = open(&folder_of(&[(TRAIN, idx_images(4)), ("a.png", grey(8, 8, 1))]));
     assert_eq!(data.shape().unwrap(), shape(2, 3, 1));
+    assert_eq!(notes(&data)[0], "not read: 1 image file beside the IDX files, such as a.png");
+    let below = ("emnist/train-images-idx3-ubyte", idx_images(3));
+    let data = open(&folder_of(&[(TRAIN, idx_images(4)), below]));
+    assert_eq!(data.train.len(), 4);
+    assert_eq!(notes(&data)[0], "not read: the dataset of emnist/train-images-idx3-ubyte");
 }
 
 #[test]

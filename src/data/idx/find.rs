@@ -8,6 +8,7 @@ use walkdir::WalkDir;
 
 use super::header::Kind;
 use super::other;
+use crate::data::Note;
 use crate::error::{Error, Result};
 
 /// Folders below the one that was named which are searched: torchvision's files lie in the second.
@@ -117,6 +118,8 @@ pub(in crate::data) struct Set {
     /// The part of their names before the split, as `emnist-digits`; empty for MNIST.
     pub name: String,
     files: Vec<Found>,
+    /// Remarks on what lies beside them and is left aside.
+    pub notes: Vec<Note>,
 }
 
 impl Set {
@@ -184,16 +187,21 @@ pub(in crate::data) fn find(path: &Path) -> Result<Option<Set>> {
     }
     let mut sets = sets(&files);
     let here = sets.iter().any(|(folder, _)| folder == path);
-    if here {
-        sets.retain(|(folder, _)| folder == path);
-    } else if files.iter().any(|file| other::is_image(file)) {
+    let unread = other::unread_images(path, &files);
+    if !here && unread.is_some() {
         return Ok(None);
+    }
+    let mut notes = Vec::from_iter(unread);
+    if here {
+        let below = sets.extract_if(.., |(folder, _)| folder != path);
+        let text = |set: &Set| format!("not read: the dataset of {}", shown(set.example(), path));
+        notes.extend(below.map(|(_, set)| Note::new(text(&set))));
     }
     if sets.len() > 1 {
         return Err(several(path, &sets));
     }
     match sets.pop() {
-        Some((_, set)) => Ok(Some(set)),
+        Some((_, set)) => Ok(Some(Set { notes, ..set })),
         None => other::refuse(path, &files).map(|()| None),
     }
 }
@@ -204,7 +212,9 @@ fn sets(files: &[PathBuf]) -> Vec<(PathBuf, Set)> {
     for found in files.iter().filter_map(|file| Found::new(file)) {
         sets.entry((found.folder.clone(), found.name.set.clone())).or_default().push(found);
     }
-    let sets = sets.into_iter().map(|((folder, name), files)| (folder, Set { name, files }));
+    let sets = sets
+        .into_iter()
+        .map(|((folder, name), files)| (folder, Set { name, files, notes: Vec::new() }));
     sets.filter(|(_, set)| set.has_images()).collect()
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::data::{Note, folder};
 use crate::error::{Error, Result};
+use crate::words::counted;
 
 /// The ends of archives' names.
 pub(super) const ARCHIVES: [&str; 9] =
@@ -30,8 +32,18 @@ const IDX: &str = "an IDX file whose name says no \"images\"";
 const NAME: &str = "IDX images to train on are named as train-images-idx3-ubyte is";
 
 /// Whether the name of `path` is that of an image, of any format that there is a name for.
-pub(super) fn is_image(path: &Path) -> bool {
-    super::super::folder::is_image(path) || image::ImageFormat::from_path(path).is_ok()
+fn is_image(path: &Path) -> bool {
+    folder::is_image(path) || image::ImageFormat::from_path(path).is_ok()
+}
+
+/// A remark on the images among `files`, found at `path`, which are not read where there are IDX files; none
+/// if there is no image.
+pub(super) fn unread_images(path: &Path, files: &[PathBuf]) -> Option<Note> {
+    let images = || files.iter().filter(|file| is_image(file));
+    let first = images().next()?;
+    let first = first.strip_prefix(path).unwrap_or(first).display();
+    let count = counted(images().count(), "image file");
+    Some(Note::new(format!("not read: {count} beside the IDX files, such as {first}")))
 }
 
 /// Whether a file lies in CIFAR's archive for Python, whose batches have no extension.
