@@ -14,7 +14,6 @@ mod parallel;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use self::bad::{Bad, catching};
 use self::decode::Look;
@@ -25,7 +24,6 @@ use super::{Column, ImageShape, Note, ReadOptions, Splits, Table, available_memo
 use crate::error::{Error, Result};
 use crate::words::counted;
 
-pub use self::look::Levels;
 pub(super) use self::names::is_image;
 
 /// The longest side that a JPEG can have; larger sizes are rejected as mistakes.
@@ -48,6 +46,8 @@ struct Decoded {
     images: Column,
     /// The files they come from, without those that were left out.
     files: Vec<PathBuf>,
+    /// Whether some of their pixels were transparent.
+    is_transparent: bool,
 }
 
 impl Headers {
@@ -104,19 +104,12 @@ impl Headers {
         let (look, chosen) = look::settle(&all, &self.options);
         let bytes = all.len() as u128 * self.shape.pixels() as u128;
         let in_memory = pack::fit_memory(&self.options, bytes);
-        let levels = Levels::default();
-        let is_transparent = AtomicBool::new(false);
         let mut bad = std::mem::take(&mut self.bad);
-        let mut split = |files: &[File]| {
-            self.decode_all(files, in_memory, &look, &mut bad, |decoded| {
-                levels.add(&decoded.pixels);
-                is_transparent.fetch_or(decoded.is_transparent, Relaxed);
-            })
-        };
+        let mut split = |files: &[File]| self.decode_all(files, in_memory, &look, &mut bad);
         let train = split(&self.train)?;
         let test = self.test.as_deref().map(&mut split).transpose()?;
-        let is_lacking = [Some(&train), test.as_ref()].into_iter().flatten();
-        let is_lacking = is_lacking.into_iter().any(|split| split.files.is_empty());
+        let splits = || [Some(&train), test.as_ref()].into_iter().flatten();
+        let is_lacking = splits().any(|split| split.files.is_empty());
         if !bad.is_empty() && (!self.options.skip_bad || is_lacking) {
             return Err(bad::error(&self.folder, bad, count));
         }
@@ -131,11 +124,10 @@ impl Headers {
             notes.push(Note::new(text));
         }
         notes.extend(chosen);
-        if is_transparent.into_inner() && self.options.background.is_none() {
+        if splits().any(|split| split.is_transparent) && self.options.background.is_none() {
             let text = format!("transparent pixels are blended with {}", look.background);
             notes.push(Note::on("background", text));
         }
-        notes.extend(levels.note());
         Ok((self.tables(train, test)?, notes))
     }
 
@@ -159,14 +151,13 @@ impl Headers {
         Ok((table(train, of_train)?, test.map(|test| table(test, of_test)).transpose()?))
     }
 
-    /// Decodes `files`, shows each image to `see`, and adds those that cannot be decoded to `bad`.
+    /// Decodes `files`, and adds those that cannot be decoded to `bad`.
     fn decode_all(
         &self,
         files: &[File],
         in_memory: bool,
         look: &Look,
         bad: &mut Vec<Bad>,
-        see: impl Fn(&decode::Decoded) + Sync,
     ) -> Result<Decoded> {
         let (folder, shape) = (&*self.folder, self.shape);
         let source = || {
@@ -176,13 +167,14 @@ impl Headers {
         };
         let source = (!in_memory).then(source).transpose()?;
         let mut sink = match Place::of(folder, shape, files.len(), source)? {
-            Place::Found(images) => {
+            Place::Found(images, is_transparent) => {
                 let files = files.iter().map(|(path, _)| path.clone()).collect();
-                return Ok(Decoded { images, files });
+                return Ok(Decoded { images, files, is_transparent });
             }
             Place::New(sink) => sink,
         };
         let mut kept = Vec::with_capacity(files.len());
+        let mut is_transparent = false;
         let mut left = files;
         while !left.is_empty() {
             let block;
@@ -192,7 +184,7 @@ impl Headers {
                 let mut places = pixels.chunks_exact_mut(shape.pixels());
                 let decode = |at: usize| {
                     let (path, header) = &block[at];
-                    decode::image(path, header, shape, look).inspect(&see)
+                    decode::image(path, header, shape, look)
                 };
                 for ((path, _), decoded) in block.iter().zip(parallel::map(block.len(), decode)) {
                     match decoded {
@@ -200,6 +192,7 @@ impl Headers {
                             let place = places.next().expect("there is one for each image");
                             place.copy_from_slice(&decoded.pixels);
                             kept.push(path.clone());
+                            is_transparent |= decoded.is_transparent;
                         }
                         Err(error) => bad.push(error),
                     }
@@ -209,8 +202,9 @@ impl Headers {
         }
         // What is not to be used is not to be kept.
         let is_used = bad.is_empty() || self.options.skip_bad;
-        let images = if is_used { sink.finish()? } else { Column::images(shape, Vec::new()) };
-        Ok(Decoded { images, files: kept })
+        let images =
+            if is_used { sink.finish(is_transparent)? } else { Column::images(shape, Vec::new()) };
+        Ok(Decoded { images, files: kept, is_transparent })
     }
 }
 

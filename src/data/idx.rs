@@ -147,10 +147,10 @@ impl Declared {
         }
         let source = (!in_memory).then(|| pack::source(path, [path], options)).transpose()?;
         match Place::of(path, shape, count, source)? {
-            Place::Found(images) => Ok(images),
+            Place::Found(images, _) => Ok(images),
             Place::New(mut sink) => {
                 file::images(path, &mut sink)?;
-                sink.finish()
+                sink.finish(false)
             }
         }
     }

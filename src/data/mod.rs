@@ -8,6 +8,7 @@ mod folder;
 pub(crate) mod grid;
 mod idx;
 mod images;
+mod levels;
 mod note;
 mod pack;
 mod packed;

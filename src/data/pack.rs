@@ -1,40 +1,21 @@
 //! Pixels on their way from a reader into a table: into memory, or, where there are too many, into a
 //! file of the cache, which is made once for the same files and options.
 
-use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+mod kept;
 
-use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
 use tempfile::NamedTempFile;
 
+use self::kept::{HEADER, Header};
 use super::packed::BLOCK;
 use super::{Column, ImageShape, Images, PackedImages, ReadOptions, available_memory};
-use crate::cache;
 use crate::error::{Error, Result};
 use crate::files::Unfinished;
 
-/// Bytes of a file before its pixels: the header as a line of JSON, filled up with spaces.
-const HEADER: usize = 4096;
-/// How the names of the files end.
-const SUFFIX: &str = ".pixels";
-/// How the names of unfinished files begin.
-const UNFINISHED: &str = "unfinished-";
-/// Time after its last use when a file is deleted.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// What a file says of itself.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Header {
-    /// What the pixels were made from.
-    source: String,
-    shape: ImageShape,
-    images: usize,
-    /// CRC-32 of the pixels.
-    checksum: u32,
-}
+pub(super) use self::kept::source;
 
 /// Where the images of one split go, one after the other.
 pub(super) struct Sink {
@@ -60,34 +41,10 @@ pub(super) fn fit_memory(options: &ReadOptions, bytes: u128) -> bool {
     bytes <= u128::from(options.memory.unwrap_or_else(available_memory) / 2)
 }
 
-/// Describes what pixels are made from: the options, and each file's path, length and time.
-///
-/// # Errors
-///
-/// [`Error::Io`] naming a file that cannot be read.
-pub(super) fn source<'a>(
-    folder: &Path,
-    files: impl IntoIterator<Item = &'a Path>,
-    options: &ReadOptions,
-) -> Result<String> {
-    let (mut hasher, mut count, mut bytes) = (DefaultHasher::new(), 0, 0);
-    for path in files {
-        let read = |metadata: fs::Metadata| Ok((metadata.len(), metadata.modified()?));
-        let (length, modified) =
-            fs::metadata(path).and_then(read).map_err(Error::io("read", path))?;
-        (path, length, modified).hash(&mut hasher);
-        (count, bytes) = (count + 1, bytes + length);
-    }
-    // The bound on memory changes no pixel.
-    let options = ReadOptions { memory: None, ..options.clone() };
-    let files = format!("{count} files, {bytes} bytes, {:016x}", hasher.finish());
-    Ok(format!("{}: {files}; {options:?}", folder.display()))
-}
-
 /// The place of a split's images.
 pub(super) enum Place {
-    /// An earlier process has made them.
-    Found(Column),
+    /// An earlier process has made them; whether some pixels were transparent before.
+    Found(Column, bool),
     /// They are still to be made.
     New(Sink),
 }
@@ -109,10 +66,11 @@ impl Place {
         let Some(source) = source else {
             return Sink::in_memory(path, shape, images).map(Self::New);
         };
-        // If some were left out, it does not say which.
-        let is_whole = |found: &Column| found.rows() == Ok(images);
-        match find(&source).filter(is_whole) {
-            Some(found) => Ok(Self::Found(found)),
+        // If some were left out, it does not say which. No checksum covers what it says of its shape.
+        let fits =
+            |(found, _): &(PackedImages, bool)| (found.len(), found.shape()) == (images, shape);
+        match kept::find(&source).filter(fits) {
+            Some((found, is_transparent)) => Ok(Self::Found(Column::Packed(found), is_transparent)),
             None => Sink::in_file(shape, source).map(Self::New),
         }
     }
@@ -139,20 +97,18 @@ impl Sink {
     ///
     /// [`Error::Io`] naming the folder of the cache.
     fn in_file(shape: ImageShape, source: String) -> Result<Self> {
-        let folder = folder();
+        let folder = kept::folder();
         let within = folder.clone().unwrap_or_else(std::env::temp_dir);
         let attempt = || {
             fs::create_dir_all(&within)?;
-            clean(&within);
-            let file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&within)?;
-            // By this lock, which ends with the process, another one knows that it is not litter.
-            file.as_file().try_lock()?;
+            kept::clean(&within);
+            let file = kept::locked(&within)?;
             file.as_file().set_len(HEADER as u64)?;
             file.as_file().seek(SeekFrom::Start(HEADER as u64))?;
             Ok(file)
         };
         let file = attempt().map_err(Error::io("write into", &within))?;
-        let path = folder.map(|folder| folder.join(name(&source)));
+        let path = folder.map(|folder| folder.join(kept::name(&source)));
         let hasher = crc32fast::Hasher::new();
         let unfinished = Unfinished::new(file.path());
         let writer = Writer { file, unfinished, path, source, images: 0, hasher };
@@ -188,28 +144,23 @@ impl Sink {
         Ok(())
     }
 
-    /// The column of everything that it took.
+    /// The column of everything that it took; `is_transparent` says whether some pixels were transparent
+    /// before, and is kept with them in a file.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] naming the file when it cannot be written.
-    pub fn finish(self) -> Result<Column> {
+    pub fn finish(self, is_transparent: bool) -> Result<Column> {
         let Self { shape, pixels, file } = self;
         let Some(Writer { mut file, unfinished: _unfinished, path, source, images, hasher }) = file
         else {
             return Ok(Column::Images(Images { shape, pixels }));
         };
         let checksum = hasher.finalize();
-        let header = Header { source, shape, images, checksum };
+        let header = Header { source, shape, images, checksum, is_transparent };
         let mut attempt = || {
-            let mut line = serde_json::to_vec(&header)?;
-            line.resize(line.len().max(HEADER - 1), b' ');
-            line.push(b'\n');
-            if line.len() > HEADER {
-                return Err(std::io::Error::other("the path of the dataset is too long"));
-            }
             file.seek(SeekFrom::Start(0))?;
-            file.write_all(&line)
+            file.write_all(&header.line()?)
         };
         attempt().map_err(Error::io("write", path.as_deref().unwrap_or(file.path())))?;
         let (open, path) = match path {
@@ -227,72 +178,5 @@ impl Sink {
         };
         let images = PackedImages::new(open, &path, shape, images, HEADER as u64)?;
         Ok(Column::Packed(images.with_checksum(checksum)))
-    }
-}
-
-/// The images that an earlier process made from `source`, if they are still there and whole.
-fn find(source: &str) -> Option<Column> {
-    let path = folder()?.join(name(source));
-    let images = check(&path, source);
-    if let Err(reason) = &images
-        && path.exists()
-    {
-        log::warn!("{}: {reason}; it is made again", path.display());
-    }
-    images.ok().map(Column::Packed)
-}
-
-/// Opens the file at `path`, unless it is of another `source` or damaged, for the reason given.
-fn check(path: &Path, source: &str) -> std::result::Result<PackedImages, String> {
-    let said = |e: std::io::Error| e.to_string();
-    let file = crate::files::open(path).map_err(said)?;
-    let mut reader = BufReader::with_capacity(1 << 20, &file);
-    let mut line = Vec::new();
-    reader.by_ref().take(HEADER as u64).read_until(b'\n', &mut line).map_err(said)?;
-    let header: Header = serde_json::from_slice(&line).map_err(|_| "has a damaged header")?;
-    if header.source != source {
-        return Err("is of another dataset".into());
-    }
-    let mut hasher = crc32fast::Hasher::new();
-    loop {
-        let bytes = reader.fill_buf().map_err(said)?;
-        if bytes.is_empty() {
-            break;
-        }
-        hasher.update(bytes);
-        let length = bytes.len();
-        reader.consume(length);
-    }
-    if hasher.finalize() != header.checksum {
-        return Err("is damaged".into());
-    }
-    // The time of its last use.
-    let _ = file.set_modified(SystemTime::now());
-    let Header { shape, images, checksum, .. } = header;
-    let images = PackedImages::new(file, path, shape, images, HEADER as u64);
-    images.map(|images| images.with_checksum(checksum)).map_err(|e| e.to_string())
-}
-
-fn folder() -> Option<PathBuf> {
-    cache::folder().map(|folder| folder.join("datasets"))
-}
-
-fn name(source: &str) -> String {
-    format!("{:08x}{SUFFIX}", crc32fast::hash(source.as_bytes()))
-}
-
-/// Deletes files that nobody has used for long, and those that a process left unfinished.
-fn clean(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-        let is_old = || {
-            let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-            modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > KEPT)
-        };
-        let is_left = || File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
-        if name.ends_with(SUFFIX) && is_old() || name.starts_with(UNFINISHED) && is_left() {
-            // Another process may have done it.
-            let _ = fs::remove_file(&path);
-        }
     }
 }

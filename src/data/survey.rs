@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Dataset, ImageShape, Note, ReadOptions, Splits, Table, folder, idx};
+use super::{Dataset, ImageShape, Note, ReadOptions, Splits, Table, folder, idx, levels};
 use crate::error::{Error, Result};
 
 /// What the headers of a dataset's files say, before their pixels are decoded: for refusing early what
@@ -65,13 +65,15 @@ impl Survey {
     ///
     /// The same as [`Dataset::read`].
     pub fn read(self) -> Result<Dataset> {
-        let ((train, test), notes) = match self.source {
-            Source::Folder(headers) => headers.decode()?,
-            Source::Tables(splits, mut notes) => {
-                notes.extend(note(&splits).filter(|note| !notes.contains(note)));
-                (splits, notes)
+        let (splits, mut notes, key) = match self.source {
+            Source::Folder(headers) => {
+                let (splits, notes) = headers.decode()?;
+                (splits, notes, Some("white"))
             }
+            Source::Tables(splits, notes) => (splits, notes, None),
         };
+        notes.extend(levels::note(&splits, key)?.filter(|note| !notes.contains(note)));
+        let (train, test) = splits;
         Ok(Dataset { name: self.name, train, test, notes })
     }
 }
@@ -83,14 +85,4 @@ impl TryFrom<Dataset> for Survey {
     fn try_from(data: Dataset) -> Result<Self> {
         Self::of(data.name, (data.train, data.test), data.notes)
     }
-}
-
-/// A remark on images that are in memory.
-fn note((train, test): &Splits) -> Option<Note> {
-    let levels = folder::Levels::default();
-    let tables = [Some(train), test.as_ref()].into_iter().flatten();
-    for images in tables.filter_map(|table| table.images().ok()) {
-        levels.add(&images.pixels);
-    }
-    levels.note().map(|note| Note { key: None, ..note })
 }

@@ -127,6 +127,74 @@ fn a_changed_folder_is_packed_anew() {
     assert!(train(&place, &["--data", "photos"], "whole").1 == new);
 }
 
+/// By their length and the time of their contents these are the same files, as those from an archive may be.
+#[cfg(unix)]
+#[test]
+fn a_folder_is_packed_anew_though_its_times_were_set() {
+    let Some(_) = common::gpu() else { return };
+    let place = Place::new();
+    let write = |value: u8| {
+        for i in 0..48u8 {
+            let name = format!("photos/{i:02}.pgm");
+            place.write(&name, [&b"P5 8 8 255\n"[..], &[i * value; 64]].concat());
+            let file = fs::File::options().write(true).open(place.path(&name)).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        }
+    };
+    write(5);
+    let flags = ["--data", "photos", "--memory", "1KB"];
+    let (_, old) = train(&place, &flags, "old");
+    write(4);
+    let (_, new) = train(&place, &flags, "new");
+    assert!(old != new, "the changed images were not seen");
+    assert!(train(&place, &["--data", "photos"], "whole").1 == new);
+}
+
+/// No checksum covers the shape that a kept file states.
+#[test]
+fn a_kept_file_of_another_shape_is_made_again() {
+    let Some(_) = common::gpu() else { return };
+    let place = Place::new();
+    place.write("gz/train-images-idx3-ubyte.gz", gz(&place.read("idx/train-images-idx3-ubyte")));
+    let flags = ["--data", "gz", "--memory", "1KB"];
+    let (_, model) = train(&place, &flags, "new");
+    let [file] = &packed(&place)[..] else { panic!("{:?}", packed(&place)) };
+    let whole = fs::read(file).unwrap();
+    let width = whole.windows(9).position(|bytes| bytes == b"\"width\":8").unwrap();
+    let mut bytes = whole.clone();
+    bytes[width + 8] = b'4';
+    fs::write(file, bytes).unwrap();
+    assert!(train(&place, &flags, "again").1 == model);
+    assert!(fs::read(file).unwrap() == whole, "it was made again");
+}
+
+#[test]
+fn what_is_found_again_is_remarked_on_again() {
+    let Some(_) = common::gpu() else { return };
+    let place = Place::new();
+    fs::create_dir(place.path("photos")).unwrap();
+    for i in 0..16 {
+        let pixel = |x: u32, y: u32| image::LumaA([0u8, if x == y { 5 } else { 0 }]);
+        let drawing = image::ImageBuffer::from_fn(8, 8, |x, y| pixel(x + i % 4, y));
+        drawing.save(place.path(format!("photos/{i:02}.png"))).unwrap();
+    }
+    let words =
+        ["train", "--config", "tiny.toml", "--data", "photos", "--overwrite", "--out", "run"];
+    let remarks = |memory: &[&str]| {
+        let mut command = place.command(&[&words, memory].concat());
+        let ran = Ran::from(command.env("VAE_GPU_CACHE", place.path("cache")).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.stderr
+    };
+    let whole = remarks(&[]);
+    let parts =
+        ["blended with white (--background)\n", "between 250 and 255 of 255", "(--white)\n"];
+    parts.iter().for_each(|part| assert!(whole.contains(part), "{whole}"));
+    for _ in 0..2 {
+        assert_eq!(remarks(&["--memory", "1KB"]), whole);
+    }
+}
+
 #[test]
 fn a_size_of_memory_that_is_none_is_refused() {
     let place = Place::new();

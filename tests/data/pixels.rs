@@ -102,6 +102,13 @@ fn masks_of_zeros_and_ones_are_remarked_on() {
     assert_eq!(data.notes[0].key, Some("white"));
     let data = read(&dir, ReadOptions { white: Some(1), ..ReadOptions::default() }).unwrap();
     assert_eq!((row(&data), notes(&data)), (vec![0, 255, 0, 255], vec![]));
+    // No option is for IDX images, so none is advised.
+    let idx = folder_of(&[(TRAIN, [idx_of(0x803, &[2, 3, 2], 2), vec![0; 10]].concat())]);
+    // In memory, and from the file.
+    for memory in [None, Some(0)] {
+        let data = read(&idx, ReadOptions { memory, ..ReadOptions::default() }).unwrap();
+        assert_eq!(notes(&data), ["all pixels lie between 0 and 1 of 255, 2 levels"]);
+    }
     let black = grey(4, 4, 0);
     let data = open(&folder_of(&[("a.png", black.clone()), ("b.png", black)]));
     assert_eq!(notes(&data), ["every pixel of every image is 0: there is nothing to learn"]);

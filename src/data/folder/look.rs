@@ -1,7 +1,7 @@
-//! Choices about pixels that files leave open, and remarks on pixels that look wrong.
+//! Choices about pixels that files leave open.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use image::DynamicImage;
 
@@ -88,45 +88,7 @@ fn largest_value(image: &DynamicImage) -> Option<u16> {
         ImageLuma16(image) => image.as_raw().iter().copied().max(),
         ImageRgb16(image) => image.as_raw().iter().copied().max(),
         ImageLumaA16(image) => image.pixels().map(|pixel| pixel.0[0]).max(),
-        ImageRgba16(image) => image.pixels().flat_map(|pixel| pixel.0[..3].to_vec()).max(),
+        ImageRgba16(image) => image.pixels().flat_map(|pixel| pixel.0.into_iter().take(3)).max(),
         _ => None,
     }
 }
-
-/// The values that occur in images.
-#[derive(Default)]
-pub struct Levels([AtomicU64; 4]);
-
-impl Levels {
-    /// Adds the values of some pixels.
-    pub fn add(&self, pixels: &[u8]) {
-        let mut seen = [0u64; 4];
-        pixels.iter().for_each(|value| seen[usize::from(value >> 6)] |= 1 << (value & 63));
-        for (all, seen) in self.0.iter().zip(seen) {
-            all.fetch_or(seen, Relaxed);
-        }
-    }
-
-    /// A remark on values that make no picture.
-    pub fn note(&self) -> Option<Note> {
-        let is_seen =
-            |value: &u8| self.0[usize::from(value >> 6)].load(Relaxed) & 1 << (value & 63) != 0;
-        let seen: Vec<u8> = (0..=255).filter(is_seen).collect();
-        let (low, high) = (*seen.first()?, *seen.last()?);
-        if low == high {
-            let text = format!("every pixel of every image is {low}: there is nothing to learn");
-            return Some(Note::new(text));
-        }
-        (high - low < NARROW).then(|| {
-            let text = format!(
-                "all pixels lie between {low} and {high} of 255, {} levels: say which value is white if \
-                 the files have another range",
-                seen.len()
-            );
-            Note::on("white", text)
-        })
-    }
-}
-
-/// Range of values below which images have hardly any contrast.
-const NARROW: u8 = 32;
