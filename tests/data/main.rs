@@ -10,6 +10,7 @@ mod jpeg;
 mod labels;
 mod pixels;
 mod real;
+mod splits;
 mod table;
 
 use std::fs;

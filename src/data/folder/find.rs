@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::bad::Bad;
-use super::names::{Part, extension, is_image, is_system, part};
+use super::names::{Part, extension, is_image, is_like_test, is_system, part};
 use crate::data::Note;
 use crate::error::{Error, Result};
 use crate::words::counted;
@@ -94,6 +94,7 @@ pub fn find(root: &Path) -> Result<Found> {
             );
             return Err(Error::data(root, message));
         }
+        notes.extend(doubtful(&tree.images, root));
         notes.extend(others.map(|others| Note::new(format!("not read: {others}"))));
         return Ok(Found { train: tree.images, bad: tree.bad, notes, ..Found::default() });
     }
@@ -144,6 +145,22 @@ pub fn find(root: &Path) -> Result<Found> {
     }
     notes.extend(others.map(|others| Note::new(format!("not read: {others}"))));
     Ok(Found { train, test, bad: tree.bad, notes, splits })
+}
+
+/// A remark on `images` that are read for training though the name of a folder under `root` says otherwise.
+fn doubtful(images: &[PathBuf], root: &Path) -> Option<Note> {
+    let images = images.iter().map(|image| relative(image, root));
+    let mut doubtful = images.filter(|image| {
+        let mut folders = image.parent().into_iter().flat_map(Path::iter);
+        folders.any(|folder| folder.to_str().is_some_and(is_like_test))
+    });
+    let first = doubtful.next()?.display();
+    let count = counted(1 + doubtful.count(), "image");
+    let text = format!(
+        "read for training: {count} that may be test images by the name of their folder, such as {first}; \
+         splits are called train and test"
+    );
+    Some(Note::new(text))
 }
 
 /// The folders that are splits: those that lie beside one for training.

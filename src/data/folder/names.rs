@@ -19,8 +19,8 @@ const PARTS: [(Part, &[&str]); 3] = [
 /// Names that mean validation only beside a training split, since they may be those of a class.
 const BESIDE_TRAINING: [&str; 4] = ["dev", "eval", "evaluation", "holdout"];
 
-/// What follows the name of a part in that of a folder, as in `test_images` and `train_set`.
-const ENDINGS: [&str; 7] = ["set", "images", "imgs", "image", "img", "data", "split"];
+/// What follows the name of a part in that of a folder, or precedes it, as in `test_images` and `images_test`.
+const FILLERS: [&str; 7] = ["set", "images", "imgs", "image", "img", "data", "split"];
 
 /// The part that a folder of this name holds, and whether it does so only beside a training split.
 pub fn part(name: &str) -> Option<(Part, bool)> {
@@ -30,13 +30,39 @@ pub fn part(name: &str) -> Option<(Part, bool)> {
         Some((word, year)) if year.len() == 4 && year.bytes().all(|b| b.is_ascii_digit()) => word,
         _ => &words,
     };
-    let ending = ENDINGS.iter().find_map(|ending| word.strip_suffix(ending));
-    let is = |name: &&str| *name == word || Some(*name) == ending;
+    let before = FILLERS.iter().find_map(|filler| word.strip_suffix(filler));
+    let behind = FILLERS.iter().find_map(|filler| word.strip_prefix(filler));
+    let is = |name: &&str| [Some(word), before, behind].contains(&Some(*name));
     let known = PARTS.iter().find(|(_, names)| names.iter().any(is));
     match known {
         Some((part, _)) => Some((*part, false)),
         None => BESIDE_TRAINING.iter().any(is).then_some((Part::Validation, true)),
     }
+}
+
+/// Whether one word in the name of a folder stands for images that are not to be trained on, as in `x_test`
+/// and `testA`.
+pub fn is_like_test(name: &str) -> bool {
+    let mut word = String::new();
+    // A word ends before a capital, and at what is no letter.
+    for letter in name.chars().chain([' ']) {
+        let ends = !letter.is_alphabetic()
+            || letter.is_uppercase() && word.ends_with(|last: char| last.is_lowercase());
+        if ends {
+            let lower = word.to_lowercase();
+            let is = |(part, names): &(Part, &[&str])| {
+                *part != Part::Train && names.contains(&lower.as_str())
+            };
+            if PARTS.iter().any(is) {
+                return true;
+            }
+            word.clear();
+        }
+        if letter.is_alphabetic() {
+            word.push(letter);
+        }
+    }
+    false
 }
 
 /// Folders in lower case that programs make beside images: previews, recycle bins, what archives and file
