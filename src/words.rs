@@ -1,7 +1,7 @@
 //! Words that messages are made of.
 
 /// The likeness of two names, from 0 to 1, from which one may be meant by the other.
-const LIKE: f64 = 0.75;
+const LIKE: f64 = 0.8;
 
 /// `; did you mean …?` for the name among `known` that is most like `name`, if one is; otherwise nothing.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
@@ -15,9 +15,9 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
 /// The likeness of two names in any case, from 0 to 1.
 fn likeness(a: &str, b: &str) -> f64 {
     let [a, b] = [a.to_lowercase(), b.to_lowercase()];
-    // Jaro's measure does not see two letters of three that were swapped.
+    // The measure of Jaro and Winkler does not see two letters of three that were swapped.
     let slip = a.len() > 2 && strsim::damerau_levenshtein(&a, &b) == 1;
-    strsim::jaro(&a, &b).max(if slip { 0.9 } else { 0.0 })
+    strsim::jaro_winkler(&a, &b).max(if slip { 0.9 } else { 0.0 })
 }
 
 /// A number with the name of what is counted: `1 image`, `2 images`.
@@ -87,12 +87,14 @@ fn structure(text: &str) -> Option<(&str, &str, &str)> {
     is_name.then(|| (&head[..start], says.unwrap_or(&head[start..]), after))
 }
 
-/// `word`, or the words of which it is put together as the variants of an enum are.
+/// `word`, or the words of which it is put together as the variants of an enum are. Each of those is a
+/// capital and small letters, so that units (MiB) and formats (WebP) stay as they are.
 fn in_words(word: &str) -> String {
     let letters: Vec<char> = word.chars().collect();
-    let humps = letters.windows(2).filter(|pair| pair[0].is_lowercase() && pair[1].is_uppercase());
+    let capitals = letters.iter().filter(|c| c.is_uppercase()).count();
+    let parts = letters.windows(2).filter(|pair| pair[0].is_uppercase() && pair[1].is_lowercase());
     let is_name = letters.iter().all(|c| c.is_alphabetic()) && letters[0].is_uppercase();
-    if !is_name || humps.count() == 0 {
+    if !is_name || capitals < 2 || parts.count() < capitals {
         return word.into();
     }
     let split = |c: &char| match c.is_uppercase() {
@@ -141,6 +143,7 @@ mod tests {
                 "No such file or directory",
             ),
             ("ParseIntError { kind: InvalidDigit }", "invalid digit"),
+            ("WebP needs 3 MiB of the KiB left", "WebP needs 3 MiB of the KiB left"),
             ("takes { reshape = [1, 2] } and no more", "takes { reshape = [1, 2] } and no more"),
         ] {
             assert_eq!(plain(reason), words);
@@ -167,7 +170,8 @@ mod tests {
 
     #[test]
     fn only_a_like_name_is_offered() {
-        let known = ["mlp", "mlp-deep", "conv", "conv-rgb", "residual", "vulkan", "denoising"];
+        let known =
+            ["mlp", "mlp-deep", "conv", "conv-rgb", "residual", "vulkan", "denoising", "plan"];
         for (name, meant) in [
             ("mpl", "mlp"),
             ("MLP", "mlp"),
@@ -175,6 +179,8 @@ mod tests {
             ("resnet", ""),
             ("cuda", ""),
             ("denoise", "denoising"),
+            ("nothing", ""),
+            ("learn", ""),
             ("", ""),
         ] {
             let offered = did_you_mean(name, known);

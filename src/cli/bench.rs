@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
-use vae_gpu::words::did_you_mean;
-use vae_gpu::words::shortened;
+use vae_gpu::words::{did_you_mean, shortened};
 use vae_gpu::{Error, Preset};
 
 use super::AdapterArgs;
