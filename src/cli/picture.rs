@@ -1,9 +1,11 @@
 //! The picture that a command writes.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use vae_gpu::train::Existing;
 use vae_gpu::{Error, Result as LibraryResult};
 
 use super::failure::{Failure, Result};
@@ -48,11 +50,34 @@ impl PictureArgs {
             _ => Ok(out.clone()),
         }
     }
+
+    /// Has `write` write the file that [`PictureArgs::place`] gives, and returns it. What another program
+    /// puts there meanwhile is not replaced unasked.
+    ///
+    /// # Errors
+    ///
+    /// As [`PictureArgs::place`] and `write`.
+    pub fn written(
+        &self,
+        name: &str,
+        write: impl Fn(&Path, Existing) -> LibraryResult<()>,
+    ) -> Result<PathBuf> {
+        let existing = if self.overwrite { Existing::Replaced } else { Existing::Kept };
+        loop {
+            let place = self.place(name)?;
+            match in_folder(&place, |place| write(place, existing)) {
+                // With its place taken, a numbered picture takes the next, and another is told of above.
+                Err(Error::Io { path, source, .. })
+                    if path == place && source.kind() == ErrorKind::AlreadyExists => {}
+                written => return Ok(written.map(|()| place)?),
+            }
+        }
+    }
 }
 
 /// Has `write` write the file `place`, in a folder that is made if it is missing, and is gone again if
 /// that fails.
-pub fn written(place: &Path, write: impl FnOnce(&Path) -> LibraryResult<()>) -> Result<()> {
+fn in_folder(place: &Path, write: impl FnOnce(&Path) -> LibraryResult<()>) -> LibraryResult<()> {
     let folder = place.parent().unwrap_or(Path::new(""));
     let missing = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
     let made: Vec<&Path> = folder.ancestors().take_while(missing).collect();
@@ -60,11 +85,50 @@ pub fn written(place: &Path, write: impl FnOnce(&Path) -> LibraryResult<()>) -> 
         true => Ok(()),
         false => fs::create_dir_all(folder).map_err(Error::io("create", folder)),
     };
-    created.and_then(|()| write(place)).map_err(|e| {
+    created.and_then(|()| write(place)).inspect_err(|_| {
         // The first error is the one to tell.
         for folder in &made {
             let _ = fs::remove_dir(folder);
         }
-        e.into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes as the library does, once another program has put something there.
+    fn late(path: &Path, existing: Existing) -> LibraryResult<()> {
+        if path.ends_with("a.png") {
+            fs::write(path, "another's").unwrap();
+        }
+        match existing {
+            Existing::Kept if path.exists() => {
+                Err(Error::io("write", path)(ErrorKind::AlreadyExists.into()))
+            }
+            _ => fs::write(path, "own").map_err(Error::io("write", path)),
+        }
+    }
+
+    #[test]
+    fn what_comes_meanwhile_is_not_replaced_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("a.png");
+        let text = |path: &Path| fs::read_to_string(path).unwrap();
+        // With a name of its own choice, the program takes the next number.
+        let numbered = PictureArgs { out: None, overwrite: false };
+        let written = numbered.written(first.to_str().unwrap(), late).ok().unwrap();
+        assert_eq!(written, folder.path().join("a-2.png"));
+        assert_eq!([text(&first), text(&written)], ["another's", "own"]);
+        fs::remove_file(&first).unwrap();
+        let named = PictureArgs { out: Some(first.clone()), overwrite: false };
+        let message = named.written("b.png", late).err().unwrap().to_string();
+        assert!(
+            message.ends_with("a.png: is there already; --overwrite it or choose another --out")
+        );
+        assert_eq!(text(&first), "another's");
+        let asked = PictureArgs { overwrite: true, ..named };
+        assert_eq!(asked.written("b.png", late).ok(), Some(first.clone()));
+        assert_eq!(text(&first), "own");
+    }
 }

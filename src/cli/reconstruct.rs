@@ -9,9 +9,12 @@ use vae_gpu::words::counted;
 
 use super::evaluate::SplitArgs;
 use super::failure::Result;
-use super::picture::{PictureArgs, written};
+use super::picture::PictureArgs;
 use super::values::whole;
 use super::{AdapterArgs, note_untrained, wrote};
+
+/// Name of the picture where no other is given.
+const NAME: &str = "reconstructions.png";
 
 #[derive(Args)]
 pub struct ReconstructArgs {
@@ -26,13 +29,14 @@ pub struct ReconstructArgs {
 }
 
 pub fn run(args: &ReconstructArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
-    let place = args.picture.place("reconstructions.png")?;
+    args.picture.place(NAME)?;
     let split = args.split.read()?;
     let model = Vae::load(&adapter.open()?, &args.split.run)?;
     note_untrained(&args.split.run);
     let (wanted, found) = (args.count as usize, split.table.len());
-    written(&place, |path| save_reconstructions(&model, &split.table, wanted, path))?;
-    wrote(&place);
+    wrote(&args.picture.written(NAME, |path, existing| {
+        save_reconstructions(&model, &split.table, wanted, path, existing)
+    })?);
     let shown = counted(wanted.min(found), "image");
     let only =
         if wanted > found { format!(" ({wanted} asked for, no more there)") } else { "".into() };

@@ -8,9 +8,12 @@ use vae_gpu::Vae;
 use vae_gpu::train::save_samples;
 
 use super::failure::Result;
-use super::picture::{PictureArgs, written};
+use super::picture::PictureArgs;
 use super::values::{path, whole};
 use super::{AdapterArgs, note_untrained, wrote};
+
+/// Name of the picture where no other is given.
+const NAME: &str = "samples.png";
 
 #[derive(Args)]
 pub struct SampleArgs {
@@ -33,11 +36,12 @@ pub struct SampleArgs {
 }
 
 pub fn run(args: &SampleArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
-    let place = args.picture.place("samples.png")?;
+    args.picture.place(NAME)?;
     let model = Vae::load(&adapter.open()?, &args.run)?;
     note_untrained(&args.run);
     let (count, seed) = (args.count as usize, args.seed);
-    written(&place, |path| save_samples(&model, count, seed, args.draw, path))?;
-    wrote(&place);
+    wrote(&args.picture.written(NAME, |path, existing| {
+        save_samples(&model, count, seed, args.draw, path, existing)
+    })?);
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use png::{BitDepth, ColorType, Compression, Encoder, StreamWriter, Writer};
 
 use super::{ImageShape, Images, available_memory};
 use crate::error::{Error, Result};
+use crate::files::{self, Existing};
 
 /// Pixels between two images of a grid.
 const GAP: usize = 2;
@@ -73,7 +74,7 @@ impl Grid {
     }
 
     /// Writes the picture to `path`, whole or not at all, of the images that `images` hands over, in
-    /// order.
+    /// order. A file that is there becomes what `existing` says.
     ///
     /// # Errors
     ///
@@ -82,10 +83,11 @@ impl Grid {
     pub fn save(
         &self,
         path: &Path,
+        existing: Existing,
         images: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
     ) -> Result<()> {
         self.check()?;
-        crate::files::write_with(path, |file| {
+        files::write_with(path, existing, |file| {
             let fails = |e| Error::io("write", path)(e);
             let mut writer = self.header(file).map_err(fails)?;
             let png = writer.stream_writer().map_err(|e| fails(e.into()))?;
@@ -186,7 +188,7 @@ impl Images {
     /// can be as large.
     pub fn save_grid(&self, path: impl AsRef<Path>, columns: usize) -> Result<()> {
         let grid = Grid::new(self.shape, self.len(), columns);
-        grid.save(path.as_ref(), |push| {
+        grid.save(path.as_ref(), Existing::Replaced, |push| {
             (0..self.len()).try_for_each(|index| push(self.image(index)))
         })
     }

@@ -15,7 +15,18 @@ pub(crate) use regular::{open, read_whole};
 pub(crate) use unfinished::Unfinished;
 pub use unfinished::remove_unfinished;
 
+use tempfile::NamedTempFile;
+
 use crate::error::{Error, Result};
+
+/// What becomes of a file that is there already where another is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It is replaced.
+    Replaced,
+    /// It stays, and writing fails with [`ErrorKind::AlreadyExists`].
+    Kept,
+}
 
 /// Writes `bytes` beside `path` and moves them there once they are on the disk, so that neither a
 /// full disk nor a crash leaves half a file or loses the one that was there.
@@ -24,16 +35,19 @@ use crate::error::{Error, Result};
 ///
 /// [`Error::Io`] naming `path`.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_with(path, |file| file.write_all(bytes).map_err(Error::io("write", path)))
+    let content = |file: &mut BufWriter<&File>| file.write_all(bytes);
+    write_with(path, Existing::Replaced, |file| content(file).map_err(Error::io("write", path)))
 }
 
-/// The same for what `content` writes, bit by bit.
+/// The same for what `content` writes, bit by bit; a file that is there becomes what `existing` says, also
+/// where it comes there meanwhile.
 ///
 /// # Errors
 ///
 /// [`Error::Io`] naming `path`, and those of `content`.
 pub(crate) fn write_with(
     path: &Path,
+    existing: Existing,
     content: impl FnOnce(&mut BufWriter<&File>) -> Result<()>,
 ) -> Result<()> {
     let (folder, fails) = (parent(path), || Error::io("write", path));
@@ -47,10 +61,27 @@ pub(crate) fn write_with(
     drop(writer);
     let moved = || {
         sync(file.as_file())?;
-        file.persist(path)?;
+        place(file, path, existing)?;
         sync_folder(folder)
     };
     moved().map_err(fails())
+}
+
+/// Moves a file that is whole to `path`.
+fn place(file: NamedTempFile<File>, path: &Path, existing: Existing) -> IoResult<()> {
+    let file = match existing {
+        Existing::Replaced => file,
+        Existing::Kept => match file.persist_noclobber(path) {
+            Ok(_) => return Ok(()),
+            Err(_) if path.symlink_metadata().is_ok() => {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            // Some file systems can neither rename in this way nor link, and nothing is there.
+            Err(e) => e.file,
+        },
+    };
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Beginning of the name of a file until it is whole.
@@ -105,6 +136,26 @@ fn passed_over(result: IoResult<()>) -> IoResult<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever writes a file of that name after it was looked for keeps it.
+    #[test]
+    fn a_file_is_replaced_only_where_that_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let write = |existing, text: &'static str| {
+            write_with(&path, existing, |file| {
+                file.write_all(text.as_bytes()).map_err(Error::io("write", &path))
+            })
+        };
+        write(Existing::Kept, "first").unwrap();
+        let error = write(Existing::Kept, "second").unwrap_err();
+        let kind = |e| if let Error::Io { source, .. } = e { Some(source.kind()) } else { None };
+        assert_eq!(kind(error), Some(ErrorKind::AlreadyExists));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "first");
+        write(Existing::Replaced, "third").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "third");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 
     #[test]
     #[cfg(target_os = "linux")]

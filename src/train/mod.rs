@@ -14,6 +14,7 @@ mod recorded;
 mod run;
 mod trainer;
 
+pub use crate::files::Existing;
 pub use crate::model::{Placement, Residence};
 use batches::Batches;
 pub use checkpoint::counters;

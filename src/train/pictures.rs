@@ -8,6 +8,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use crate::data::grid::{BACKGROUND, Grid, square};
 use crate::data::{ImageShape, Table};
 use crate::error::Result;
+use crate::files::Existing;
 use crate::model::{Vae, corrupted};
 
 /// Name of the picture of new images.
@@ -57,14 +58,16 @@ pub(super) fn write(folder: &Path, model: &Vae, table: &Table) -> Result<()> {
     let Pictured { samples, reconstructions, .. } = Pictured::of(model.shape(), table.len());
     if model.config().variational {
         let grid = Grid::new(model.shape(), samples, COLUMNS);
-        save_samples_in(&grid, model, 0, false, &folder.join(SAMPLES))?;
+        let path = folder.join(SAMPLES);
+        save_samples_in(&grid, model, 0, false, &path, Existing::Replaced)?;
     }
-    save_reconstructions(model, table, reconstructions, folder.join(RECONSTRUCTIONS))
+    let path = folder.join(RECONSTRUCTIONS);
+    save_reconstructions(model, table, reconstructions, path, Existing::Replaced)
 }
 
 /// Writes `count` new images to the PNG at `path`, in a grid as square as possible: those of
 /// [`Vae::sample_seeded`], or with `draw` of [`Vae::sample_drawn`]. No more than a few of them are in
-/// memory at a time.
+/// memory at a time. A file that is there becomes what `existing` says.
 ///
 /// # Errors
 ///
@@ -76,13 +79,21 @@ pub fn save_samples(
     seed: u64,
     draw: bool,
     path: impl AsRef<Path>,
+    existing: Existing,
 ) -> Result<()> {
     let grid = Grid::new(model.shape(), count, square(count));
-    save_samples_in(&grid, model, seed, draw, path.as_ref())
+    save_samples_in(&grid, model, seed, draw, path.as_ref(), existing)
 }
 
-fn save_samples_in(grid: &Grid, model: &Vae, seed: u64, draw: bool, path: &Path) -> Result<()> {
-    grid.save(path, |push| {
+fn save_samples_in(
+    grid: &Grid,
+    model: &Vae,
+    seed: u64,
+    draw: bool,
+    path: &Path,
+    existing: Existing,
+) -> Result<()> {
+    grid.save(path, existing, |push| {
         model.sample_blocks(grid.count, seed, draw, |images| {
             (0..images.len()).try_for_each(|index| push(images.image(index)))
         })
@@ -91,7 +102,8 @@ fn save_samples_in(grid: &Grid, model: &Vae, seed: u64, draw: bool, path: &Path)
 
 /// Writes `count` images of `table`, spread over all of it, to the PNG at `path`, ten to a row, with a
 /// row of their reconstructions below; in between, for a model that restores them, stands what it was
-/// given. No more than a few of them are in memory at a time.
+/// given. No more than a few of them are in memory at a time. A file that is there becomes what `existing`
+/// says.
 ///
 /// # Errors
 ///
@@ -102,6 +114,7 @@ pub fn save_reconstructions(
     table: &Table,
     count: usize,
     path: impl AsRef<Path>,
+    existing: Existing,
 ) -> Result<()> {
     let (shape, corruption) = (table.shape()?, model.config().corruption);
     let rows = spread(table.len(), count);
@@ -111,7 +124,7 @@ pub fn save_reconstructions(
     grid.count = kinds * whole;
     grid.description = format!("rows, repeating: {}", row_names(model).join(", "));
     let block = (BLOCK / shape.pixels().max(1) / columns.max(1)).max(1) * columns;
-    grid.save(path.as_ref(), |push| {
+    grid.save(path.as_ref(), existing, |push| {
         for chosen in rows.chunks(block.max(1)) {
             let mut shown = vec![table.read_images(chosen)?];
             if let Some(corruption) = corruption {
