@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED, TrainConfig, can_be_written};
+use vae_gpu::config::{LARGEST_BATCH, LARGEST_SEED, TrainConfig, can_be_written, is_inherited};
 use vae_gpu::error::Load;
 use vae_gpu::gpu::AdapterReport;
 use vae_gpu::model::Network;
@@ -179,8 +179,11 @@ impl TrainArgs {
         if let Some(out) = &self.out {
             return out.clone();
         }
-        let stem = self.source.config.as_deref().and_then(Path::file_stem);
-        let stem = stem.map(|stem| stem.to_string_lossy());
+        let stem = |file: &Path| match is_inherited(file) {
+            true => "config".into(),
+            false => file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        };
+        let stem = self.source.config.as_deref().map(stem);
         let preset = fitted.map_or("mlp", |fitted| fitted.preset.name());
         let name = format!("{}-{}", stem.as_deref().unwrap_or(preset), data.name);
         let numbered = (2..).map(|n| format!("{name}-{n}"));

@@ -20,7 +20,7 @@ pub use dataset::DataConfig;
 pub use objective::KlSchedule;
 pub use optimizer::{ScheduleConfig, check_optimizer};
 #[doc(hidden)]
-pub use path::{at_home, can_be_written};
+pub use path::{at_home, can_be_written, is_inherited};
 pub use preset::Preset;
 pub(crate) use text::read as read_text;
 

@@ -3,10 +3,9 @@
 use serde::Deserialize;
 use serde_path_to_error::{Path, Segment};
 
-use super::{Config, text};
+use super::{Config, is_inherited, text};
 use crate::error::{Error, Result};
-use crate::words::did_you_mean;
-use crate::words::shortened_to;
+use crate::words::{did_you_mean, shortened_to};
 
 /// Keys and the values that they take, for keys where serde's message would not name them.
 const TAKES: &[(&str, &str)] = &[
@@ -86,7 +85,7 @@ fn meant(message: &str) -> String {
 
 impl Config {
     /// Reads and checks a TOML file, in UTF-8 or, with a byte-order mark, UTF-16. A relative path in it is
-    /// relative to its folder.
+    /// relative to its folder; in what a shell hands over, as `<(command)`, to the current one.
     ///
     /// # Errors
     ///
@@ -105,7 +104,9 @@ impl Config {
         let path = path.as_ref();
         let text = text::read(path)?;
         let mut config = Self::parse(&text, &path.display().to_string())?;
-        config.data.locate(path.parent().unwrap_or(std::path::Path::new("")));
+        // What a shell hands over lies in no folder, so that its paths are the shell's.
+        let folder = path.parent().filter(|_| !is_inherited(path));
+        config.data.locate(folder.unwrap_or(std::path::Path::new("")));
         let table = toml::from_str::<toml::Table>(&text).unwrap_or_default();
         let train = table.get("train").and_then(toml::Value::as_table);
         Ok((config, train.is_some_and(|train| train.contains_key("batch_size"))))

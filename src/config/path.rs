@@ -15,6 +15,13 @@ pub fn at_home(path: &Path) -> PathBuf {
     }
 }
 
+/// Whether `path` names a file that the program was started with open, as a shell's `<(command)` does. Of a
+/// pipe among them whoever writes to it has it open already, so that reading it comes to an end.
+pub fn is_inherited(path: &Path) -> bool {
+    let folders = ["/dev/fd", "/proc/self/fd"].map(Path::new);
+    path == Path::new("/dev/stdin") || path.parent().is_some_and(|at| folders.contains(&at))
+}
+
 /// A path in a file: text, or the bytes of a name that is none.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]

@@ -5,16 +5,20 @@ use std::path::Path;
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 
+use super::is_inherited;
 use crate::error::{Error, Result};
 use crate::files;
 
-/// The text of the file at `path`.
+/// The text of the file at `path`, or of a pipe that the program was started with.
 ///
 /// # Errors
 ///
 /// [`Error::Io`] when it cannot be read, or is in an encoding that is not taken.
 pub(crate) fn read(path: &Path) -> Result<String> {
-    let text = files::read(path).and_then(|bytes| {
+    // Such a pipe is read once and is small, where other files are read in parts or twice.
+    let is_pipe = is_inherited(path) && files::is_pipe(path);
+    let bytes = if is_pipe { std::fs::read(path) } else { files::read(path) };
+    let text = bytes.and_then(|bytes| {
         decoded(&bytes).map_err(|message| std::io::Error::new(ErrorKind::InvalidData, message))
     });
     text.map_err(Error::io("read", path))

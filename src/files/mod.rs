@@ -11,7 +11,7 @@ use std::path::Path;
 
 pub(crate) use generation::{exists, is_pending, read, read_text};
 pub(crate) use lock::FolderLock;
-pub(crate) use regular::{open, read_whole};
+pub(crate) use regular::{is_pipe, open, read_whole};
 pub(crate) use unfinished::Unfinished;
 pub use unfinished::remove_unfinished;
 

@@ -31,13 +31,20 @@ pub(crate) fn read_whole(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether `path` is a pipe.
+pub(crate) fn is_pipe(path: &Path) -> bool {
+    metadata(path).is_ok_and(|found| named(found.file_type()) == Some(PIPE))
+}
+
+const PIPE: &str = "a pipe";
+
 /// The name of what is no regular file.
 fn named(kind: FileType) -> Option<&'static str> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt;
         if kind.is_fifo() {
-            return Some("a pipe");
+            return Some(PIPE);
         }
         if kind.is_socket() {
             return Some("a socket");

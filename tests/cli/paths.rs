@@ -69,6 +69,40 @@ fn a_configuration_in_utf16_is_read() {
     place.fails(&["inspect", "wrong.toml"], 2, &["wrong.toml:2: model.latent: invalid type"]);
 }
 
+/// As a shell's `<(command)` and `command |` hand it over.
+#[cfg(unix)]
+#[test]
+fn a_configuration_comes_by_a_pipe_that_a_shell_opened() {
+    let Some(place) = place_with_adapter() else { return };
+    let program = env!("CARGO_BIN_EXE_vae-gpu");
+    let bash = |script: String| {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &script]);
+        place.prepare(&mut shell);
+        shell.output().ok().map(Ran::from)
+    };
+    let train = "train --config <(sleep 0.2; cat tiny.toml) --epochs 1";
+    let Some(Ran { code, stderr, .. }) = bash(format!("'{program}' {train}")) else {
+        return skip("there is no bash");
+    };
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    // Its relative paths are the shell's, and the run is not named after a number.
+    assert_eq!(names(place.path("runs")), ["config-idx"]);
+    let plain = place.ok(&["inspect", "tiny.toml"]);
+    for script in ["inspect <(cat tiny.toml)", "inspect /dev/stdin < tiny.toml"] {
+        assert_eq!(bash(format!("'{program}' {script}")).unwrap().stdout, plain, "{script}");
+    }
+    let ran = bash(format!("cat tiny.toml | '{program}' inspect /dev/stdin"));
+    assert_eq!(ran.unwrap().stdout, plain);
+    // A model and a dataset are read more than once.
+    for script in ["sample <(cat runs/config-idx/model.safetensors)", "train --data <(cat idx/*)"] {
+        let Ran { code, stderr, .. } = bash(format!("'{program}' {script} --out new.png")).unwrap();
+        assert_eq!(code, Some(1), "{script}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with("error: /"), "{script}: {stderr}");
+    }
+}
+
 #[test]
 fn other_encodings_are_named_with_what_to_do() {
     let place = Place::new();
