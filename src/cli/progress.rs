@@ -29,7 +29,7 @@ pub fn introduce(
     let parameters: usize =
         trainer.model().parameters().layout().specs().map(|spec| spec.len()).sum();
     say!("adapter  {} ({}, index {})", adapter.name, adapter.kind, adapter.index);
-    let test = data.test.as_ref().map_or("no".into(), |test| test.len().to_string());
+    let test = data.test.as_ref().map_or("none".into(), |test| test.len().to_string());
     let labels = match data.train.column(Table::LABEL) {
         Some(Column::Classes { names, .. }) if names.len() > 1 => {
             format!(", {} classes", names.len())

@@ -97,12 +97,12 @@ fn diverged(error: Error, trainer: &Trainer, run: &Path, saved: u32) -> Error {
     // will do.
     let worked = trainer.before().map_or(f64::INFINITY, |before| before.learning_rate);
     let smaller = format!("{:.0e}", (train.learning_rate / 10.0).min(1e-2).min(worked));
+    let folder = shell::quoted(&shell::path(run));
     let way_on = match saved {
-        0 => format!("train again with --lr {smaller} and --overwrite"),
+        0 => format!("train again with --lr {smaller} and --out {folder} --overwrite"),
         _ => format!(
-            "go on from its last save, step {saved}, with --resume {} --epochs {} --lr {smaller}, or \
-             train again with --overwrite",
-            shell::quoted(&shell::path(run)),
+            "go on from its last save, step {saved}, with --resume {folder} --epochs {} --lr {smaller}, or \
+             train again with --out {folder} --overwrite",
             train.epochs
         ),
     };

@@ -66,7 +66,7 @@ fn without_a_test_split_its_losses_are_null() {
     let Some(place) = place_with_adapter() else { return };
     place.write("gz/train-images-idx3-ubyte.gz", gz(&idx(64, 8, 8)));
     let printed = place.train("run", &["--data", "gz"]);
-    assert!(printed.contains("gz: 64 images to train on, no to test, 8x8x1"), "{printed}");
+    assert!(printed.contains("gz: 64 images to train on, none to test, 8x8x1"), "{printed}");
     for line in metrics(&place, "run") {
         assert!(["test_loss", "test_recon", "test_kl"].iter().all(|k| line[k].is_null()), "{line}");
         assert!(line["train_loss"].is_number());
@@ -164,7 +164,10 @@ fn a_loss_that_explodes_ends_the_run() {
     let args = ["train", "--config", "tiny.toml", "--out", "run", "--lr", "1e30"];
     let mut ran = place.run(&args);
     ran.stdout.clear();
-    ran.failed(1, &["run: the loss is no longer finite (epoch 1", "--lr 1e-2 and --overwrite"]);
+    ran.failed(
+        1,
+        &["run: the loss is no longer finite (epoch 1", "--lr 1e-2 and --out run --overwrite"],
+    );
     // The run before it broke is kept whole.
     assert_eq!(names(place.path("run")), RUN_FILES);
     let sampled = place.run(&["sample", "run"]);
@@ -211,7 +214,7 @@ fn one_of_a_kind_is_no_plural() {
     place.write("one/a.png", png(8, 8, 1));
     place.edit("tiny.toml", "batch_size = 16", "batch_size = 1");
     let printed = place.train("run", &["--data", "one", "--epochs", "1"]);
-    assert!(printed.contains("one: 1 image to train on, no to test"), "{printed}");
+    assert!(printed.contains("one: 1 image to train on, none to test"), "{printed}");
     let printed = place.ok(&["train", "--resume", "run"]);
     assert!(printed.contains("1 epoch and 1 step are done"), "{printed}");
     let printed = place.ok(&["inspect", "tiny.toml", "--data", "one"]);
@@ -230,7 +233,7 @@ fn a_run_that_breaks_later_goes_on_with_a_smaller_learning_rate() {
     ran.stdout.clear();
     // As a whole it works as printed: the longer run was never saved, and 0.001 has worked.
     let way_on = "go on from its last save, step 4, with --resume run --epochs 3 --lr 1e-3, or";
-    ran.failed(1, &["run: the loss is no longer finite (epoch 2", way_on, "--overwrite"]);
+    ran.failed(1, &["run: the loss is no longer finite (epoch 2", way_on, "--out run --overwrite"]);
     assert!(before == place.read("run/model.safetensors"));
     place.copy_run("run", "other");
     place.ok(&["train", "--resume", "other", "--epochs", "3", "--lr", "1e-3"]);
