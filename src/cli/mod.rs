@@ -41,7 +41,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
 use vae_gpu::gpu::{AdapterReport, Backend, unanswered_gpu};
-use vae_gpu::words::{did_you_mean, readable, shortened};
+use vae_gpu::words::{counted, did_you_mean, readable, shortened};
 use vae_gpu::{AdapterOptions, Error, Gpu, Note};
 
 use failure::Result;
@@ -121,7 +121,7 @@ impl AdapterArgs {
     fn note(&self, adapter: &AdapterReport) {
         let unasked = self.adapter.is_none() && adapter.is_software();
         if let (true, Some(hint)) = (unasked, unanswered_gpu()) {
-            let _ = writeln!(std::io::stderr(), "note: this runs on the CPU; {hint}");
+            warn!("note: this runs on the CPU; {hint}");
         }
     }
 }
@@ -215,7 +215,7 @@ fn note_untrained(run: &Path) {
         let trained = match state.step {
             0 => "has not been trained yet".into(),
             steps => {
-                let steps = vae_gpu::words::counted(steps, "step");
+                let steps = counted(steps, "step");
                 format!("has been trained for {steps} only, less than one epoch")
             }
         };

@@ -12,6 +12,7 @@ use vae_gpu::words::counted;
 use super::failure::{Failure, Result};
 use super::inspect::ModelArgs;
 use super::source::named;
+use super::values::whole;
 
 #[derive(Args)]
 pub struct PlanArgs {
@@ -21,8 +22,9 @@ pub struct PlanArgs {
     #[arg(long, value_name = "STEP", default_value = "train")]
     step: StepKind,
     /// Print one dispatch of the list, all that it binds, and its WGSL
-    #[arg(long, value_name = "N", conflicts_with = "shader")]
-    dispatch: Option<usize>,
+    #[arg(long, value_name = "N", conflicts_with = "shader", allow_negative_numbers = true)]
+    #[arg(value_parser = whole(0..=u32::MAX))]
+    dispatch: Option<u32>,
     /// Print the WGSL of all dispatches, each text once
     #[arg(long)]
     shader: bool,
@@ -36,7 +38,7 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode> {
     let dispatches = recording.dispatches();
     match args.dispatch {
         Some(number) => {
-            let dispatch = dispatches.get(number).ok_or_else(|| {
+            let dispatch = dispatches.get(number as usize).ok_or_else(|| {
                 let last = dispatches.len().saturating_sub(1);
                 Failure::Usage(format!("--dispatch {number}: must be from 0 to {last}"))
             })?;

@@ -22,6 +22,9 @@ use super::source::{Fitted, SourceArgs, free, named};
 use super::values::{channels, fraction, path, rate, size, whole};
 use super::{AdapterArgs, layers, note, stop, training};
 
+/// The variable that says how much to tune where no flag does.
+const TUNE: &str = "VAE_GPU_TUNE";
+
 #[derive(Args)]
 pub struct TrainArgs {
     /// Dataset: digits, an IDX folder as MNIST's, or a folder of images
@@ -76,11 +79,12 @@ pub struct TrainArgs {
     stream: bool,
     /// Save the run within an epoch, too, once the last save is so many seconds ago
     #[arg(long, value_name = "SECONDS", default_value_t = 300, allow_negative_numbers = true)]
+    #[arg(value_parser = whole(0..=u32::MAX))]
     save_every: u32,
     /// Try kernels before training and remember the fastest: off, quick or full
-    #[arg(long, value_name = "LEVEL", default_value = "quick", env = "VAE_GPU_TUNE")]
-    #[arg(hide_env_values = true)]
-    tune: Tune,
+    /// [env: VAE_GPU_TUNE] [default: quick]
+    #[arg(long, value_name = "LEVEL")]
+    tune: Option<Tune>,
     /// Folder for the results [default: runs/PRESET-DATASET, numbered if taken]
     #[arg(long, value_name = "RUN", value_parser = path())]
     out: Option<PathBuf>,
@@ -90,6 +94,17 @@ pub struct TrainArgs {
 }
 
 impl TrainArgs {
+    /// The amount of tuning: the flag's, or the environment's, or the default.
+    fn tune(&self) -> Result<Tune> {
+        let level = match (self.tune, std::env::var_os(TUNE)) {
+            (Some(tune), _) => return Ok(tune),
+            (None, None) => return Ok(Tune::Quick),
+            (None, Some(level)) => level,
+        };
+        let level = level.to_string_lossy().parse::<Tune>();
+        level.map_err(|e| Failure::Usage(format!("{TUNE}: {e}")))
+    }
+
     /// The configuration of the run, file or preset, with the values of the flags, and whether its batch
     /// size was chosen.
     fn config(&self) -> Result<(Config, bool)> {
@@ -197,7 +212,8 @@ impl TrainArgs {
 }
 
 pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
-    // First of all, so that nobody changes the run while it is read.
+    let tune = args.tune()?;
+    // Before the run is read, so that nobody changes it meanwhile.
     let resumed = args.resume.as_ref().map(RunFolder::open).transpose()?;
     let (mut config, is_chosen) = args.config()?;
     if let Some(out) = &args.out {
@@ -224,7 +240,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         warn!("warning: {warning}");
     }
     let placement = if args.stream { Placement::STREAMED } else { Placement::Auto };
-    let (max_steps, tune) = (args.max_steps, args.tune);
+    let max_steps = args.max_steps;
     let options = TrainOptions { max_steps, tune, placement, ..TrainOptions::default() };
     // Tuning takes up to two seconds, once on an adapter.
     let tuning = ProgressBar::new_spinner().with_message("finding the fastest kernels");

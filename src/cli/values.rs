@@ -5,8 +5,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use bytesize::ByteSize;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use vae_gpu::config::at_home;
+use vae_gpu::{Background, Error};
 
 /// A parser of whole numbers in `range`.
 pub fn whole<T>(
@@ -36,6 +38,20 @@ pub fn fraction(text: &str) -> Result<f64, String> {
 pub fn channels(text: &str) -> Result<usize, String> {
     let channels = text.parse().ok().filter(|channels| matches!(channels, 1 | 3));
     channels.ok_or_else(|| "must be 1 or 3".into())
+}
+
+/// A number of bytes.
+pub fn bytes(text: &str) -> Result<ByteSize, String> {
+    text.parse().map_err(|_| "must be a number of bytes, as in 4GB or 512MiB".into())
+}
+
+/// A colour behind transparent pixels.
+pub fn colour(text: &str) -> Result<Background, String> {
+    text.parse().map_err(|e| match e {
+        // Its key and value are in clap's own words.
+        Error::Config { message, .. } => message,
+        other => other.to_string(),
+    })
 }
 
 /// `WxH` as (width, height).
