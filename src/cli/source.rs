@@ -49,8 +49,8 @@ impl SourceArgs {
         Ok(self.preset.as_ref().map(|name| name.parse()).transpose()?)
     }
 
-    /// Reads the headers of the data that `config` names, and fits the preset to it, if there is one, without values
-    /// from other flags. Images of several sizes are resized to that of a convolutional preset which
+    /// Reads the headers of the data that `config` names, and fits the preset to it, if there is one, without
+    /// values from other flags. Images of several sizes are resized to that of a convolutional preset which
     /// was named.
     pub fn fit(
         &self,
