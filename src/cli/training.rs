@@ -32,7 +32,7 @@ pub fn train(
     let mut saved_step = trainer.state().step;
     say!("{HEADING}");
     let mut life = Life::new(trainer, Instant::now());
-    let mut seconds = 0.0;
+    let (mut seconds, mut images) = (0.0, 0.0);
     loop {
         let bar = bar(trainer.state().epoch + 1, epochs, trainer.steps_per_epoch());
         let report = trainer.epoch(|progress: Progress| {
@@ -40,7 +40,9 @@ pub fn train(
             if let Some(line) = life.line(Instant::now(), &progress) {
                 warn!("{line}");
             }
-            let is_due = saved.elapsed() >= within.max(SAVE_SHARE * saving);
+            // An evaluation that is broken off begins anew, so one that takes longer would never end.
+            let is_training = progress.step < progress.steps;
+            let is_due = is_training && saved.elapsed() >= within.max(SAVE_SHARE * saving);
             match stop::requested() {
                 None if !is_due => ControlFlow::Continue(()),
                 _ => ControlFlow::Break(()),
@@ -52,12 +54,13 @@ pub fn train(
             break;
         };
         // An epoch may have been interrupted for a save.
+        images += report.images_per_second * report.seconds;
         seconds += report.seconds;
-        report.seconds = seconds;
+        (report.seconds, report.images_per_second) = (seconds, images / seconds);
         if report.complete || trainer.is_finished() {
             print_row(&report, trainer.config().model.variational);
             run.push(&report);
-            seconds = 0.0;
+            (seconds, images) = (0.0, 0.0);
         }
         // What is not complete was broken off for a save.
         let is_due = !report.complete || stop::requested().is_some() || trainer.is_finished();

@@ -1,6 +1,6 @@
-//! Saves that are cut short: the run is the older one or the new one, whole.
+//! When a run is saved; and saves that are cut short: the run is the older one or the new one, whole.
 
-use super::train::same_files;
+use super::train::{metrics, same_files};
 use super::*;
 
 /// A place with the run `new`, the autoencoder `old`, and in `run` what a program leaves that was
@@ -119,4 +119,42 @@ fn a_disk_without_fsync_is_trained_on_and_one_where_it_fails_is_not() {
             assert!(!place.path("run").exists(), "{errno}");
         }
     }
+}
+
+/// An evaluation that takes longer than the time from one save to the next would never end if a save broke
+/// it off.
+#[test]
+#[cfg(unix)]
+fn an_evaluation_is_not_broken_off_for_a_save() {
+    use std::os::unix::fs::MetadataExt;
+    let Some(place) = place_with_adapter() else { return };
+    // A single step, and thousands of batches of the evaluation.
+    place.write("idx/train-images-idx3-ubyte", idx(1, 8, 8));
+    place.write("idx/t10k-images-idx3-ubyte", idx(10_000, 8, 8));
+    let args = ["--batch-size", "1", "--epochs", "1", "--save-every", "0", "--out", "run"];
+    let mut command = place.command(&[&["train", "--config", "tiny.toml"], &args[..]].concat());
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let mut saves = std::collections::BTreeSet::new();
+    let checkpoint = place.path("run/checkpoint.safetensors");
+    let ended = loop {
+        saves.extend(fs::metadata(&checkpoint).ok().map(|file| (file.ino(), file.ctime_nsec())));
+        match child.try_wait().unwrap() {
+            Some(ended) => break ended,
+            None if saves.len() > 2 => child.kill().unwrap(),
+            None => std::thread::sleep(std::time::Duration::from_millis(1)),
+        }
+    };
+    // The untrained run, and the trained one.
+    assert!(ended.success() && saves.len() <= 2, "{ended}: {} saves", saves.len());
+}
+
+/// The row of an epoch in which a run was saved is about all of it.
+#[test]
+fn an_epoch_with_saves_within_counts_all_of_its_images() {
+    let Some(place) = place_with_adapter() else { return };
+    place.write("idx/train-images-idx3-ubyte", idx(6000, 8, 8));
+    place.train("run", &["--batch-size", "1", "--epochs", "1", "--save-every", "0"]);
+    let line = metrics(&place, "run").remove(0);
+    let [seconds, rate] = ["seconds", "images_per_second"].map(|key| line[key].as_f64().unwrap());
+    assert!((seconds * rate / 6000.0 - 1.0).abs() < 1e-9, "{line}");
 }
