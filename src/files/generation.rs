@@ -3,13 +3,13 @@
 //! New files are written into the hidden folder [`UNFINISHED`]. Once all of them are on the disk, its
 //! renaming to [`SAVED`] commits them: from then on they are the folder's, wherever they lie, and move to
 //! their places one by one. Whoever opens the folder finishes that if it was cut short; until then
-//! [`read`] finds them.
+//! [`open_committed`] finds them.
 
-use std::fs;
-use std::io::{ErrorKind, Result as IoResult};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Result as IoResult};
 use std::path::{Path, PathBuf};
 
-use super::{FolderLock, parent, read_whole, sync_folder};
+use super::{FolderLock, parent, sync_folder};
 use crate::error::{Error, Result};
 
 /// New files until all of them are on the disk.
@@ -138,13 +138,13 @@ pub(crate) fn exists(path: &Path) -> bool {
     pending(path).is_file() || path.exists()
 }
 
-/// Reads the file `path`, also while it is on the way there. What a killed process left in its folder is
+/// Opens the file `path`, also while it is on the way there. What a killed process left in its folder is
 /// finished first, if that can be written and nobody is at it.
 ///
 /// # Errors
 ///
 /// As [`super::open`].
-pub(crate) fn read(path: &Path) -> IoResult<Vec<u8>> {
+pub(crate) fn open_committed(path: &Path) -> IoResult<File> {
     let folder = parent(path);
     if (is_pending(folder) || folder.join(UNFINISHED).is_dir())
         && let Ok(lock) = FolderLock::take(folder)
@@ -153,12 +153,23 @@ pub(crate) fn read(path: &Path) -> IoResult<Vec<u8>> {
         log::warn!("{e}");
     }
     // In this order: what is moved in between is found in its place.
-    match read_whole(&pending(path)) {
+    match super::open(&pending(path)) {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            read_whole(path)
+            super::open(path)
         }
-        read => read,
+        opened => opened,
     }
+}
+
+/// Reads the file `path`, which is opened by [`open_committed`].
+///
+/// # Errors
+///
+/// As [`super::open`].
+pub(crate) fn read(path: &Path) -> IoResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_committed(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The same for text.

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Result as IoResult, Write};
 use std::path::Path;
 
-pub(crate) use generation::{exists, is_pending, read, read_text};
+pub(crate) use generation::{exists, is_pending, open_committed, read, read_text};
 pub(crate) use lock::FolderLock;
 pub(crate) use regular::{is_pipe, open, read_whole};
 pub(crate) use unfinished::Unfinished;

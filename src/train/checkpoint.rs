@@ -1,6 +1,5 @@
 //! Stopping and going on, to the bit.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use super::{TrainOptions, Trainer};
 use crate::config::{Config, TrainConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::gpu::{Choices, Gpu};
 use crate::model::{Header, Model, TensorFile, Totals};
 use crate::nn::{Parameters, Weights};
@@ -17,7 +17,7 @@ use crate::ops::latent::STATISTICS;
 /// The counters of the checkpoint in the run folder `path`, without reading its tensors; nothing where
 /// they cannot be found, as those of a model file that was moved.
 pub fn counters(path: impl AsRef<Path>) -> Option<State> {
-    let mut file = File::open(path.as_ref().join("checkpoint.safetensors")).ok()?;
+    let mut file = files::open_committed(&path.as_ref().join("checkpoint.safetensors")).ok()?;
     let mut length = [0; 8];
     file.read_exact(&mut length).ok()?;
     let length = u64::from_le_bytes(length);

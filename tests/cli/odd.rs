@@ -63,6 +63,10 @@ fn a_pipe_is_no_file_and_is_not_waited_for() {
             place.write(file, place.read(&format!("kept/{name}")));
         }
     }
+    // A command that only asks the checkpoint how far the model was trained does without.
+    pipe(&place, "run/checkpoint.safetensors");
+    let sampled = run_in_time(&place, &["sample", "run", "--out", "out.png"]);
+    assert_eq!((sampled.code, sampled.stderr.as_str()), (Some(0), ""));
     run_in_time(&place, &["train", "--config", "/dev/zero"]).failed(1, &["/dev/zero", "a device"]);
     run_in_time(&place, &["train", "--config", "pngs"]).failed(1, &["pngs", "it is a folder"]);
     let socket = std::os::unix::net::UnixListener::bind(place.path("socket")).unwrap();
