@@ -202,7 +202,11 @@ impl<M: Model> Trainer<M> {
     /// [`Error::Diverged`] when a parameter is not finite, [`Error::Io`] when it cannot be written,
     /// [`Error::Gpu`] when the adapter was lost.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
-        let mut file = TensorFile::new(path, self.header());
+        let mut header = self.header();
+        // A run that is resumed with fewer epochs than are done keeps those.
+        let done = self.state().epoch;
+        header.train.iter_mut().for_each(|train| train.epochs = train.epochs.max(done));
+        let mut file = TensorFile::new(path, header);
         for (prefix, from) in self.saved_parts() {
             let values = from.read(&self.gpu)?;
             file.insert_parameters(&prefix, from.layout(), &values)

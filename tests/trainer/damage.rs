@@ -174,6 +174,24 @@ fn counters_that_disagree_are_damage() {
     refused(saved.resumed(&gpu, &with([15, 1, 80, 204])), "changed checkpoint", "another model");
 }
 
+/// A run that goes on with fewer epochs than are done, is saved, and goes on again.
+#[test]
+fn fewer_epochs_than_are_done_are_no_damage() {
+    let Some(gpu) = common::gpu() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let trained = trainer(&gpu, &config(3), TrainOptions::default());
+    trained.epochs().for_each(|report| drop(report.unwrap()));
+    trained.save_checkpoint(&path).unwrap();
+    for epochs in [1, 4] {
+        let options = TrainOptions::default();
+        let resumed = Trainer::resume(&gpu, &config(epochs), &data(), options, &path).unwrap();
+        assert_eq!(resumed.epochs().count(), epochs.saturating_sub(3) as usize);
+        assert_eq!(resumed.state().epoch, epochs.max(3));
+        resumed.save_checkpoint(&path).unwrap();
+    }
+}
+
 #[test]
 fn a_kernel_that_is_not_known_is_not_ignored() {
     let Some(gpu) = common::gpu() else { return };
