@@ -211,7 +211,8 @@ fn meant(error: &clap::Error) -> Option<&String> {
 fn note_untrained(run: &Path) {
     let folder = if run.is_dir() { run } else { run.parent().unwrap_or(run) };
     let Some(state) = vae_gpu::train::counters(folder) else { return };
-    if state.epoch == 0 {
+    // An epoch that was stopped in its evaluation has been trained on.
+    if state.epoch == 0 && state.row < state.images.max(1) {
         let trained = match state.step {
             0 => "has not been trained yet".into(),
             steps => {

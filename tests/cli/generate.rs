@@ -2,6 +2,7 @@
 
 use super::train::metrics;
 use super::*;
+use crate::common::tensor_file::changed;
 
 /// A place with a trained run in it.
 fn place_with_run(more: &[&str]) -> Option<Place> {
@@ -194,4 +195,28 @@ fn many_images_begin_as_few_do() {
         (0..64).map(|at| picture.get_pixel(12 + at % 8, 2 + at / 8).0[0]).collect::<Vec<_>>()
     };
     assert_eq!(first("4"), first("3000"));
+}
+
+/// A run of an epoch of four steps, by the counters of its checkpoint: step, epochs, and images of the next.
+#[test]
+fn a_model_that_has_not_seen_every_image_is_told_of() {
+    let Some(place) = place_with_run(&["--epochs", "1"]) else { return };
+    let checkpoint = place.read("run/checkpoint.safetensors");
+    for (state, told) in [
+        ([0u32, 0, 0, 64], "has not been trained yet"),
+        ([3, 0, 48, 64], "has been trained for 3 steps only, less than one epoch"),
+        // It was stopped in the evaluation after them.
+        ([4, 0, 64, 64], ""),
+        ([4, 1, 0, 64], ""),
+    ] {
+        let bytes = changed(&checkpoint, |_, tensors| {
+            let (_, _, bytes) = tensors.get_mut("state").unwrap();
+            bytes.copy_from_slice(bytemuck::cast_slice(&state));
+        });
+        place.write("run/checkpoint.safetensors", bytes);
+        let sampled = place.run(&["sample", "run", "--overwrite"]);
+        let note = format!("note: run: the model {told}\n");
+        let expected = if told.is_empty() { "" } else { &note };
+        assert_eq!((sampled.code, sampled.stderr.as_str()), (Some(0), expected), "{state:?}");
+    }
 }
