@@ -123,7 +123,7 @@ pub use data::{
 };
 pub use error::{Error, Result};
 #[doc(hidden)]
-pub use files::remove_unfinished;
+pub use files::{in_folder, remove_unfinished};
 pub use gpu::{AdapterOptions, Gpu};
 pub use model::{Distribution, Model, Noise, Phase, Step, Term, Vae};
 pub use ops::tune::Tune;

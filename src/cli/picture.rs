@@ -1,12 +1,11 @@
 //! The picture that a command writes.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use vae_gpu::train::Existing;
-use vae_gpu::{Error, Result as LibraryResult};
+use vae_gpu::{Error, Result as LibraryResult, in_folder};
 
 use super::failure::{Failure, Result};
 use super::values::path;
@@ -65,7 +64,8 @@ impl PictureArgs {
         let existing = if self.overwrite { Existing::Replaced } else { Existing::Kept };
         loop {
             let place = self.place(name)?;
-            match in_folder(&place, |place| write(place, existing)) {
+            let folder = place.parent().unwrap_or(Path::new(""));
+            match in_folder(folder, || write(&place, existing)) {
                 // With its place taken, a numbered picture takes the next, and another is told of above.
                 Err(Error::Io { path, source, .. })
                     if path == place && source.kind() == ErrorKind::AlreadyExists => {}
@@ -75,26 +75,10 @@ impl PictureArgs {
     }
 }
 
-/// Has `write` write the file `place`, in a folder that is made if it is missing, and is gone again if
-/// that fails.
-fn in_folder(place: &Path, write: impl FnOnce(&Path) -> LibraryResult<()>) -> LibraryResult<()> {
-    let folder = place.parent().unwrap_or(Path::new(""));
-    let missing = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
-    let made: Vec<&Path> = folder.ancestors().take_while(missing).collect();
-    let created = match made.is_empty() {
-        true => Ok(()),
-        false => fs::create_dir_all(folder).map_err(Error::io("create", folder)),
-    };
-    created.and_then(|()| write(place)).inspect_err(|_| {
-        // The first error is the one to tell.
-        for folder in &made {
-            let _ = fs::remove_dir(folder);
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// Writes as the library does, once another program has put something there.

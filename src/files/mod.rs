@@ -1,5 +1,6 @@
 //! Files that appear whole or not at all: one alone, or all those of a folder.
 
+mod folders;
 mod generation;
 mod lock;
 mod regular;
@@ -9,6 +10,7 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Result as IoResult, Write};
 use std::path::Path;
 
+pub use folders::in_folder;
 pub(crate) use generation::{exists, is_pending, open_committed, read, read_text};
 pub(crate) use lock::FolderLock;
 pub(crate) use regular::{is_pipe, open, read_whole};

@@ -108,25 +108,15 @@ impl RunFolder {
     ) -> Result<Self> {
         let path = path.as_ref();
         Self::check_content(path, overwrite)?;
-        let missing = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
-        let made: Vec<&Path> = path.ancestors().take_while(missing).collect();
-        let undo = |e| {
-            // The first error is the one to tell.
-            for folder in &made {
-                let _ = fs::remove_dir(folder);
-            }
-            e
-        };
-        fs::create_dir_all(path).map_err(|e| undo(Error::io("create", path)(e)))?;
-        let run = Self { lock: FolderLock::wait(path)?, metrics: Vec::new() };
-        // Another process may have saved a run to it before this one held the lock.
-        Self::check_content(path, overwrite)?;
-        // What was made is removed while nobody else can have begun to use it.
-        run.replace(&FILES, trainer, data).map_err(undo)?;
-        for folder in &made {
-            files::sync_parent(folder).map_err(Error::io("create", folder))?;
-        }
-        Ok(run)
+        // Held until a folder that nothing came of is removed, so that nobody has begun to use it.
+        let mut run = None;
+        files::in_folder(path, || {
+            let run = run.insert(Self { lock: FolderLock::wait(path)?, metrics: Vec::new() });
+            // Another process may have saved a run to it before this one held the lock.
+            Self::check_content(path, overwrite)?;
+            run.replace(&FILES, trainer, data)
+        })?;
+        Ok(run.expect("it was made"))
     }
 
     /// Opens the folder of a run that is to go on.
@@ -177,7 +167,7 @@ impl RunFolder {
         let path = path.as_ref();
         let file = config_file(path)?;
         let text = config::read_text(&file)?;
-        // No mistake in the command: its exit code is another.
+        // A run that is damaged is no mistake in the command, and has another exit code.
         let damaged = |what: String| Error::run(path, format!("is damaged: {what}"));
         let mut config = Config::parse(&text, CONFIG).map_err(|e| damaged(e.to_string()))?;
         config.data.locate(path);
