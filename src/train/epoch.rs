@@ -26,6 +26,37 @@ pub struct Progress {
 }
 
 impl<M: Model> Trainer<M> {
+    /// Whether every epoch or step asked for is done.
+    pub fn is_finished(&self) -> bool {
+        let State { epoch, step, .. } = self.state();
+        epoch >= self.config.train.epochs || self.options.max_steps.is_some_and(|max| step >= max)
+    }
+
+    /// The remaining epochs, each trained as the iterator reaches it; ends after an error.
+    ///
+    /// ```no_run
+    /// # use vae_gpu::{Dataset, Gpu, Preset, TrainOptions, Trainer};
+    /// # fn main() -> vae_gpu::Result<()> {
+    /// # let (gpu, data) = (Gpu::new()?, Dataset::digits());
+    /// let trainer = Trainer::new(&gpu, &Preset::MLP.config(), &data, TrainOptions::default())?;
+    /// for report in trainer.epochs() {
+    ///     println!("{}", report?);
+    ///     trainer.model().save("model.safetensors")?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn epochs(&self) -> impl Iterator<Item = Result<EpochReport>> {
+        let mut failed = false;
+        std::iter::from_fn(move || {
+            // A failed adapter does not recover.
+            let next = (!failed).then(|| self.epoch(|_| ControlFlow::Continue(())).transpose());
+            let next = next.flatten();
+            failed = matches!(next, Some(Err(_)));
+            next
+        })
+    }
+
     /// Trains to the end of the current epoch and evaluates on the test split, if there is one;
     /// nothing once training is finished. Stops early, with a report of the images used so far, at the
     /// step that the options name, or when `progress`, which is called every few steps and batches of the

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Evaluator;
 use super::batches::{Batches, recorded};
-use super::{EpochReport, Evaluator};
 use crate::config::{Config, TrainConfig};
 use crate::data::{Dataset, Table};
 use crate::error::{Error, Result};
@@ -268,38 +268,6 @@ impl<M: Model> Trainer<M> {
     pub(super) fn learning_rate_at(&self, step: u32) -> f64 {
         let phases = self.training.phases();
         phases.last().expect("a step has a phase").optimizer.learning_rate.at(step)
-    }
-
-    /// Whether every epoch or step asked for is done.
-    pub fn is_finished(&self) -> bool {
-        let State { epoch, step, .. } = self.state();
-        epoch >= self.config.train.epochs || self.options.max_steps.is_some_and(|max| step >= max)
-    }
-
-    /// The remaining epochs, each trained as the iterator reaches it; ends after an error.
-    ///
-    /// ```no_run
-    /// # use vae_gpu::{Dataset, Gpu, Preset, TrainOptions, Trainer};
-    /// # fn main() -> vae_gpu::Result<()> {
-    /// # let (gpu, data) = (Gpu::new()?, Dataset::digits());
-    /// let trainer = Trainer::new(&gpu, &Preset::MLP.config(), &data, TrainOptions::default())?;
-    /// for report in trainer.epochs() {
-    ///     println!("{}", report?);
-    ///     trainer.model().save("model.safetensors")?;
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn epochs(&self) -> impl Iterator<Item = Result<EpochReport>> {
-        let mut failed = false;
-        std::iter::from_fn(move || {
-            // A failed adapter does not recover.
-            let next =
-                (!failed).then(|| self.epoch(|_| std::ops::ControlFlow::Continue(())).transpose());
-            let next = next.flatten();
-            failed = matches!(next, Some(Err(_)));
-            next
-        })
     }
 }
 
