@@ -202,3 +202,33 @@ fn memory_is_used_again() {
     let step = recorded(&config, ImageShape::DIGITS, StepKind::Train, &report, &choices).unwrap();
     assert!(step.workspace_bytes() <= 42_460_928 * 2 / 3, "{}", step.workspace_bytes());
 }
+
+/// Adam moves each weight by the learning rate at once, and a log-variance is a sum of 4096 products of
+/// them: without the warm-up its exponential, and with it the KL divergence, leaps in the few steps that an
+/// epoch of so few photos has.
+#[test]
+fn the_first_epoch_of_residual_on_few_photos_is_no_leap() {
+    let Some(gpu) = common::gpu() else { return };
+    let shape = ImageShape { width: 64, height: 64, channels: 3 };
+    let preset: Preset = "residual".parse().unwrap();
+    // Images of one of the eight strongest colours.
+    let value = |image: usize, at: usize| if image >> (at % 3) & 1 == 1 { 255 } else { 0 };
+    let pixels = (0..48).flat_map(|i| (0..shape.pixels()).map(move |at| value(i, at))).collect();
+    let photos = table(Images { shape, pixels });
+    let data = Dataset::new("photos", photos.clone(), None).unwrap();
+    let losses = |warmup_epochs: f64| {
+        let mut config = preset.config_for(shape);
+        (config.train.batch_size, config.train.epochs) = (8, 1);
+        config.train.warmup_epochs = warmup_epochs;
+        let trainer = Trainer::new(&gpu, &config, &data, TrainOptions::default()).unwrap();
+        let untrained = trainer.evaluator(&photos, Noise::Seeded(1)).unwrap().run().unwrap();
+        [untrained.loss, trainer.epochs().next().unwrap().unwrap().train.loss]
+    };
+    let [untrained, trained] = losses(preset.config().train.warmup_epochs);
+    // Losses of training are by the batch's own statistics, others by running ones.
+    let most = 1.1 * untrained;
+    assert!(trained < most, "from {untrained} to {trained}");
+    // With these images the warm-up is what makes the difference.
+    let [_, leaping] = losses(0.0);
+    assert!(leaping > most, "from {untrained} to {leaping}");
+}
