@@ -53,22 +53,25 @@ fn decoded(bytes: &[u8]) -> std::result::Result<String, String> {
     })
 }
 
-/// Characters that word processors and web pages put in place of others, what they are, and what to write.
-const TYPOGRAPHIC: [(&str, &str, &str); 7] = [
-    ("“”„‟«»″", "a typographic quote", "\""),
-    ("‘’‚‛′", "a typographic quote", "'"),
-    ("–—‒−‐‑", "a typographic dash", "-"),
-    ("\u{a0}\u{202f}\u{2007}\u{2009}\u{3000}", "a space that is no plain one", "a plain space"),
-    ("\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{ad}", "an invisible character", "nothing"),
-    ("，、", "a wide comma", ","),
-    ("＝", "a wide equals sign", "="),
+/// Characters that word processors and web pages put in place of others, what they are, what to write, and
+/// whether they can be seen.
+const TYPOGRAPHIC: [(&str, &str, &str, bool); 7] = [
+    ("“”„‟«»″", "a typographic quote", "\"", true),
+    ("‘’‚‛′", "a typographic quote", "'", true),
+    ("–—‒−‐‑", "a typographic dash", "-", true),
+    ("，、", "a wide comma", ",", true),
+    ("＝", "a wide equals sign", "=", true),
+    (SPACES, "a space that is no plain one", "a plain space", false),
+    (INVISIBLE, "an invisible character", "nothing", false),
 ];
+const SPACES: &str = "\u{a0}\u{202f}\u{2007}\u{2009}\u{3000}";
+const INVISIBLE: &str = "\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{ad}";
 
 /// What to write in place of a character that cannot be seen to be another, if there is one in `line`.
 pub(super) fn typographic(line: &str) -> Option<String> {
     line.chars().find_map(|c| {
-        let (_, what, instead) = TYPOGRAPHIC.iter().find(|(all, ..)| all.contains(c))?;
-        let shown = if what.contains(['q', 'd', 'w']) { format!(" {c}") } else { String::new() };
+        let (_, what, instead, visible) = TYPOGRAPHIC.iter().find(|(all, ..)| all.contains(c))?;
+        let shown = if *visible { format!(" {c}") } else { String::new() };
         Some(format!("{what}{shown} (U+{:04X}) is in this line: write {instead} for it", c as u32))
     })
 }
