@@ -1,4 +1,5 @@
-//! The ops that gather a batch of a dataset's columns, and that repeat examples.
+//! The ops that gather a batch of a dataset's columns, that repeat examples, and that take several
+//! samples of each together.
 
 use super::ops::{state, tensor, time};
 use super::{Result, Suite};
@@ -64,4 +65,52 @@ pub(super) fn repeat(suite: &mut Suite, operation: &str) -> Result<()> {
     from.write(&gpu, &super::random(1, from.len()));
     let work = [0.0, 4.0 * (few.len() + many.len()) as f64];
     time(suite, operation, (many.shape(), ""), work, &[to], &recording.compile(&gpu))
+}
+
+pub(super) fn concat(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let a = tensor(&gpu, 1, &[ROWS, COLUMNS]);
+    let b = tensor(&gpu, 2, &[ROWS, 10]);
+    let y = Tensor::matrix("bench", &[ROWS, COLUMNS + 10]);
+    let mut recording = Recording::new(gpu.report());
+    let (result, moved) = match operation {
+        "concat.forward" => {
+            ops::concat::forward(&mut recording, "bench", [&a, &b], &y);
+            (&y, 2 * y.len())
+        }
+        "concat.backward" => {
+            y.write(&gpu, &super::random(3, y.len()));
+            ops::concat::backward(&mut recording, "bench", &y, 0, &a);
+            (&a, 2 * a.len())
+        }
+        _ => unreachable!("{operation}"),
+    };
+    let work = [0.0, 4.0 * moved as f64];
+    time(suite, operation, (y.shape(), ""), work, &[result], &recording.compile(&gpu))
+}
+
+pub(super) fn log_mean_exp(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let [nats, weights, dx] = [1, 2, 3].map(|seed| tensor(&gpu, seed, &[ROWS, 1]));
+    let y = tensor(&gpu, 4, &[ROWS / TIMES, 1]);
+    let total = Tensor::matrix("bench", &[ROWS / TIMES, 2]);
+    let mut recording = Recording::new(gpu.report());
+    let p = &mut recording;
+    let result = match operation {
+        "log_mean_exp.forward" => {
+            ops::log_mean_exp::forward(p, "bench", &nats, &weights, &y);
+            &y
+        }
+        "log_mean_exp.backward" => {
+            ops::log_mean_exp::backward(p, "bench", &y, &weights, &dx);
+            &dx
+        }
+        "log_mean_exp.accumulate" => {
+            ops::log_mean_exp::accumulate(p, "bench", &nats, true, &total);
+            &total
+        }
+        _ => unreachable!("{operation}"),
+    };
+    let work = [0.0, 4.0 * (2 * nats.len() + y.len()) as f64];
+    time(suite, operation, (nats.shape(), ""), work, &[result], &recording.compile(&gpu))
 }

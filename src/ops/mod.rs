@@ -17,6 +17,7 @@ pub mod batch_norm;
 pub mod clip;
 pub mod column_sums;
 pub mod columns;
+pub mod concat;
 pub mod conv;
 pub mod density;
 pub mod dropout;
@@ -27,6 +28,7 @@ pub mod latent;
 pub mod layer_norm;
 pub mod likelihood;
 pub mod limits;
+pub mod log_mean_exp;
 pub mod loss;
 pub mod matmul;
 pub mod moments;
@@ -56,11 +58,13 @@ pub const SHADERS: &[&Shader] = &[
     &clip::SHADER,
     &column_sums::SHADER,
     &columns::SHADER,
+    &concat::SHADER,
     &dropout::SHADER,
     &gather::SHADER,
     &latent::SHADER,
     &layer_norm::SHADER,
     &limits::SHADER,
+    &log_mean_exp::SHADER,
     &loss::SHADER,
     &matmul::NAIVE,
     &noise::SHADER,

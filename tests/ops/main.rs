@@ -12,6 +12,7 @@ mod column_sums;
 mod columns;
 #[path = "../common/mod.rs"]
 mod common;
+mod concat;
 mod conv;
 mod density;
 mod dropout;
@@ -21,6 +22,7 @@ mod gather;
 mod latent;
 mod layer_norm;
 mod limits;
+mod log_mean_exp;
 mod loss;
 mod maps;
 mod matmul;
@@ -59,6 +61,8 @@ const CASES: &[(&str, fn())] = &[
     ("columns.counts", columns::counts),
     ("columns.floats", columns::floats),
     ("columns.one_hot", columns::one_hot),
+    ("concat.backward", concat::backward),
+    ("concat.forward", concat::forward),
     ("conv.backward_input", conv::backward_input),
     ("conv.backward_weight", conv::backward_weight),
     ("conv.forward", conv::forward),
@@ -80,6 +84,9 @@ const CASES: &[(&str, fn())] = &[
     ("limits.arithmetic", limits::arithmetic),
     ("limits.copy", limits::copy),
     ("limits.touch", limits::touch),
+    ("log_mean_exp.accumulate", log_mean_exp::accumulate),
+    ("log_mean_exp.backward", log_mean_exp::backward),
+    ("log_mean_exp.forward", log_mean_exp::forward),
     ("loss.backward_scale", loss::backward_scale),
     ("loss.draw", loss::draw),
     ("loss.forward", loss::forward),
