@@ -4,8 +4,7 @@
 #import shared/index
 #import shared/reduce
 
-// The position of an operand's values. An operand with columns has a row for each row of the
-// values; one with a value a row has one for `span` successive rows.
+// The position of an operand's values. Each of its rows goes for `span` successive rows of the values.
 struct Place {
     row: u32,   // elements from row to row
     first: u32, // first column
@@ -18,7 +17,7 @@ struct Params {
     width: u32,     // columns of the result
     stride: u32,    // elements from row to row of the result
     sums: u32,      // number of sums, which are the rows of the result; 0 for `each`
-    span: u32,      // rows in a sum; the last may have fewer
+    span: u32,      // rows in a sum, of which the last may have fewer; of `each`, rows that a row goes for
     numbers: vec4<f32>,
     places: array<Place, 8>,
 }

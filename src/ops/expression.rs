@@ -70,7 +70,8 @@ pub const IDENTITY: Expression = Expression::new("identity", &["x"], "x", &["1.0
 /// The part of a tensor that an operand is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// These columns, with a value for each element.
+    /// These columns, with a value for each element. If the tensor has fewer rows than the others, each
+    /// goes for several successive rows: an example's values for all of its samples.
     Columns(Range<usize>),
     /// One value a row, for all columns. If the tensor has fewer rows than the others, each value
     /// goes for several successive rows: an example's value for all pixels of its map.

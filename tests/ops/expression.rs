@@ -63,6 +63,8 @@ fn layouts([examples, span, columns]: [usize; 3]) -> Vec<(Vec<Vec<usize>>, Layou
     let by_examples = [(0, Part::Row), (1, all()), (2, Part::Row)];
     let by_scalar = [(0, Part::Scalar), (1, all()), (2, Part::Row)];
     let one_row = [(0, Part::Row), (1, all()), (0, Part::Row)];
+    let spread = [(0, all()), (1, all()), (0, Part::Columns(columns + 1..2 * columns + 1))];
+    let by_samples = [(0, Part::Row), (1, all()), (2, all())];
     vec![
         (vec![matrix(); 3], apart),
         (vec![vec![rows, 2 * columns + 2], matrix()], beside),
@@ -71,13 +73,15 @@ fn layouts([examples, span, columns]: [usize; 3]) -> Vec<(Vec<Vec<usize>>, Layou
         (vec![vec![examples, 1], matrix(), vec![rows, 1]], by_examples),
         (vec![vec![1], matrix(), vec![examples, 1]], by_scalar),
         (vec![vec![examples, 1], matrix()], one_row),
+        (vec![vec![examples, 2 * columns + 2], matrix()], spread),
+        (vec![vec![examples, 1], vec![examples, columns], matrix()], by_samples),
     ]
 }
 
 /// The place in its tensor of an operand's value, among `rows` rows.
 fn place(part: &Part, shape: &[usize], rows: usize, [row, column]: [usize; 2]) -> usize {
     match part {
-        Part::Columns(range) => row * shape[1] + range.start + column,
+        Part::Columns(range) => row / (rows / shape[0]) * shape[1] + range.start + column,
         Part::Row => row / (rows / shape[0]),
         Part::Scalar => 0,
     }

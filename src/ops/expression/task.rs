@@ -52,13 +52,21 @@ impl Task<'_> {
         operands.filter(move |(_, o)| of.is_some_and(|of| o.tensor.is_same(of))).map(|(i, _)| i)
     }
 
-    /// Rows and columns of the values, which are those of the first operand with columns.
+    /// Rows and columns of the values: those of the operands with columns, of which some may have fewer
+    /// rows.
     pub fn extent(&self, label: &str) -> [usize; 2] {
-        let extent = self.operands().find_map(|operand| match &operand.part {
+        let extents = self.operands().filter_map(|operand| match &operand.part {
             Part::Columns(columns) => Some([operand.tensor.rows(), columns.len()]),
             _ => None,
         });
+        let extent = extents.reduce(|a, b| if b[0] > a[0] { b } else { a });
         extent.unwrap_or_else(|| panic!("{label}: no operand has columns"))
+    }
+
+    /// Whether each row of an operand with columns goes for several rows of the values.
+    pub fn is_spread(&self, operand: &Operand) -> bool {
+        let is_columns = matches!(operand.part, Part::Columns(_));
+        is_columns && operand.tensor.rows() < self.extent("")[0]
     }
 
     pub fn each(
@@ -68,7 +76,9 @@ impl Task<'_> {
         extent: [usize; 2],
         result: &Tensor,
     ) {
-        let params = self.params(label, extent, result);
+        let mut params = self.params(label, extent, result);
+        // The gradient by an operand with fewer rows is a sum over those that each goes for.
+        (params.rows, params.span) = (result.rows(), extent[0] / result.rows());
         let kernel = self.shader().kernel("each", self.formula.expression.constants);
         let names = self.bound(result);
         let tensors: Vec<_> = names.iter().map(|(name, tensor)| (&name[..], *tensor)).collect();
@@ -121,9 +131,11 @@ impl Operand {
         let row = tensor.stride();
         match part {
             Part::Columns(range) => {
-                assert_eq!([tensor.rows(), range.len()], [rows, columns], "{label}: shapes differ");
+                let span = rows / tensor.rows();
+                let shape = [span * tensor.rows(), range.len()];
+                assert_eq!(shape, [rows, columns], "{label}: shapes differ");
                 assert!(range.end <= tensor.columns(), "{label}: columns {range:?}");
-                Place { row, first: range.start, span: 0 }
+                Place { row, first: range.start, span }
             }
             Part::Row => {
                 let span = rows / tensor.rows();

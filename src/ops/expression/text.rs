@@ -74,7 +74,10 @@ impl Task<'_> {
             let arguments = self.arguments(functions[i], column).into_iter();
             format!("function_{i}({})", list(arguments.map(|(_, value)| value)))
         };
-        lines.push("\nfn term(p: Params, row: u32, column: u32) -> f32 {".into());
+        // The gradient by what goes for several rows is a sum over them.
+        let is_sum = self.by().any(|i| self.is_spread(&self.formula.operands[i]));
+        let (indent, own) = if is_sum { ("    ", "few") } else { ("", "row") };
+        lines.push(format!("\nfn term(p: Params, {own}: u32, column: u32) -> f32 {{"));
         if self.by.is_none() {
             lines.push(format!("    return {};", call(0, "column")));
         } else {
@@ -83,10 +86,17 @@ impl Task<'_> {
             lines.push(
                 "    var own: u32; // an operand's column; far too large before its first".into(),
             );
+            if is_sum {
+                lines.push("    for (var k = 0u; k < p.span; k++) {".into());
+                lines.push("        let row = few * p.span + k;".into());
+            }
             for (i, operand) in self.by().enumerate() {
-                lines.push(format!("    own = column - p.places[{operand}].first;"));
-                lines.push("    if own < p.columns {".into());
-                lines.push(format!("        sum += {gradient} * {};", call(i, "own")));
+                lines.push(format!("{indent}    own = column - p.places[{operand}].first;"));
+                lines.push(format!("{indent}    if own < p.columns {{"));
+                lines.push(format!("{indent}        sum += {gradient} * {};", call(i, "own")));
+                lines.push(format!("{indent}    }}"));
+            }
+            if is_sum {
                 lines.push("    }".into());
             }
             lines.push("    return sum;".into());
@@ -108,7 +118,11 @@ impl Task<'_> {
 
     /// The WGSL for operand `i`'s element in `column`.
     fn element(&self, i: usize, column: &str) -> String {
-        let at = match self.operands().nth(i).expect("an operand").part {
+        let operand = self.operands().nth(i).expect("an operand");
+        let at = match operand.part {
+            Part::Columns(_) if self.is_spread(operand) => {
+                format!("at(p.places[{i}], row / p.places[{i}].span, {column})")
+            }
             Part::Columns(_) => format!("at(p.places[{i}], row, {column})"),
             Part::Row => format!("at_row(p.places[{i}], row)"),
             Part::Scalar => "0".into(),
