@@ -9,7 +9,8 @@ use crate::ops::expression::{self, Expression, Formula, Operand};
 /// An argument of an expression.
 #[derive(Clone, Debug)]
 pub enum Argument {
-    /// Every element of a value.
+    /// Every element of a value. With fewer rows than the other arguments, each of its rows goes for several
+    /// successive ones: an example's features for all of its samples.
     All(ValueId),
     /// Some columns of a value, so that means and log-variances may lie side by side.
     Columns(ValueId, Range<usize>),
@@ -36,7 +37,7 @@ impl Argument {
 
 impl Graph<'_> {
     /// The value of `expression` for every element of the arguments, which are in its order. Panics unless
-    /// one of them has columns, of which all have as many, and as many rows.
+    /// one of them has columns, of which all have as many, and the most rows are a multiple of the others'.
     pub fn map(
         &mut self,
         label: &str,
@@ -67,9 +68,9 @@ impl Graph<'_> {
         self.push_formula(label, formula, arguments, sums, Operand::row)
     }
 
-    /// Shape and rows of the arguments that have columns.
+    /// Shape and rows of the arguments that have columns; some may have fewer rows.
     fn extent(&self, label: &str, arguments: &[Argument]) -> (Shape, usize) {
-        let extent = arguments.iter().find_map(|argument| match argument {
+        let extents = arguments.iter().filter_map(|argument| match argument {
             Argument::All(id) => Some((self.shape(*id), self.rows(*id))),
             Argument::Columns(id, columns) => {
                 let shape = match self.shape(*id) {
@@ -80,7 +81,15 @@ impl Graph<'_> {
             }
             _ => None,
         });
-        extent.unwrap_or_else(|| panic!("{label}: no argument of a formula has columns"))
+        let all: Vec<_> = extents.collect();
+        let most = all.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
+        let (shape, rows) =
+            most.unwrap_or_else(|| panic!("{label}: no argument of a formula has columns"));
+        // An example of a map has several rows, which would have to go for its samples in turn.
+        let is_map = matches!(shape, Shape::Map { .. });
+        let is_alike = all.iter().all(|(_, other)| *other == rows);
+        assert!(is_alike || !is_map, "{label}: maps for samples of which there are more");
+        (shape, rows)
     }
 
     fn formula(

@@ -6,6 +6,7 @@ mod common;
 mod layers;
 mod oracle;
 mod phases;
+mod samples;
 
 use std::sync::{Arc, OnceLock};
 
