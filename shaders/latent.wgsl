@@ -17,6 +17,7 @@ struct Params {
     free_bits: f32,     // nats for each unit that cost nothing
     ramp: u32,          // steps from 0 to the full weight or capacity
     period: u32,        // steps after which the ramp begins again; 0 for never
+    samples: u32,       // rows of each image
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -70,14 +71,14 @@ fn forward(
     }
     let squares = workgroup_sum(lane, square);
     if lane == 0u {
-        let images = f32(state.images);
+        let images = f32(state.images * p.samples);
         kl[unit] = divergence;
         let before = Parts(units[unit], units[p.latent + unit]);
         let parts = with_step(before, state.step, divergence / images);
         units[unit] = parts.older;
         units[p.latent + unit] = parts.recent;
         // The union of the rows so far and these (Chan, Golub and LeVeque 1983).
-        let rows = f32(state.row);
+        let rows = f32(state.row * p.samples);
         let share = f32(p.rows) / (rows + f32(p.rows));
         let former = vec2(units[3u * p.latent + unit], units[4u * p.latent + unit]);
         let known = select(former, vec2(0.0), is_first);

@@ -9,7 +9,6 @@ struct Params {
     samples: u32,  // of an example in this dispatch
     row: u32,      // elements from row to row of nats, weights and dx
     y_row: u32,    // elements from row to row of y, dy and total
-    is_first: u32, // whether total begins with these samples
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -73,7 +72,7 @@ fn backward(invocation: Invocation) {
     }
 }
 
-// total, with these samples added.
+// total, with these samples added. Before the first, its least is the largest number and its sum 0.
 @compute @workgroup_size(64)
 fn accumulate(invocation: Invocation) {
     let example = element(invocation);
@@ -83,10 +82,9 @@ fn accumulate(invocation: Invocation) {
     }
     let first = example * p.samples;
     let at = example * p.y_row;
-    let is_first = p.is_first == 1u;
-    let before = select(total[at], nats[first * p.row], is_first);
+    let before = total[at];
     let least = least_of(p, first, before);
-    var sum = select(total[at + 1u] * exp(least - before), 0.0, is_first);
+    var sum = total[at + 1u] * exp(least - before);
     for (var k = 0u; k < p.samples; k++) {
         sum += exp(least - nats[(first + k) * p.row]);
     }

@@ -106,7 +106,7 @@ pub(super) fn log_mean_exp(suite: &mut Suite, operation: &str) -> Result<()> {
             &dx
         }
         "log_mean_exp.accumulate" => {
-            ops::log_mean_exp::accumulate(p, "bench", &nats, true, &total);
+            ops::log_mean_exp::accumulate(p, "bench", &nats, &total);
             &total
         }
         _ => unreachable!("{operation}"),

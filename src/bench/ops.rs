@@ -172,7 +172,8 @@ pub(super) fn latent(suite: &mut Suite, operation: &str) -> Result<()> {
         let mut outputs = vec![&z, &kl];
         let mut words = 2 + 1 + 1;
         if operation.ends_with("forward") {
-            ops::latent::forward(&mut recording, "bench", &state, &head, &epsilon, &z, &kl, &units);
+            let tensors = [&head, &epsilon, &z, &kl];
+            ops::latent::forward(&mut recording, "bench", &state, 1, tensors, &units);
         } else {
             ops::latent::backward(
                 &mut recording,

@@ -56,9 +56,10 @@ struct Params {
     free_bits: f64,
     ramp: u32,
     period: u32,
+    samples: usize,
 }
 
-fn params(head: &Tensor, z: &Tensor, objective: &KlObjective) -> Params {
+fn params(head: &Tensor, z: &Tensor, samples: usize, objective: &KlObjective) -> Params {
     Params {
         rows: head.rows(),
         latent: z.columns(),
@@ -69,6 +70,7 @@ fn params(head: &Tensor, z: &Tensor, objective: &KlObjective) -> Params {
         free_bits: objective.free_bits,
         ramp: objective.ramp,
         period: objective.period,
+        samples,
     }
 }
 
@@ -83,21 +85,18 @@ pub const STATISTICS: usize = 5;
 /// divergence from the standard normal prior, ½ (mean² + exp(logvar) − logvar − 1), in nats, summed
 /// over the batch, and place for [`backward`]. Adds the batch to the statistics `units` ([`STATISTICS`],
 /// latent), by the images of an epoch and its rows so far in `state`; those of its first step begin anew.
-/// `state` and `units` may lie in one buffer.
-#[expect(clippy::too_many_arguments, reason = "three read, three written")]
+/// `state` and `units` may lie in one buffer. An image may have several `samples`, each a row of the batch.
 pub fn forward(
     recording: &mut Recording,
     label: &str,
     state: &Tensor,
-    head: &Tensor,
-    epsilon: &Tensor,
-    z: &Tensor,
-    kl: &Tensor,
+    samples: usize,
+    [head, epsilon, z, kl]: [&Tensor; 4],
     units: &Tensor,
 ) {
     assert!(kl.len() > z.columns(), "{label}: a KL divergence for each latent variable, and all");
     let kernel = SHADER.kernel("forward", &[]);
-    let params = params(head, z, &KlObjective::weighted(1.0));
+    let params = params(head, z, samples, &KlObjective::weighted(1.0));
     let tensors = [
         ("state", state),
         ("head", head),
@@ -126,7 +125,7 @@ pub fn backward(
 ) {
     assert_eq!(head.stride(), dhead.stride(), "{label}: layouts differ");
     assert!(kl.len() > dz.columns(), "{label}: a KL divergence for each latent variable, and all");
-    let params = params(head, dz, objective);
+    let params = params(head, dz, 1, objective);
     if objective.capacity.is_some() {
         let kernel = SHADER.kernel("total", &[]);
         recording.record_flat(kernel, label, &params, &[("kl", kl)], 1);

@@ -7,20 +7,22 @@ use crate::gpu::{Recording, Shader, Tensor};
 /// `shaders/log_mean_exp.wgsl`.
 pub const SHADER: Shader = Shader::new("log_mean_exp");
 
+/// The row of a total of no samples.
+pub const NONE: [f32; 2] = [f32::MAX, 0.0];
+
 #[derive(Serialize)]
 struct Params {
     examples: usize,
     samples: usize,
     row: usize,
     y_row: usize,
-    is_first: u32,
 }
 
-fn params(label: &str, [few, many]: [&Tensor; 2], is_first: bool) -> Params {
+fn params(label: &str, [few, many]: [&Tensor; 2]) -> Params {
     let (examples, samples) = (few.rows(), many.rows() / few.rows());
     assert_eq!(many.rows(), examples * samples, "{label}: rows of the samples");
     let (row, y_row) = (many.stride(), few.stride());
-    Params { examples, samples, row, y_row, is_first: is_first.into() }
+    Params { examples, samples, row, y_row }
 }
 
 /// y (examples, 1) = −log((1 / k) Σ exp(−nats)) over the k rows of each example in nats (examples · k, 1),
@@ -34,7 +36,7 @@ pub fn forward(
     y: &Tensor,
 ) {
     assert_eq!(nats.stride(), weights.stride(), "{label}: layouts of nats and weights");
-    let params = params(label, [y, nats], true);
+    let params = params(label, [y, nats]);
     let tensors = [("nats", nats), ("weights", weights), ("y", y)];
     recording.record_elements(SHADER.kernel("forward", &[]), label, &params, &tensors, y.rows());
 }
@@ -48,23 +50,17 @@ pub fn backward(
     dx: &Tensor,
 ) {
     assert_eq!(dx.stride(), weights.stride(), "{label}: layouts of dx and weights");
-    let params = params(label, [dy, dx], true);
+    let params = params(label, [dy, dx]);
     let tensors = [("dy", dy), ("weights", weights), ("dx", dx)];
     recording.record_elements(SHADER.kernel("backward", &[]), label, &params, &tensors, dy.rows());
 }
 
-/// total (examples, 2) = the least of each example's nats so far, and the sum of exp(least − nats): after
-/// K samples in all, −log of their mean is least − log(sum / K). If `is_first` is set, it begins with these
-/// nats (examples · k, 1).
-pub fn accumulate(
-    recording: &mut Recording,
-    label: &str,
-    nats: &Tensor,
-    is_first: bool,
-    total: &Tensor,
-) {
+/// Adds the k samples of each example in nats (examples · k, 1) to total (examples, 2): the least nats so far,
+/// and the sum of exp(least − nats), which are [`NONE`] before the first. After K samples in all, −log of
+/// their mean is least − log(sum / K).
+pub fn accumulate(recording: &mut Recording, label: &str, nats: &Tensor, total: &Tensor) {
     assert_eq!(total.columns(), 2, "{label}: columns of total");
-    let params = params(label, [total, nats], is_first);
+    let params = params(label, [total, nats]);
     let tensors = [("nats", nats), ("total", total)];
     let kernel = SHADER.kernel("accumulate", &[]);
     recording.record_elements(kernel, label, &params, &tensors, total.rows());

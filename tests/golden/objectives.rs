@@ -47,7 +47,7 @@ fn run(gpu: &Gpu, file: &File, objective: &KlObjective, step: u32) -> [Vec<f32>;
     let state = State::tensor("state");
     State { step, images: dz.rows() as u32, ..State::default() }.write(gpu, &state);
     let mut recording = Recording::new(gpu.report());
-    latent::forward(&mut recording, "test", &state, &head, &epsilon, &z, &kl, &units);
+    latent::forward(&mut recording, "test", &state, 1, [&head, &epsilon, &z, &kl], &units);
     latent::backward(&mut recording, "test", &state, objective, &head, &epsilon, &kl, &dz, &dhead);
     recording.compile(gpu).run();
     [dhead, units].map(|tensor| tensor.read(gpu).unwrap())

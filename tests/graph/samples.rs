@@ -21,7 +21,8 @@ fn samples_of_a_row_meet_in_a_bound() {
         let z = graph.map("z", &PRODUCT, &[], &[h.into(), noise.into()]);
         let y = tanh.apply(graph, "b", &[z]);
         let nats = graph.row_sums("y", &SQUARED_ERROR, &[], &[y.into(), x.into()]);
-        let (bound, _) = graph.log_mean_exp("bound", nats, SAMPLES);
+        let weights = graph.allocate(Shape::Features(1), SAMPLES * ROWS);
+        let bound = graph.log_mean_exp("bound", nats, SAMPLES, &weights);
         vec![(bound, weight)]
     };
     let noise = oracle::matrix(&noise, SIZE);

@@ -116,8 +116,8 @@ fn run_forward(
     let units = Guarded::roomy(gpu, &[STATISTICS * latent]);
     let units = units.fill(gpu, &vec![0.0f32; STATISTICS * latent]);
     let mut recording = Recording::new(gpu.report());
-    let (z_, kl_, units_) = (&z.tensor, &kl.tensor, &units.tensor);
-    latent::forward(&mut recording, "test", &state(gpu), &head, &epsilon, z_, kl_, units_);
+    let tensors = [&head, &epsilon, &z.tensor, &kl.tensor];
+    latent::forward(&mut recording, "test", &state(gpu), 1, tensors, &units.tensor);
     let plan = recording.compile(gpu);
     for _ in 0..runs {
         plan.run();
@@ -216,24 +216,53 @@ fn the_variance_of_means_is_right_wherever_they_lie() {
 
 /// The statistics after an epoch that begins at `step` with these heads.
 fn run_epoch(gpu: &Gpu, latent: usize, heads: &[Vec<f32>], step: u32) -> Vec<f32> {
+    run_samples(gpu, latent, heads, step, 1)
+}
+
+/// The same with each row as many times as an image has `samples`.
+fn run_samples(
+    gpu: &Gpu,
+    latent: usize,
+    heads: &[Vec<f32>],
+    step: u32,
+    samples: usize,
+) -> Vec<f32> {
     let units = Guarded::roomy(gpu, &[STATISTICS * latent]);
     let units = units.fill(gpu, &vec![0.0f32; STATISTICS * latent]);
     let mut state = State { images: IMAGES, step, ..State::default() };
     for head in heads {
-        let rows = head.len() / (2 * latent);
-        let head = check::input(gpu, &[rows, 2 * latent], head);
+        let images = head.len() / (2 * latent);
+        let rows = images * samples;
+        let head: Vec<f32> = head.chunks(2 * latent).flat_map(|row| row.repeat(samples)).collect();
+        let head = check::input(gpu, &[rows, 2 * latent], &head);
         let epsilon = check::input(gpu, &[rows * latent], &vec![0.0f32; rows * latent]);
         let (z, kl) = (Guarded::new(gpu, &[rows, latent]), Guarded::new(gpu, &[latent + 1]));
         let at = State::tensor("state");
         state.write(gpu, &at);
         check::run(gpu, |recording| {
-            let (z, kl, units) = (&z.tensor, &kl.tensor, &units.tensor);
-            latent::forward(recording, "test", &at, &head, &epsilon, z, kl, units);
+            let tensors = [&head, &epsilon, &z.tensor, &kl.tensor];
+            latent::forward(recording, "test", &at, samples, tensors, &units.tensor);
         });
-        state.row += rows as u32;
+        state.row += images as u32;
         state.step += 1;
     }
     units.floats(gpu)
+}
+
+/// However many samples an image has, it counts once.
+#[test]
+fn samples_of_an_image_count_as_one() {
+    let Some(gpu) = check::gpu() else { return };
+    let (latent, sizes) = (3, [5, 7, 1]);
+    let heads: Vec<Vec<f32>> = (0..)
+        .zip(sizes)
+        .map(|(seed, rows)| check::random(seed, rows * 2 * latent, -1.0..2.0))
+        .collect();
+    let want = check::wide(&run_epoch(gpu, latent, &heads, 0));
+    for samples in [2, 63] {
+        let got = run_samples(gpu, latent, &heads, 0, samples);
+        check::assert_each(&format!("{samples} samples"), &got, &want, 1e-5, 1e-6);
+    }
 }
 
 /// The divergence's sum is moved to its older part from time to time, and goes on.

@@ -92,6 +92,11 @@ pub fn backward() {
     }
 }
 
+/// A total of no samples.
+fn none(examples: usize) -> Vec<f32> {
+    log_mean_exp::NONE.repeat(examples)
+}
+
 /// Samples in several dispatches are as those in one.
 #[test]
 pub fn accumulate() {
@@ -102,11 +107,11 @@ pub fn accumulate() {
         let third = |part: usize| -> Vec<f32> {
             x.chunks(samples).skip(part).step_by(3).flatten().copied().collect()
         };
-        let total = Guarded::new(gpu, &[examples, 2]);
+        let total = Guarded::new(gpu, &[examples, 2]).fill(gpu, &none(examples));
         for part in 0..3 {
             let on_x = check::input(gpu, &[examples * samples, 1], &third(part));
             check::run(gpu, |recording| {
-                log_mean_exp::accumulate(recording, "test", &on_x, part == 0, &total.tensor);
+                log_mean_exp::accumulate(recording, "test", &on_x, &total.tensor);
             });
         }
         let bound = |total: &[f32]| total[0] - (total[1] / (3 * samples) as f32).ln();
@@ -126,7 +131,7 @@ fn surplus_invocations_do_nothing() {
     let dy = check::random(2, examples, -1.0..1.0);
     let few = maps::ample_input(gpu, [examples, 1], &dy);
     let params = json!({
-        "examples": examples, "samples": samples, "row": 4, "y_row": 4, "is_first": 1,
+        "examples": examples, "samples": samples, "row": 4, "y_row": 4,
     });
     let wide = check::wide(&x);
     let (y, w) =
@@ -142,7 +147,7 @@ fn surplus_invocations_do_nothing() {
     run("backward", &[("dy", &few), ("weights", &many), ("dx", &dx.tensor)]);
     let want: Vec<f64> = (0..x.len()).map(|i| wide[i] * f64::from(dy[i / samples])).collect();
     check::assert_each("dx", &dx.floats(gpu), &want, 1e-6, 0.0);
-    let total = Guarded::roomy(gpu, &[examples, 2]);
+    let total = Guarded::roomy(gpu, &[examples, 2]).fill(gpu, &none(examples));
     run("accumulate", &[("nats", &many), ("total", &total.tensor)]);
     let least: Vec<f32> = total.floats(gpu).chunks(2).map(|total| total[0]).collect();
     let want: Vec<f64> = wide
