@@ -1,8 +1,9 @@
 """Rebuild any trained model in PyTorch from the configuration in its file.
 
-    python evaluate_in_pytorch.py model.safetensors [t10k-images-idx3-ubyte.gz]
+    python evaluate_in_pytorch.py model.safetensors [t10k-images-idx3-ubyte.gz [t10k-labels-idx1-ubyte.gz]]
 
-Given a file of images as well, print the losses on them at the posterior mean.
+Given a file of images as well, print the losses on them at the posterior mean; a model that is conditioned
+on labels takes the file of those, too.
 """
 
 import gzip
@@ -72,11 +73,19 @@ def load(path):
     model = config["model"]
     image = [config["image"][name] for name in ("channels", "height", "width")]
     flat = not model["encoder"] or "linear" in model["encoder"][0]
-    encoder, features = sequence(model["encoder"], [int(np.prod(image))] if flat else image, image)
-    decoder, _ = sequence(model["decoder"], [model["latent"]], image)
+    condition = model.get("condition")
+    classes = len(condition["classes"]) if condition else 0
+    size = condition.get("embedding", classes) if condition else 0
+    # A condition is more features, or more channels.
+    given = [int(np.prod(image))] if flat else list(image)
+    given[0] += size
+    encoder, features = sequence(model["encoder"], given, image)
+    decoder, _ = sequence(model["decoder"], [model["latent"] + size], image)
     outputs = (2 if model.get("variational", True) else 1) * model["latent"]
     latent = nn.Linear(features[0], outputs)  # the mean, then the log-variance
     vae = nn.ModuleDict({"encoder": encoder, "latent": latent, "decoder": decoder})
+    if condition and "embedding" in condition:
+        vae["condition"] = nn.Linear(classes, size)
     # A model without running statistics has no count of its batches, and PyTorch wants one.
     extra = vae.load_state_dict({k: v for k, v in weights.items() if "." in k}, strict=False)
     missing = [k for k in extra.missing_keys if not k.endswith("num_batches_tracked")]
@@ -86,14 +95,24 @@ def load(path):
 
 
 def read_idx(path):
-    """The images of an IDX file, gzipped or not: one row of bytes each."""
+    """The images, or the labels, of an IDX file, gzipped or not."""
     with open(path, "rb") as file:
         data = file.read()
     if data[:2] == b"\x1f\x8b":
         data = gzip.decompress(data)
     dimensions = np.frombuffer(data, ">i4", count=data[3], offset=4)
-    images = np.frombuffer(data, np.uint8, offset=4 + 4 * data[3])
-    return torch.from_numpy(images.reshape(dimensions[0], 1, *dimensions[1:]).copy())
+    values = np.frombuffer(data, np.uint8, offset=4 + 4 * data[3])
+    shape = dimensions if data[3] == 1 else [dimensions[0], 1, *dimensions[1:]]
+    return torch.from_numpy(values.reshape(*shape).copy())
+
+
+def beside(x, condition):
+    """x, and behind its features or channels those of the condition."""
+    if condition is None:
+        return x
+    if x.dim() == 4:
+        condition = condition[:, :, None, None].expand(-1, -1, *x.shape[2:])
+    return torch.cat([x, condition], dim=1)
 
 
 def log_likelihood(likelihood, log_scale, output, x):
@@ -115,20 +134,25 @@ def log_likelihood(likelihood, log_scale, output, x):
 
 
 @torch.no_grad()
-def evaluate(vae, config, log_scale, images):
+def evaluate(vae, config, log_scale, images, labels=None):
     """Mean recon and KL divergence of an image, in nats, with z at the mean of the posterior."""
     model = config["model"]
     recon, kl = 0.0, 0.0
     flat = isinstance(vae["encoder"][0], nn.Linear) if len(vae["encoder"]) else True
-    for batch in images.split(1000):
-        x = batch.float() / 255
-        head = vae["latent"](vae["encoder"](x.flatten(1) if flat else x))
+    for first in range(0, len(images), 1000):
+        x, condition = images[first : first + 1000].float() / 255, None
+        if "condition" in model:
+            # Classes of IDX files are called by their numbers, which are in order.
+            classes = len(model["condition"]["classes"])
+            condition = nn.functional.one_hot(labels[first : first + 1000].long(), classes).float()
+            condition = vae["condition"](condition) if "condition" in vae else condition
+        head = vae["latent"](vae["encoder"](beside(x.flatten(1) if flat else x, condition)))
         mean = head
         if model.get("variational", True):
             mean, log_variance = head.chunk(2, dim=1)
             divergence = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1)
             kl += divergence.double().sum().item() / len(images)
-        output = vae["decoder"](mean).reshape(x.shape)
+        output = vae["decoder"](beside(mean, condition)).reshape(x.shape)
         error = log_likelihood(model["likelihood"], log_scale, output, x)
         recon -= error.double().sum().item() / len(images)
     return {"recon": recon, "kl": kl}
@@ -137,6 +161,6 @@ def evaluate(vae, config, log_scale, images):
 if __name__ == "__main__":
     vae, config, log_scale = load(sys.argv[1])
     if len(sys.argv) > 2:
-        print(json.dumps(evaluate(vae, config, log_scale, read_idx(sys.argv[2]))))
+        print(json.dumps(evaluate(vae, config, log_scale, *map(read_idx, sys.argv[2:]))))
     else:
         print(vae)

@@ -6,14 +6,23 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use vae_gpu::{Dataset, Images, Preset, Table};
+use vae_gpu::{Column, Dataset, Images, Preset, Table};
 
-/// Writes `images` as an IDX file (LeCun's format, magic 0x803).
-fn write_idx(path: &Path, images: &Images) {
-    let words = [0x803, images.len(), images.shape.height, images.shape.width];
-    let mut bytes: Vec<u8> = words.iter().flat_map(|w| (*w as u32).to_be_bytes()).collect();
-    bytes.extend(&images.pixels);
-    std::fs::write(path, bytes).unwrap();
+/// Writes the first `count` images of `table` and their labels as IDX files (LeCun's format, magic 0x803
+/// and 0x801).
+fn write_idx(folder: &Path, split: &str, table: &Table, count: usize) {
+    let write = |name: &str, words: &[usize], values: &[u8]| {
+        let words = words.iter().flat_map(|word| (*word as u32).to_be_bytes());
+        let bytes: Vec<u8> = words.chain(values.iter().copied()).collect();
+        std::fs::write(folder.join(format!("{split}-{name}-ubyte")), bytes).unwrap();
+    };
+    let Images { shape, pixels } = table.images().unwrap().select(&(0..count).collect::<Vec<_>>());
+    write("images-idx3", &[0x803, count, shape.height, shape.width], &pixels);
+    let Some(Column::Classes { indices, .. }) = table.column(Table::LABEL) else {
+        panic!("labels")
+    };
+    let labels: Vec<u8> = indices[..count].iter().map(|label| *label as u8).collect();
+    write("labels-idx1", &[0x801, count], &labels);
 }
 
 fn run(command: &mut Command) -> Output {
@@ -42,6 +51,21 @@ decoder = [
 ]
 "#;
 
+/// A convolutional model whose classes are embedded, trained by a bound of several samples.
+const EMBEDDED: &str = r#"
+[model]
+latent = 4
+condition = { column = "label", embedding = 3 }
+samples = 2
+bound = "iwae"
+encoder = [{ conv2d = 4, kernel = 4, stride = 2, padding = 1 }, "relu", "flatten"]
+decoder = [
+    { linear = 196 },
+    { reshape = [1, 14, 14] },
+    { conv_transpose2d = "image", kernel = 4, stride = 2, padding = 1 },
+]
+"#;
+
 #[test]
 fn pytorch_computes_the_loss_that_evaluate_prints() {
     let python = std::env::var("VAE_GPU_PYTHON").unwrap_or("python3".into());
@@ -58,11 +82,9 @@ fn pytorch_computes_the_loss_that_evaluate_prints() {
     let (data, out) = (folder.path().join("data"), folder.path().join("run"));
     std::fs::create_dir(&data).unwrap();
     let digits = Dataset::digits();
-    let test_file = data.join("t10k-images-idx3-ubyte");
-    let split =
-        |table: &Table, count| table.images().unwrap().select(&(0..count).collect::<Vec<_>>());
-    write_idx(&data.join("train-images-idx3-ubyte"), &split(&digits.train, 2000));
-    write_idx(&test_file, &split(&digits.test.unwrap(), 301));
+    let test_files = ["images-idx3", "labels-idx1"].map(|n| data.join(format!("t10k-{n}-ubyte")));
+    write_idx(&data, "train", &digits.train, 2000);
+    write_idx(&data, "t10k", &digits.test.unwrap(), 301);
 
     // Those for grey images that nothing corrupts, whose noise PyTorch does not have.
     let grey = Preset::ALL.into_iter().filter(|preset| preset.shape().channels == 1);
@@ -70,7 +92,11 @@ fn pytorch_computes_the_loss_that_evaluate_prints() {
     let presets = clean.map(|preset| (preset.name(), "--preset", preset.name().into()));
     let pairs = folder.path().join("pairs.toml");
     std::fs::write(&pairs, PAIRS).unwrap();
-    for (name, flag, source) in presets.chain([("pairs", "--config", pairs.into_os_string())]) {
+    let embedded = folder.path().join("embedded.toml");
+    std::fs::write(&embedded, EMBEDDED).unwrap();
+    let files = [("pairs", pairs), ("embedded", embedded)];
+    let files = files.map(|(name, file)| (name, "--config", file.into_os_string()));
+    for (name, flag, source) in presets.chain(files) {
         let program = || Command::new(env!("CARGO_BIN_EXE_vae-gpu"));
         run(program()
             .args(["train", "--overwrite", "--max-steps", "40", "--data"])
@@ -82,7 +108,7 @@ fn pytorch_computes_the_loss_that_evaluate_prints() {
         let ours = run(program().arg("evaluate").arg(&out).args(["--mean", "--json"]));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evaluate_in_pytorch.py");
         let model = out.join("model.safetensors");
-        let theirs = run(Command::new(&python).arg(script).arg(model).arg(&test_file));
+        let theirs = run(Command::new(&python).arg(script).arg(model).args(&test_files));
         if name == "mlp" {
             let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/load_in_pytorch.py");
             run(Command::new(&python).arg(script).current_dir(&out));

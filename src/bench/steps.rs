@@ -113,6 +113,10 @@ fn images(count: usize, shape: ImageShape) -> Result<Dataset> {
     let values = random(1, count * shape.pixels());
     let pixels: Vec<u8> = values.iter().map(|v| (v.abs() * 255.9) as u8).collect();
     let train = Table::new().with(Table::IMAGE, Column::images(shape, pixels))?;
+    // For those that are conditioned on them.
+    let labels: Vec<u32> = (0..count as u32).map(|i| i % 10).collect();
+    let names = (0..10).map(|class| class.to_string());
+    let train = train.with(Table::LABEL, Column::classes(names, labels))?;
     Dataset::new("random", train, None)
 }
 
@@ -124,8 +128,13 @@ fn work(config: &Config, model: &Vae) -> (f64, f64) {
     let layers = crate::cli::layers::rows(network);
     // The forward pass, the gradients of the weights, and, except in the first layer, of the input.
     let passes = |i: usize| if i == 0 { 2 } else { 3 };
-    let flop: u64 = layers.iter().enumerate().map(|(i, row)| passes(i) * row.flop).sum();
-    let values: u64 = layers.iter().map(|row| 2 * row.output.bytes()).sum();
+    // The decoder sees every sample of an image.
+    let first = network.encoder.links().len() + 1;
+    let decoder = first..first + network.decoder.links().len();
+    let samples = |i: usize| if decoder.contains(&i) { config.model.samples as u64 } else { 1 };
+    let of_layers = layers.iter().enumerate();
+    let flop: u64 = of_layers.clone().map(|(i, row)| samples(i) * passes(i) * row.flop).sum();
+    let values: u64 = of_layers.map(|(i, row)| samples(i) * 2 * row.output.bytes()).sum();
     // Each layer's output and its gradient are written once and read twice. The forward and the
     // backward pass read each parameter; the update reads and writes it and its two moments.
     let bytes = 3 * batch * values + (2 + 6) * model.parameters().layout().bytes();

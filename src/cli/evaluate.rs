@@ -1,18 +1,20 @@
 //! `vae-gpu evaluate`.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use vae_gpu::config::{DataConfig, KlSchedule, ModelConfig};
-use vae_gpu::model::{KL, RECON, TensorFile};
+use indicatif::{ProgressBar, ProgressStyle};
+use vae_gpu::config::{Bound, DataConfig, KlSchedule, ModelConfig};
+use vae_gpu::model::{KL, NegLogLikelihood, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::words::counted;
 use vae_gpu::{Config, Dataset, Error, Evaluator, ImageShape, Noise, Table, Vae};
 
 use super::failure::{Failure, Result};
 use super::reading::ReadingArgs;
-use super::values::{channels, path, size};
+use super::values::{channels, path, size, whole};
 use super::{AdapterArgs, note, note_untrained};
 
 #[derive(Args)]
@@ -22,6 +24,11 @@ pub struct EvaluateArgs {
     /// Take z at the posterior's mean, without noise
     #[arg(long)]
     mean: bool,
+    /// Also estimate the negative log-likelihood from so many samples of
+    /// each image
+    #[arg(long, value_name = "SAMPLES", allow_negative_numbers = true)]
+    #[arg(value_parser = whole(1..=1_000_000u32))]
+    samples: Option<u32>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -124,12 +131,19 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let train = &split.config.train;
     let noise = if args.mean { Noise::Mean } else { Noise::Seeded }(train.seed);
     let losses = Evaluator::new(&model, &split.table, train.batch_size, noise)?.run()?;
+    let estimate = args.samples.map(|samples| estimate(&model, &split.table, samples, train.seed));
+    let estimate = estimate.transpose()?;
     let (count, scale) = (split.table.len(), model.scale()?);
     if args.json {
         let mut json = serde_json::to_value(&losses).expect("losses are JSON");
         json["images"] = count.into();
         if let Some(scale) = scale {
             json["scale"] = scale.into();
+        }
+        if let Some(estimate) = &estimate {
+            json["nll"] = estimate.mean().into();
+            json["nll_standard_error"] = estimate.standard_error().into();
+            json["samples"] = estimate.samples.into();
         }
         say!("{json}");
     } else {
@@ -144,6 +158,15 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         say!("kl      {:>10.4}", term(KL));
+        if let Some(estimate) = &estimate {
+            let error = estimate.standard_error();
+            let error = error.map_or(String::new(), |error| format!(" ± {error:.2}"));
+            say!(
+                "nll     {:>10.4}{error}  by {} an image",
+                estimate.mean(),
+                counted(estimate.samples, "sample")
+            );
+        }
         let latent = losses.unit_kl.len();
         say!("active  {:>10}  of {}", losses.active_units, counted(latent, "latent variable"));
         if latent <= MOST_UNITS {
@@ -158,6 +181,19 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The negative log-likelihood of the images of `table`, with a bar while it is estimated.
+fn estimate(model: &Vae, table: &Table, samples: u32, seed: u64) -> Result<NegLogLikelihood> {
+    let template = "estimating {bar:30} {pos}/{len} images, {eta} left";
+    let style = ProgressStyle::with_template(template).expect("the template is valid");
+    let bar = ProgressBar::new(table.len() as u64).with_style(style);
+    let estimate = model.neg_log_likelihood(table, samples as usize, seed, |done, _| {
+        bar.set_position(done as u64);
+        ControlFlow::Continue(())
+    })?;
+    bar.finish_and_clear();
+    Ok(estimate.expect("nothing breaks it off"))
+}
+
 /// Largest number of latent variables of which each is shown.
 const MOST_UNITS: usize = 64;
 
@@ -165,6 +201,9 @@ const MOST_UNITS: usize = 64;
 fn objective(model: &ModelConfig) -> String {
     let weight = model.kl_weight;
     match model.kl_schedule {
+        _ if model.bound == Bound::Iwae => {
+            format!(" = the bound of {}", counted(model.samples, "sample"))
+        }
         _ if !model.variational => " = recon".into(),
         Some(KlSchedule::Capacity { nats, .. }) => format!(" = recon + {weight} |kl - {nats}|"),
         _ if model.free_bits > 0.0 => {

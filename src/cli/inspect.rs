@@ -47,7 +47,8 @@ pub struct ModelArgs {
 
 pub fn run(args: &InspectArgs) -> Result<ExitCode> {
     let (config, shape, count) = args.model.resolve()?;
-    let network = Network::new(&config.model, shape).map_err(named(args.model.what()))?;
+    let network =
+        Network::new(&config.model.with_some_classes(), shape).map_err(named(args.model.what()))?;
     let (adapter, choices) = (AdapterReport::webgpu(), Arc::default());
     let step = recorded(&config, shape, StepKind::Train, &adapter, &choices)?;
     print_layers(&layers::rows(&network), shape);
@@ -84,7 +85,7 @@ impl ModelArgs {
             (config.model, config.train) = (fitted.model, fitted.train);
             config.train.batch_size = self.batch_size.unwrap_or(config.train.batch_size);
         }
-        Network::new(&config.model, shape).map_err(named(&self.what))?;
+        Network::new(&config.model.with_some_classes(), shape).map_err(named(&self.what))?;
         Ok((config, shape, count))
     }
 

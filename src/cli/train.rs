@@ -222,7 +222,7 @@ pub fn run(args: &TrainArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let of_run = |failure| args.of_run(failure);
     let (survey, fitted) = args.survey(&mut config).map_err(of_run)?;
     let shape = survey.shape;
-    let network = Network::new(&config.model, shape);
+    let network = Network::new(&config.model.with_some_classes(), shape);
     let network = match &args.resume {
         Some(_) => network.map_err(|e| args.of_run(e.into()))?,
         None => network.map_err(named(args.name()))?,
@@ -296,6 +296,6 @@ fn check_fits(config: &Config, survey: &Survey, adapter: &AdapterReport) -> Resu
     let mut config = config.clone();
     config.train.batch_size = config.train.batch_size.min(survey.train);
     let step = recorded(&config, survey.shape, StepKind::Train, adapter, &Arc::default())?;
-    Network::new(&config.model, survey.shape)?.check_parameters(adapter)?;
+    Network::new(&config.model.with_some_classes(), survey.shape)?.check_parameters(adapter)?;
     Ok(step.check_fits(Load::Step)?)
 }

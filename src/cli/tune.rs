@@ -48,7 +48,7 @@ pub fn run(args: &TuneArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     if let Some(preset) = args.source.preset(shape)? {
         config.model = preset.config_for(shape).model;
     }
-    Network::new(&config.model, shape).map_err(named(args.source.name()))?;
+    Network::new(&config.model.with_some_classes(), shape).map_err(named(args.source.name()))?;
     let gpu = adapter.open()?;
     let batch = config.train.batch_size;
     let mut vae = Vae::new(&gpu, &config.model, shape, config.train.seed)?;

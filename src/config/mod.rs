@@ -3,6 +3,8 @@
 //!
 #![doc = include_str!("../../docs/configuration.md")]
 
+mod bound;
+mod condition;
 mod dataset;
 mod fit;
 mod named;
@@ -16,6 +18,8 @@ mod text;
 pub use crate::ops::gather::Corruption;
 pub use crate::ops::likelihood::{Likelihood, Scale};
 pub use crate::ops::optimizer::Rule;
+pub use bound::{Bound, Gradient};
+pub use condition::Condition;
 pub use dataset::DataConfig;
 pub use objective::KlSchedule;
 pub use optimizer::{ScheduleConfig, check_optimizer};
@@ -66,6 +70,18 @@ pub struct ModelConfig {
     /// Corruption of the input, whose original a denoising autoencoder learns to restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corruption: Option<Corruption>,
+    /// The column of classes that encoder and decoder are given as well.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "condition::condition")]
+    pub condition: Option<Condition>,
+    /// Draws k of the latent variables for each image of a step.
+    #[serde(skip_serializing_if = "is_one")]
+    pub samples: usize,
+    /// The lower bound of the log-likelihood that is maximized.
+    #[serde(skip_serializing_if = "is_default")]
+    pub bound: Bound,
+    /// The estimator of its gradient by the encoder's parameters.
+    #[serde(skip_serializing_if = "is_default")]
+    pub gradient: Gradient,
     /// Layers from the pixels to the features from which the latent variables are computed.
     pub encoder: Vec<LayerSpec>,
     /// Layers from the latent variables to the pixels.
@@ -74,6 +90,10 @@ pub struct ModelConfig {
 
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
+}
+
+fn is_one(value: &usize) -> bool {
+    *value == 1
 }
 
 fn is_true(value: &bool) -> bool {
@@ -140,6 +160,10 @@ impl Default for ModelConfig {
             free_bits: 0.0,
             variational: true,
             corruption: None,
+            condition: None,
+            samples: 1,
+            bound: Bound::Elbo,
+            gradient: Gradient::Reparameterized,
             encoder: hidden(),
             decoder: [hidden(), vec![linear(Setting::Text("image".into()))]].concat(),
         }
@@ -194,6 +218,8 @@ impl ModelConfig {
             optimizer::check(key, value, optimizer::FROM_ZERO)?;
         }
         self.likelihood.check()?;
+        self.condition.as_ref().map_or(Ok(()), Condition::check)?;
+        self.check_bound()?;
         Chain::check("encoder", &self.encoder)?;
         Chain::check("decoder", &self.decoder)?;
         // An activation before layers that only move values is still the last.

@@ -15,6 +15,7 @@ const TAKES: &[(&str, &str)] = &[
          { capacity = { nats = 25, epochs = 10 } }",
     ),
     ("model.corruption", "must be { gaussian = 0.4 } or { masking = 0.5 }"),
+    ("model.condition", "must be \"label\", or { column = \"label\", embedding = 8 }"),
     ("data.size", "must be [width, height], as in [32, 32]"),
     ("data.path", "must be a folder in quotes, as in \"photos\", or \"digits\""),
 ];
@@ -24,6 +25,7 @@ const RANGES: &[(&str, &str)] = &[
     ("model.latent", "a whole number from 1 to 65535"),
     ("train.epochs", "a whole number from 1 to 4294967295"),
     ("train.batch_size", "a whole number from 1 to 16777216"),
+    ("model.samples", "a whole number from 1 to 16777216"),
     ("train.seed", "a whole number from 0 to 9223372036854775807"),
     ("data.channels", "1 or 3"),
 ];

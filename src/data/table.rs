@@ -72,6 +72,16 @@ impl Table {
         Ok(self)
     }
 
+    /// This table with `column` in the place of the one that is called `name`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::with`].
+    pub(crate) fn replaced(mut self, name: &str, column: Column) -> Result<Self> {
+        self.columns.retain(|(other, _)| other != name);
+        self.with(name, column)
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows

@@ -8,9 +8,18 @@ use crate::ops::State;
 use crate::ops::noise::BLOCK;
 
 /// The tensors of a plan that are written before it runs, each with its shape, and those read after it.
-pub(super) struct Ports {
-    pub inputs: Vec<(Shape, Tensor)>,
+pub(crate) struct Ports {
+    pub inputs: Vec<(Port, Tensor)>,
     pub outputs: Vec<Tensor>,
+}
+
+/// What is written into a tensor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Port {
+    /// Images, or latent variables, of a shape.
+    Values(Shape),
+    /// One-hot classes, of so many.
+    Classes(usize),
 }
 
 /// Bytes of a block's workspace above which it is of fewer rows: those of large images.
@@ -30,7 +39,7 @@ impl Vae {
         &self,
         count: usize,
         record: impl Fn(&mut Recording, usize, &Tensor) -> Ports,
-        fill: impl Fn(usize, usize, Shape) -> Result<Vec<f32>>,
+        fill: impl Fn(usize, usize, Port) -> Result<Vec<f32>>,
         step: impl Fn(usize, usize) -> usize,
         mut made: impl FnMut(&[Vec<f32>]) -> Result<()>,
     ) -> Result<()> {
@@ -59,8 +68,8 @@ impl Vae {
         let plan = recording.compile(gpu);
         for (block, first) in (0..count).step_by(rows).enumerate() {
             let wanted = rows.min(count - first);
-            for (shape, tensor) in &inputs {
-                let mut values = fill(first, wanted, *shape)?;
+            for (port, tensor) in &inputs {
+                let mut values = fill(first, wanted, *port)?;
                 values.resize(tensor.len(), 0.0);
                 tensor.write(gpu, &values);
             }

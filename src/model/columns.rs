@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+use super::Network;
 use crate::data::{Column, ImageShape, Images, Table};
 use crate::error::{Error, Load, Result};
 use crate::gpu::{Gpu, Recording, Tensor, padded};
@@ -78,6 +79,14 @@ impl Columns {
     /// A place for `rows` images.
     pub fn of_images(rows: usize, shape: ImageShape) -> Self {
         Self::new(rows, None, [(Table::IMAGE.to_string(), Kind::Image(shape), rows)])
+    }
+
+    /// A place for `rows` rows of what `network` takes: images, and the classes of its condition.
+    pub fn of_network(rows: usize, network: &Network) -> Self {
+        let image = (Table::IMAGE.to_string(), Kind::Image(network.shape()), rows);
+        let condition = network.condition();
+        let classes = condition.map(|c| (c.column.clone(), Kind::Classes(c.classes.len()), rows));
+        Self::new(rows, None, [image].into_iter().chain(classes))
     }
 
     /// A place for `rows` rows of columns of these names and kinds, each in parts of at most so many

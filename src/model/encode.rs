@@ -1,6 +1,9 @@
 //! Images through a model: codes, reconstructions, scores.
 
-use super::blocks::Ports;
+use std::borrow::Cow;
+
+use super::blocks::{Port, Ports};
+use super::condition::{Classes, one_hot};
 use super::network::HEAD;
 use super::{Distribution, Input, Network, Noise, Vae};
 use crate::data::Images;
@@ -65,10 +68,8 @@ impl Vae {
     pub fn encode<'a>(&self, images: impl Into<Input<'a>>) -> Result<Posterior> {
         let latent = self.config().latent;
         let mut posterior = Posterior { latent, mean: Vec::new(), log_variance: Vec::new() };
-        let record = |recording: &mut Recording, rows, _: &Tensor| {
-            let (x, head) = self.network().encoding(recording, rows);
-            Ports { inputs: vec![(self.network().input, x)], outputs: vec![head] }
-        };
+        let record =
+            |recording: &mut Recording, rows, _: &Tensor| self.network().encoding(recording, rows);
         self.over(images.into(), record, |made| {
             let columns = if self.config().variational { 2 * latent } else { latent };
             for row in made[0].chunks(columns) {
@@ -90,8 +91,7 @@ impl Vae {
         let mut pixels = Vec::new();
         let output = self.network().decoder.output();
         let record = |recording: &mut Recording, rows, _: &Tensor| {
-            let (x, made) = self.network().reconstructing(recording, rows);
-            Ports { inputs: vec![(self.network().input, x)], outputs: vec![made] }
+            self.network().reconstructing(recording, rows)
         };
         self.over(images.into(), record, |made| {
             pixels.extend(Images::quantised(&output.channels_first(&made[0])));
@@ -131,43 +131,95 @@ impl Vae {
         record: impl Fn(&mut Recording, usize, &Tensor) -> Ports,
         made: impl FnMut(&[Vec<f32>]) -> Result<()>,
     ) -> Result<()> {
-        let rows = images.rows(self.shape())?;
-        let fill = |first, wanted, shape| images.values(first, wanted, shape);
+        let (rows, classes) = (images.rows(self.shape())?, self.classes(images)?);
+        let fill = |first, wanted, port| values(images, &classes, (first, wanted), port);
         self.blocks(rows, record, fill, |block, _| block, made)
+    }
+
+    /// The classes of images for a conditional model.
+    pub(super) fn classes<'a>(&self, images: Input<'a>) -> Result<Cow<'a, [u32]>> {
+        match self.network().condition() {
+            Some(condition) => images.classes(condition, images.rows(self.shape())?),
+            None => Ok(Cow::default()),
+        }
     }
 }
 
+/// What `port` takes of `count` images from number `first` on.
+pub(super) fn values(
+    images: Input,
+    classes: &[u32],
+    (first, count): (usize, usize),
+    port: Port,
+) -> Result<Vec<f32>> {
+    match port {
+        Port::Values(shape) => images.values(first, count, shape),
+        Port::Classes(all) => Ok(one_hot(Classes::Each(classes), first, count, all)),
+    }
+}
+
+/// The encoder of images that are to be written.
+pub(super) struct Encoded {
+    pub x: Tensor,
+    /// x, and the classes of a conditional model.
+    pub inputs: Vec<(Port, Tensor)>,
+    pub condition: Option<ValueId>,
+    /// The posterior's means and log-variances side by side (rows, 2 · latent).
+    pub head: ValueId,
+}
+
 impl Network {
-    /// Records the encoder for `rows` images; returns x, which is to be written, and the posterior's
-    /// means and log-variances side by side (rows, 2 · latent).
-    pub(crate) fn encoding(&self, recording: &mut Recording, rows: usize) -> (Tensor, Tensor) {
+    /// Records the encoder for `rows` images; what comes out are the posterior's means and log-variances
+    /// side by side (rows, 2 · latent).
+    fn encoding(&self, recording: &mut Recording, rows: usize) -> Ports {
         let mut graph = self.graph(recording, None);
-        let (x, head) = self.encoded_input(&mut graph, rows);
-        (x, graph.tensor(head))
+        let Encoded { inputs, head, .. } = self.encoded_input(&mut graph, rows);
+        Ports { inputs, outputs: vec![graph.tensor(head)] }
     }
 
-    fn encoded_input(&self, graph: &mut Graph, rows: usize) -> (Tensor, ValueId) {
+    /// Records the encoder of images that are to be written.
+    pub(super) fn encoded_input(&self, graph: &mut Graph, rows: usize) -> Encoded {
         let x = graph.allocate(self.input, rows);
         let input = graph.input(self.input, rows, x.clone());
-        (x, self.encoded(graph, input))
+        let mut inputs = vec![(Port::Values(self.input), x.clone())];
+        let condition = self.class_shape().map(|shape| {
+            let classes = graph.allocate(shape, rows);
+            inputs.push((Port::Classes(shape.values()), classes.clone()));
+            let classes = graph.input(shape, rows, classes);
+            self.embedded(graph, classes)
+        });
+        let head = self.encoded(graph, input, condition);
+        Encoded { x, inputs, condition, head }
     }
 
-    /// Records encoder and decoder for `rows` images; returns x, which is to be written, and the mean
-    /// of the likelihood at the posterior's mean, laid out as the decoder's output.
-    pub(crate) fn reconstructing(
+    /// The images as the decoder's `output` is laid out: x itself, or one more tensor of `inputs`.
+    pub(super) fn target(
         &self,
-        recording: &mut Recording,
-        rows: usize,
-    ) -> (Tensor, Tensor) {
+        graph: &mut Graph,
+        x: Tensor,
+        output: ValueId,
+        inputs: &mut Vec<(Port, Tensor)>,
+    ) -> ValueId {
+        let (shape, rows) = (graph.shape(output), x.rows() / self.input.rows());
+        if shape == self.input {
+            return graph.input(shape, rows, x);
+        }
+        let target = graph.allocate(shape, rows);
+        inputs.push((Port::Values(shape), target.clone()));
+        graph.input(shape, rows, target)
+    }
+
+    /// Records encoder and decoder for `rows` images; what comes out is the mean of the likelihood at the
+    /// posterior's mean, laid out as the decoder's output.
+    pub(crate) fn reconstructing(&self, recording: &mut Recording, rows: usize) -> Ports {
         let mut graph = self.graph(recording, None);
-        let (x, head) = self.encoded_input(&mut graph, rows);
+        let Encoded { inputs, condition, head, .. } = self.encoded_input(&mut graph, rows);
         let z = match self.config().variational {
             true => Distribution::Normal(head).mean(&mut graph, HEAD),
             false => head,
         };
-        let z = graph.tensor(z);
-        let made = self.decoded(graph.recording, &z, None);
-        (x, made)
+        let made = self.decoded(&mut graph, z, condition, None);
+        Ports { inputs, outputs: vec![made] }
     }
 
     /// Records the terms of each image's bound with z as `noise` says, by the step in `state`.
@@ -179,7 +231,7 @@ impl Network {
         state: &Tensor,
     ) -> Ports {
         let mut graph = self.graph(recording, None);
-        let (x, head) = self.encoded_input(&mut graph, rows);
+        let Encoded { x, mut inputs, condition, head } = self.encoded_input(&mut graph, rows);
         let (mut outputs, posterior) = (Vec::new(), Distribution::Normal(head));
         let z = match (self.config().variational, noise) {
             (false, _) => head,
@@ -193,14 +245,9 @@ impl Network {
                 posterior.rsample(&mut graph, HEAD, epsilon)
             }
         };
-        let output = self.decoder.apply(&mut graph, z);
-        let shape = graph.shape(output);
-        let mut inputs = vec![(self.input, x.clone())];
-        let target = if shape == self.input { x } else { graph.allocate(shape, rows) };
-        if shape != self.input {
-            inputs.push((shape, target.clone()));
-        }
-        let target = graph.input(shape, rows, target);
+        let given = self.beside(&mut graph, "decoder", z, condition);
+        let output = self.decoder.apply(&mut graph, given);
+        let target = self.target(&mut graph, x, output, &mut inputs);
         let recon = self.likelihood(&mut graph, output).neg_log_prob(&mut graph, "decoder", target);
         outputs.push(graph.tensor(recon));
         if self.config().variational {

@@ -1,6 +1,9 @@
 //! Images as a caller has them.
 
-use super::Vae;
+use std::borrow::Cow;
+
+use super::{Classes, Vae};
+use crate::config::Condition;
 use crate::data::{ImageShape, Images, Table};
 use crate::error::{Error, Result};
 use crate::nn::Shape;
@@ -14,7 +17,9 @@ pub enum Input<'a> {
     Values(&'a [f32]),
     /// Images that say what shape they have.
     Images(&'a Images),
-    /// Those of the first column of images, which are read a block at a time where they lie in a file.
+    /// The same for a conditional model, with the index of each one's class.
+    Labelled(&'a Images, &'a [u32]),
+    /// Those of the first column of images, and the classes that a conditional model asks for, which are read a block at a time where they lie in a file.
     Table(&'a Table),
 }
 
@@ -58,7 +63,7 @@ impl<'a> Input<'a> {
     /// Number of images; fails unless the values are those of whole images of the model's shape.
     pub(super) fn rows(self, shape: ImageShape) -> Result<usize> {
         let given = match self {
-            Self::Images(images) => images.shape,
+            Self::Images(images) | Self::Labelled(images, _) => images.shape,
             Self::Table(table) => table.shape()?,
             Self::Bytes(_) | Self::Values(_) => shape,
         };
@@ -67,7 +72,7 @@ impl<'a> Input<'a> {
         }
         let length = match self {
             Self::Table(table) => return Ok(table.len()),
-            Self::Images(images) => images.pixels.len(),
+            Self::Images(images) | Self::Labelled(images, _) => images.pixels.len(),
             Self::Bytes(bytes) => bytes.len(),
             Self::Values(values) => values.len(),
         };
@@ -81,13 +86,30 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// The index of each image's class for a model that is conditioned on them.
+    pub(super) fn classes(self, condition: &Condition, rows: usize) -> Result<Cow<'a, [u32]>> {
+        let classes = match self {
+            Self::Labelled(_, classes) => Cow::Borrowed(classes),
+            Self::Table(table) => Cow::Owned(condition.indices(table)?),
+            Self::Images(_) | Self::Bytes(_) | Self::Values(_) => {
+                return Err(Error::Input(format!(
+                    "the model is conditioned on {}; give images with their classes, as \
+                     Input::Labelled or a table",
+                    condition.column
+                )));
+            }
+        };
+        Classes::Each(&classes).check(rows, condition)?;
+        Ok(classes)
+    }
+
     /// The values of `count` images from number `first` on, laid out as a network takes `shape`.
     pub(super) fn values(self, first: usize, count: usize, shape: Shape) -> Result<Vec<f32>> {
         let rows = first..first + count;
         let range = first * shape.values()..(first + count) * shape.values();
         let pixels = |bytes: &[u8]| bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
         let values: Vec<f32> = match self {
-            Self::Images(images) => pixels(&images.pixels[range]),
+            Self::Images(images) | Self::Labelled(images, _) => pixels(&images.pixels[range]),
             Self::Bytes(bytes) => pixels(&bytes[range]),
             Self::Values(values) => values[range].to_vec(),
             Self::Table(table) => pixels(&table.read_images(&rows.collect::<Vec<_>>())?.pixels),

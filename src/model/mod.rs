@@ -54,8 +54,10 @@
 
 mod blocks;
 mod columns;
+mod condition;
 mod distribution;
 mod encode;
+mod estimate;
 mod file;
 mod generate;
 mod input;
@@ -64,21 +66,26 @@ mod pass;
 mod phase;
 mod placement;
 mod running;
+mod samples;
 mod save;
 mod step;
 mod training;
 mod vae;
 
 pub use columns::{Columns, corrupted};
+pub use condition::Classes;
 pub use distribution::Distribution;
 pub use encode::{Posterior, Scores};
+pub use estimate::NegLogLikelihood;
 pub use file::{Header, TensorFile};
+pub use generate::Samples;
 pub use input::Input;
 pub use network::Network;
 pub use pass::{Batch, Elbo, KL, RECON};
 pub use phase::{Phase, Term, TermSpec};
 pub use placement::{Placement, Residence};
 pub use running::{Running, Totals};
+pub use samples::IWAE;
 pub use step::{Model, Noise, Purpose, Step, record};
 pub use training::{Moments, Training};
 pub use vae::Vae;

@@ -1,6 +1,7 @@
 //! The layers of a model and its parameters, before anything is on an adapter.
 
-use crate::config::ModelConfig;
+use super::condition::CONDITION;
+use crate::config::{Condition, ModelConfig};
 use crate::data::ImageShape;
 use crate::error::{Error, Load, Result};
 use crate::gpu::{AdapterReport, Tensor};
@@ -23,6 +24,8 @@ pub struct Network {
     pub head: Linear,
     /// Layers after them.
     pub decoder: Chain,
+    /// The layer that a class becomes values by, if it is not given one-hot.
+    pub embedding: Option<Linear>,
     pub(super) weights: Weights,
 }
 
@@ -54,7 +57,21 @@ impl Network {
         // Layers of features take the pixels as they come.
         let flat = config.encoder.first().is_none_or(|l| ["linear", "flatten"].contains(&&*l.name));
         let input = if flat { Shape::Features(shape.values()) } else { shape };
-        let encoder = modules.chain_of("encoder", &config.encoder, input)?;
+        let condition = config.condition.as_ref();
+        if let Some(Condition { column, classes, .. }) = condition
+            && classes.is_empty()
+        {
+            let message = "has no classes yet; take those of the data by ModelConfig::with_classes";
+            return Err(Error::config("condition", column, message));
+        }
+        let embedding = |Condition { embedding, classes, .. }: &Condition| {
+            let inputs = classes.len();
+            embedding.map(|outputs| Linear { inputs, outputs, activation: None })
+        };
+        let embedding = condition.and_then(embedding);
+        let one_hot = condition.map_or(0, |condition| condition.classes.len());
+        let beside = embedding.map_or(one_hot, |layer| layer.outputs);
+        let encoder = modules.chain_of("encoder", &config.encoder, input.wider(beside))?;
         let Shape::Features(inputs) = encoder.output() else {
             let message = format!(
                 "ends in maps of {}, and the latent variables are computed from features; \
@@ -66,8 +83,11 @@ impl Network {
         let outputs = if config.variational { 2 * config.latent } else { config.latent };
         let head = Linear { inputs, outputs, activation: None };
         modules.layer(HEAD, &head);
-        let z = Shape::Features(config.latent);
+        let z = Shape::Features(config.latent + beside);
         let decoder = modules.chain_of("decoder", &config.decoder, z)?;
+        if let Some(layer) = &embedding {
+            modules.layer(CONDITION, layer);
+        }
         if config.likelihood.is_learnt() {
             modules.parameter(ParameterSpec::constant(LOG_SCALE, &[1], 0.0).within(LIKELIHOOD));
         }
@@ -80,7 +100,7 @@ impl Network {
             return Err(Error::layers("decoder", message));
         }
         let (config, shape, weights) = (config.clone(), image, modules.place());
-        Ok(Self { config, shape, input, encoder, head, decoder, weights })
+        Ok(Self { config, shape, input, encoder, head, decoder, embedding, weights })
     }
 
     /// The configuration that it was built from.
@@ -106,7 +126,8 @@ impl Network {
             links.links().iter().map(|link| (link.label.as_str(), link.layer.as_ref()))
         };
         let head: (&str, &dyn Layer) = (HEAD, &self.head);
-        links(&self.encoder).chain([head]).chain(links(&self.decoder))
+        let embedding = self.embedding.iter().map(|layer| (CONDITION, layer as &dyn Layer));
+        links(&self.encoder).chain([head]).chain(links(&self.decoder)).chain(embedding)
     }
 
     /// Fails unless all parameters, and what layers keep beside them, fit `adapter`.

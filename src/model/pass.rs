@@ -2,7 +2,8 @@
 
 use super::network::{HEAD, LIKELIHOOD, LOG_SCALE};
 use super::{Distribution, Model, Network, Phase, Running, Step, Term};
-use crate::error::{Load, Result};
+use crate::config::ModelConfig;
+use crate::error::{Error, Load, Result};
 use crate::gpu::{Recording, Tensor};
 use crate::nn::{Draws, Graph, Layer, Output, Shape, ValueId, Weights};
 use crate::ops::latent::{self, KlObjective};
@@ -18,14 +19,21 @@ pub struct Batch {
     pub x: Tensor,
     /// The target of the decoder, laid out as its output; x itself where both are the same.
     pub target: Tensor,
-    /// Standard normals (rows · latent).
+    /// Standard normals (rows · samples · latent).
     pub epsilon: Tensor,
+    /// The classes of a conditional model, one-hot (rows, classes).
+    pub classes: Option<Tensor>,
 }
 
 impl Batch {
     /// Whether what goes in is what is to come out.
     pub fn is_own_target(&self) -> bool {
         self.x.is_same(&self.target)
+    }
+
+    /// All that is given: x, the target, epsilon and the classes.
+    pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        [&self.x, &self.target, &self.epsilon].into_iter().chain(&self.classes)
     }
 }
 
@@ -49,7 +57,11 @@ impl Model for Network {
 
     fn record(&self, step: &mut Step) -> Result<Phase> {
         let load = if step.graph.training().is_some() { Load::Step } else { Load::Batch };
-        self.check_rows(step.rows(), step.graph.recording.adapter(), load)?;
+        self.check_rows(
+            step.rows().saturating_mul(self.config().samples),
+            step.graph.recording.adapter(),
+            load,
+        )?;
         let batch = self.gathered(step)?;
         Ok(self.phase(step, batch))
     }
@@ -76,7 +88,10 @@ impl Network {
         let x = input.tensor(recording, rows);
         let same = input == output && self.config().corruption.is_none();
         let target = if same { x.clone() } else { output.tensor(recording, rows) };
-        Batch { rows, x, target, epsilon: recording.vector(rows * self.config().latent) }
+        let ModelConfig { latent, samples, .. } = *self.config();
+        let epsilon = recording.vector(rows * samples * latent);
+        let classes = self.class_shape().map(|shape| shape.tensor(recording, rows));
+        Batch { rows, x, target, epsilon, classes }
     }
 
     /// Records the step's batch and its noise in one kernel; where z is not to be drawn, without
@@ -99,6 +114,16 @@ impl Network {
             let maps = is_map(self.decoder.output());
             gather::batch(recording, "output", &parts, target, maps, None, None, epsilon);
         }
+        if let Some(condition) = self.condition() {
+            let classes = step.column(&condition.column)?;
+            let (shape, own) = (step.graph.shape(classes), condition.classes.len());
+            if shape != Shape::Features(own) {
+                let message =
+                    format!("has {} values a row, and the model {own} classes", shape.values());
+                return Err(Error::Column { column: condition.column.clone(), message });
+            }
+            batch.classes = Some(step.graph.tensor(classes));
+        }
         Ok(batch)
     }
 
@@ -110,8 +135,15 @@ impl Network {
             step.training().map_or((1, 1), |(train, steps)| (steps, train.epochs));
         let objective = config.kl_objective(steps_per_epoch, epochs);
         let running = step.running();
-        let Elbo { loss, recon } = self.elbo(&mut step.graph, &batch, running, &objective);
-        Phase::new("step", [Term::summed(RECON, loss, recon), Term::kl(KL, objective)])
+        let graph = &mut step.graph;
+        let terms = match config.is_sampled() {
+            true => self.sampled(graph, &batch, running, &objective),
+            false => {
+                let Elbo { loss, recon } = self.elbo(graph, &batch, running, &objective);
+                vec![Term::summed(RECON, loss, recon), Term::kl(KL, objective)]
+            }
+        };
+        Phase::new("step", terms)
     }
 
     /// A graph over its parameters, for training if there are draws for it.
@@ -125,8 +157,17 @@ impl Network {
 
     /// Records the encoder and the layer that gives the latent variables: of a variational model the
     /// posterior's mean and log-variance, side by side (rows, 2 · latent).
-    pub(super) fn encoded(&self, graph: &mut Graph, x: ValueId) -> ValueId {
-        let encoder = self.encoder.apply(graph, x);
+    pub(super) fn encoded(
+        &self,
+        graph: &mut Graph,
+        x: ValueId,
+        condition: Option<ValueId>,
+    ) -> ValueId {
+        let input = self.beside(graph, "encoder", x, condition);
+        let encoder = self.encoder.apply(graph, input);
+        if ![x, encoder].contains(&input) {
+            graph.release(input);
+        }
         let head = self.head.apply(graph, HEAD, &[encoder]);
         graph.release(encoder);
         head
@@ -142,24 +183,29 @@ impl Network {
         running: &Running,
         objective: &KlObjective,
     ) -> Elbo {
-        let Batch { rows, x, target, epsilon } = batch;
+        let Batch { rows, x, target, epsilon, .. } = batch;
         let x = graph.input(self.input, *rows, x.clone());
-        let head = self.encoded(graph, x);
+        let condition = self.batch_condition(graph, batch);
+        let head = self.encoded(graph, x, condition);
         let z = match self.config().variational {
-            true => self.reparameterized(graph, head, epsilon, running, objective),
+            true => {
+                let z = self.reparameterized(graph, head, epsilon, running, objective);
+                graph.release(head);
+                z
+            }
             false => head,
         };
-        let output = self.decoder.apply(graph, z);
+        let given = self.beside(graph, "decoder", z, condition);
+        let output = self.decoder.apply(graph, given);
         // A decoder without layers hands z on.
-        if output != z {
-            graph.release(z);
-        }
+        [z, given].into_iter().filter(|id| *id != output).for_each(|id| graph.release(id));
         self.reconstruction(graph, output, target)
     }
 
     /// Records z and the KL divergence in one kernel, and their backward pass in another: the plain bound's
     /// fast path.
-    fn reparameterized(
+    /// Several rows of moments may be of one image.
+    pub(super) fn reparameterized(
         &self,
         graph: &mut Graph,
         head: ValueId,
@@ -170,9 +216,9 @@ impl Network {
         let (latent, rows) = (self.config().latent, graph.rows(head));
         let (shape, moments) = (Shape::Features(latent), graph.tensor(head));
         let (z, kl) = (graph.allocate(shape, rows), graph.recording.vector(latent + 1));
-        let Running { state, units, .. } = running;
-        latent::forward(graph.recording, HEAD, state, &moments, epsilon, &z, &kl, units);
-        graph.release(head);
+        let (Running { state, units, .. }, samples) = (running, self.config().samples);
+        let tensors = [&moments, epsilon, &z, &kl];
+        latent::forward(graph.recording, HEAD, state, samples, tensors, units);
         let (epsilon, state, objective) = (epsilon.clone(), state.clone(), *objective);
         graph.push(HEAD, &[head], &[], Output::plain(shape, rows, z), move |back, dz| {
             let dhead = back.allocate(head);
@@ -228,21 +274,21 @@ impl Network {
         Distribution::Given { likelihood, output, log_scale: scale.map(|[scale]| scale) }
     }
 
-    /// Records the decoder for z (rows, latent) and the mean of the likelihood, or a draw from it by a
-    /// seed and the step in a state; laid out as the decoder's output. Values are in [0, 1] as far as
-    /// the model keeps to them.
+    /// Records the decoder for z (rows, latent), given a condition, and the mean of the likelihood, or a
+    /// draw from it by a seed and the step in a state; laid out as the decoder's output. Values are in
+    /// [0, 1] as far as the model keeps to them.
     pub(super) fn decoded(
         &self,
-        recording: &mut Recording,
-        z: &Tensor,
+        graph: &mut Graph,
+        z: ValueId,
+        condition: Option<ValueId>,
         draw: Option<(u64, &Tensor)>,
     ) -> Tensor {
-        let mut graph = self.graph(recording, None);
-        let z = graph.input(Shape::Features(self.config().latent), z.rows(), z.clone());
-        let output = self.decoder.apply(&mut graph, z);
+        let given = self.beside(graph, "decoder", z, condition);
+        let output = self.decoder.apply(graph, given);
         let made = graph.allocate(graph.shape(output), graph.rows(output));
         let (output, likelihood) = (graph.tensor(output), self.config().likelihood);
-        let recording = graph.recording;
+        let recording = &mut *graph.recording;
         match draw {
             None => loss::mean(recording, "decoder", likelihood, &output, &made),
             Some((seed, state)) => {

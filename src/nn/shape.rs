@@ -37,6 +37,14 @@ impl Shape {
         Self::Features(self.values())
     }
 
+    /// The same with so many more columns: features, or channels.
+    pub(crate) fn wider(self, columns: usize) -> Self {
+        match self {
+            Self::Features(count) => Self::Features(count + columns),
+            Self::Map { channels, extent } => Self::Map { channels: channels + columns, extent },
+        }
+    }
+
     /// Values for each image.
     pub fn values(&self) -> usize {
         match self {

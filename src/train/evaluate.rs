@@ -26,6 +26,9 @@ impl Evaluator {
     /// of the model's shape, [`Error::TooLarge`] when they do not fit the adapter.
     pub fn new(vae: &Vae, table: &Table, batch_size: usize, noise: Noise) -> Result<Self> {
         let noise = (noise, Placement::Auto);
+        let ordered = vae.network().condition().map(|condition| condition.ordered(table));
+        let ordered = ordered.transpose()?;
+        let table = ordered.as_ref().unwrap_or(table);
         Self::for_model(vae.gpu(), vae, table, batch_size, noise, vae.choices())
     }
 

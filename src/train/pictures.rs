@@ -9,7 +9,7 @@ use crate::data::grid::{BACKGROUND, Grid, square};
 use crate::data::{ImageShape, Table};
 use crate::error::Result;
 use crate::files::Existing;
-use crate::model::{Vae, corrupted};
+use crate::model::{Classes, Input, Samples, Vae, corrupted};
 
 /// Name of the picture of new images.
 pub(super) const SAMPLES: &str = "samples.png";
@@ -57,44 +57,44 @@ impl Pictured {
 pub(super) fn write(folder: &Path, model: &Vae, table: &Table) -> Result<()> {
     let Pictured { samples, reconstructions, .. } = Pictured::of(model.shape(), table.len());
     if model.config().variational {
-        let grid = Grid::new(model.shape(), samples, COLUMNS);
-        let path = folder.join(SAMPLES);
-        save_samples_in(&grid, model, 0, false, &path, Existing::Replaced)?;
+        let (samples, path) = (Samples::new(samples, 0), folder.join(SAMPLES));
+        save_samples_in(COLUMNS, model, samples, &path, Existing::Replaced)?;
     }
     let path = folder.join(RECONSTRUCTIONS);
     save_reconstructions(model, table, reconstructions, path, Existing::Replaced)
 }
 
-/// Writes `count` new images to the PNG at `path`, in a grid as square as possible: those of
-/// [`Vae::sample_seeded`], or with `draw` of [`Vae::sample_drawn`]. No more than a few of them are in
+/// Writes the new images of [`Vae::sample_as`] to the PNG at `path`: a column for each class where they are
+/// of all classes by turns, otherwise in a grid as square as possible. No more than a few of them are in
 /// memory at a time. A file that is there becomes what `existing` says.
 ///
 /// # Errors
 ///
-/// As [`Vae::sample_seeded`]; [`crate::Error::Io`] when the file cannot be written, and
+/// As [`Vae::sample_as`]; [`crate::Error::Io`] when the file cannot be written, and
 /// [`crate::Error::Input`] when no PNG can be as large.
 pub fn save_samples(
     model: &Vae,
-    count: usize,
-    seed: u64,
-    draw: bool,
+    samples: Samples,
     path: impl AsRef<Path>,
     existing: Existing,
 ) -> Result<()> {
-    let grid = Grid::new(model.shape(), count, square(count));
-    save_samples_in(&grid, model, seed, draw, path.as_ref(), existing)
+    save_samples_in(square(samples.count), model, samples, path.as_ref(), existing)
 }
 
+/// The same in so many columns, unless there is one for each class.
 fn save_samples_in(
-    grid: &Grid,
+    columns: usize,
     model: &Vae,
-    seed: u64,
-    draw: bool,
+    samples: Samples,
     path: &Path,
     existing: Existing,
 ) -> Result<()> {
+    let condition = model.config().condition.as_ref();
+    let by_turns = condition.filter(|_| samples.classes == Classes::Turns);
+    let columns = by_turns.map_or(columns, |condition| condition.classes.len());
+    let grid = Grid::new(model.shape(), samples.count, columns);
     grid.save(path, existing, |push| {
-        model.sample_blocks(grid.count, seed, draw, |images| {
+        model.sample_blocks(samples, |images| {
             (0..images.len()).try_for_each(|index| push(images.image(index)))
         })
     })
@@ -117,6 +117,8 @@ pub fn save_reconstructions(
     existing: Existing,
 ) -> Result<()> {
     let (shape, corruption) = (table.shape()?, model.config().corruption);
+    let condition = model.config().condition.as_ref();
+    let classes = condition.map(|condition| condition.indices(table)).transpose()?;
     let rows = spread(table.len(), count);
     let kinds = if corruption.is_some() { 3 } else { 2 };
     let mut grid = Grid::new(shape, rows.len(), COLUMNS);
@@ -130,7 +132,13 @@ pub fn save_reconstructions(
             if let Some(corruption) = corruption {
                 shown.push(corrupted(model.gpu(), &shown[0], corruption)?);
             }
-            shown.push(model.reconstruct(&shown[shown.len() - 1])?);
+            let given = &shown[shown.len() - 1];
+            let of_chosen =
+                |all: &Vec<u32>| -> Vec<u32> { chosen.iter().map(|i| all[*i]).collect() };
+            shown.push(match classes.as_ref().map(of_chosen) {
+                Some(classes) => model.reconstruct(Input::Labelled(given, &classes))?,
+                None => model.reconstruct(given)?,
+            });
             let background = vec![BACKGROUND; shape.pixels()];
             for first in (0..chosen.len()).step_by(columns) {
                 for kind in &shown {

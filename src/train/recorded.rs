@@ -56,10 +56,10 @@ pub fn recorded(
     choices: &Arc<Choices>,
 ) -> Result<Recording> {
     config.check()?;
-    let network = Network::new(&config.model, shape)?;
+    let network = Network::new(&config.model.with_some_classes(), shape)?;
     let rows = config.train.batch_size;
-    network.check_rows(rows, adapter, Load::Step)?;
-    let columns = Columns::of_images(rows, shape);
+    network.check_rows(rows.saturating_mul(config.model.samples), adapter, Load::Step)?;
+    let columns = Columns::of_network(rows, &network);
     let mut recording = Recording::with_choices(adapter, choices);
     match kind {
         StepKind::Train => {

@@ -80,8 +80,9 @@ impl Trainer {
     ) -> Result<Self> {
         config.check()?;
         check_batch(config.train.batch_size, data)?;
+        let config = Config { model: config.model.with_classes(&data.train)?, ..config.clone() };
         let vae = Vae::new(gpu, &config.model, data.shape()?, config.train.seed)?;
-        Self::build(gpu, vae, config, data, options, choices)
+        Self::build(gpu, vae, &config, data, options, choices)
     }
 
     /// Its configuration.

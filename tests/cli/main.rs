@@ -4,6 +4,7 @@ mod bench;
 mod cache;
 #[path = "../common/mod.rs"]
 mod common;
+mod conditional;
 mod configuration;
 mod datasets;
 mod disk;

@@ -12,11 +12,14 @@ use std::sync::Arc;
 use serde::Deserialize;
 use vae_gpu::config::{ModelConfig, TrainConfig};
 use vae_gpu::gpu::{Choices, Recording};
-use vae_gpu::model::{self, Batch, Columns, Phase, Purpose, Running, Step, Totals, Training};
+use vae_gpu::model::{
+    self, Batch, Columns, KL, Phase, Purpose, RECON, Running, Step, TermSpec, Totals, Training,
+};
 use vae_gpu::nn::{Parameters, Shape, Weights};
 use vae_gpu::ops::State;
 use vae_gpu::ops::likelihood::Likelihood;
 use vae_gpu::ops::matmul::{PRODUCTS, Variant};
+use vae_gpu::train::Losses;
 use vae_gpu::{Gpu, ImageShape, Model, Noise, Result, Vae};
 
 use common::golden::File;
@@ -121,7 +124,7 @@ fn check(name: &str) {
 fn follow(gpu: &Gpu, file: &str, way: &Way) {
     let name = format!("{file}, {:?}, gradients stored: {}", way.variant, way.gradients);
     let trace = Trace::read(file);
-    let TraceConfig { batch, latent, steps, .. } = trace.config;
+    let TraceConfig { batch, steps, .. } = trace.config;
     let pixels = trace.config.image.into_iter().product::<usize>();
     let mut vae = trace.model(gpu);
     if let Some(words) = way.variant {
@@ -139,10 +142,11 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
     }
     let mut recording = vae.recording();
     let given = vae.network().batch(&recording, batch);
-    record(&vae, &mut recording, &given, Purpose::Training(&training));
+    let terms = record(&vae, &mut recording, &given, Purpose::Training(&training));
     let mut plan = recording.compile(gpu);
     // Memory that is given out again must not be read: NaN would be seen in the losses.
-    plan.poison(&recording, &[&given.x, &given.target, &given.epsilon]);
+    let written: Vec<_> = given.tensors().collect();
+    plan.poison(&recording, &written);
 
     let (batches, noise) = (trace.file.raw("batches"), trace.file.singles("noise"));
     let expected = ["loss", "recon", "kl"].map(|name| trace.file.floats(name));
@@ -156,11 +160,21 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
         {
             tensor.write(gpu, &laid_out(&floats, shape));
         }
-        given.epsilon.write(gpu, &noise[i * batch * latent..][..batch * latent]);
+        given.epsilon.write(gpu, &noise[i * given.epsilon.len()..][..given.epsilon.len()]);
+        if let Some(tensor) = &given.classes {
+            let classes = &trace.file.raw("classes")[i * batch..][..batch];
+            let count = tensor.columns();
+            let one = |class: &u8| {
+                let mut row = vec![0.0f32; count];
+                row[usize::from(*class)] = 1.0;
+                row
+            };
+            tensor.write(gpu, &classes.iter().flat_map(one).collect::<Vec<_>>());
+        }
         training.running.write(gpu, &Totals { state, ..Totals::default() });
         plan.run();
         let losses;
-        (state, losses) = read(gpu, &trace, &training.running);
+        (state, losses) = read(gpu, &terms, &training.running);
         for (what, (loss, expected)) in
             ["loss", "recon", "kl"].iter().zip(losses.iter().zip(&expected))
         {
@@ -191,12 +205,12 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
 }
 
 /// The state, and the loss, recon and kl that add up beside it.
-fn read(gpu: &Gpu, trace: &Trace, running: &Running) -> (State, [f64; 3]) {
+fn read(gpu: &Gpu, terms: &[TermSpec], running: &Running) -> (State, [f64; 3]) {
     let totals = running.read(gpu).unwrap();
-    let (state, recon) = (totals.state, totals.terms()[0]);
-    let [unit_kl, _] = totals.latent();
-    let kl = unit_kl.iter().sum::<f64>();
-    (state, [recon + trace.config.kl_weight * kl, recon, kl])
+    let [unit_kl, variances] = totals.latent();
+    let losses = Losses::new(terms, &totals.terms(), &unit_kl, &variances);
+    let term = |name| losses.term(name).unwrap();
+    (totals.state, [losses.loss, term(RECON), term(KL)])
 }
 
 /// A model whose batches are given.
@@ -216,10 +230,10 @@ impl Model for Given<'_> {
 }
 
 /// Records a step of `vae` on `batch`.
-fn record(vae: &Vae, recording: &mut Recording, batch: &Batch, purpose: Purpose) {
+fn record(vae: &Vae, recording: &mut Recording, batch: &Batch, purpose: Purpose) -> Vec<TermSpec> {
     let columns = Columns::of_images(batch.rows, vae.shape());
     let model = Given { vae, batch };
-    model::record(&model, recording, &columns, purpose, batch.rows).unwrap();
+    model::record(&model, recording, &columns, purpose, batch.rows).unwrap()
 }
 
 /// The last batch once more, by the running statistics.
@@ -228,17 +242,16 @@ fn evaluate(gpu: &Gpu, name: &str, trace: &Trace, vae: &Vae, last: &Batch) {
     let network = vae.network();
     let batch = network.batch(&recording, last.rows);
     let running = Running::new(network.units());
-    record(vae, &mut recording, &batch, Purpose::Evaluation(Noise::Mean(0), &running));
+    let purpose = Purpose::Evaluation(Noise::Mean(0), &running);
+    let terms = record(vae, &mut recording, &batch, purpose);
     let plan = recording.compile(gpu);
-    let pairs =
-        [(&batch.x, &last.x), (&batch.target, &last.target), (&batch.epsilon, &last.epsilon)];
-    for (to, from) in pairs {
+    for (to, from) in batch.tensors().zip(last.tensors()) {
         to.write(gpu, &from.read::<f32>(gpu).unwrap());
     }
     let state = State { images: batch.rows as u32, ..State::default() };
     running.write(gpu, &Totals { state, ..Totals::default() });
     plan.run();
-    let (_, losses) = read(gpu, trace, &running);
+    let (_, losses) = read(gpu, &terms, &running);
     for (loss, expected) in losses.iter().zip(trace.file.floats("evaluation")) {
         assert!((loss / expected - 1.0).abs() < 1e-4, "{name}: evaluated {loss}, not {expected}");
     }
@@ -273,4 +286,17 @@ fn residual_trace_with_normalizations_is_pytorchs() {
 #[test]
 fn gaussian_tanh_deep_trace_is_pytorchs() {
     check("gaussian.safetensors");
+}
+
+#[test]
+fn conditional_traces_are_pytorchs() {
+    check("conditional.safetensors");
+    check("conditional_iwae.safetensors");
+}
+
+#[test]
+fn traces_of_several_samples_are_pytorchs() {
+    check("samples.safetensors");
+    check("iwae.safetensors");
+    check("dreg.safetensors");
 }

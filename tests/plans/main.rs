@@ -22,10 +22,10 @@ fn software() -> AdapterReport {
 #[test]
 fn no_presets_step_has_more_dispatches_than_before() {
     let lists = include_str!("before.txt");
-    assert_eq!(lists.lines().count(), Preset::ALL.len());
-    for (line, preset) in lists.lines().zip(Preset::ALL) {
+    assert_eq!(lists.lines().count(), 10);
+    for line in lists.lines() {
         let (name, before) = line.split_once(' ').unwrap();
-        assert_eq!(name, preset.name());
+        let preset: Preset = name.parse().unwrap();
         let (config, choices) = (preset.config(), Default::default());
         let step = recorded(&config, preset.shape(), StepKind::Train, &software(), &choices);
         let step = step.unwrap();

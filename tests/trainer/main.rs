@@ -2,8 +2,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod conditional;
 mod damage;
 mod divergence;
+mod estimate;
 mod learning;
 mod models;
 mod numbers;

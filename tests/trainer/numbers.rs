@@ -1,7 +1,7 @@
 //! What comes out of a model: losses, initial weights, samples.
 
 use vae_gpu::gpu::AdapterOptions;
-use vae_gpu::model::corrupted;
+use vae_gpu::model::{Samples, corrupted};
 use vae_gpu::ops::State;
 use vae_gpu::ops::activation::Activation;
 use vae_gpu::ops::gather::Corruption;
@@ -234,7 +234,7 @@ fn large_images_are_taken_in_small_blocks_and_no_large_batches() {
     let config = Config::parse(&format!("[model]\nlatent = 2\n{layers}\n{batch}"), "test").unwrap();
     let vae = Vae::new(&gpu, &config.model, [1, 2048, 2048].into(), 1).unwrap();
     let mut blocks = Vec::new();
-    let stopped = vae.sample_blocks(256, 1, true, |images| {
+    let stopped = vae.sample_blocks(Samples { draw: true, ..Samples::new(256, 1) }, |images| {
         blocks.push(images.len());
         Err(Error::Input("that will do".into()))
     });

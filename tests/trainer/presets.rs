@@ -5,7 +5,7 @@ use vae_gpu::gpu::AdapterReport;
 use vae_gpu::ops::gather::Corruption;
 use vae_gpu::ops::likelihood::{Likelihood, Scale};
 use vae_gpu::train::{StepKind, recorded};
-use vae_gpu::{ImageShape, Preset};
+use vae_gpu::{Column, ImageShape, Preset};
 
 use super::*;
 
@@ -20,9 +20,11 @@ fn images_for(preset: Preset, count: usize) -> Images {
 fn every_preset_trains_at_batch_1_at_one_that_does_not_divide_the_data_and_with_3_latents() {
     let Some(gpu) = common::gpu() else { return };
     for preset in Preset::ALL {
-        let train = images_for(preset, 5);
-        let test = table(train.select(&[0, 1, 2]));
-        let data = Dataset::new("odd", table(train.clone()), Some(test)).unwrap();
+        let images = images_for(preset, 5);
+        let labels = Column::classes(["a", "b"], &[0, 1, 1, 0, 1]);
+        let train = table(images).with(Table::LABEL, labels).unwrap();
+        let test = train.select(&[0, 1, 2]);
+        let data = Dataset::new("odd", train.clone(), Some(test)).unwrap();
         for (batch, latent) in [(1, 3), (3, 3)] {
             let mut config = preset.config();
             config.model.latent = latent;
