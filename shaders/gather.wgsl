@@ -16,6 +16,7 @@ struct Params {
     seed_high: u32,
     stream: u32,
     corruption: u32, // stream of the corruption's draws
+    binarized: u32,  // BINARIZED: stream of the draws of black and white
     spread: f32,     // standard deviation of the noise that is added to a value
     masked: f32,     // probability of a value to be set to 0
     mask: u32,       // of positions in order, where it is a ring of a power of two
@@ -58,6 +59,23 @@ fn bytes_of(p: Params, image: u32, b: u32, i: u32, within: ptr<function, vec4<bo
     return bytes;
 }
 
+// Black or white in place of the pixels of quad number `i` of x, which is in row b of the batch: white with the
+// probability that is a pixel's value. A draw is for the value's place in the image (channel, row, column),
+// so that maps and features have the same.
+fn drawn(p: Params, step: u32, b: u32, i: u32, pixels: vec4<f32>) -> vec4<f32> {
+    let key = vec4(p.seed_low, p.seed_high, 0u, p.binarized);
+    var words: vec4<u32>;
+    if MAPS == 0u {
+        words = threefry(vec4(i - b * p.row_quads, b, step, 0u), key);
+    } else {
+        for (var c = 0u; c < p.channels; c++) {
+            let at = c * p.places + i - b * p.places;
+            words[c] = threefry(vec4(at / 4u, b, step, 0u), key)[at % 4u];
+        }
+    }
+    return select(vec4(0.0), vec4(1.0), vec4<f32>(words >> vec4(8u)) / 16777216.0 < pixels);
+}
+
 // One invocation for four pixels, or for four elements of the noise.
 @compute @workgroup_size(64)
 fn batch(invocation: Invocation) {
@@ -77,6 +95,9 @@ fn batch(invocation: Invocation) {
         }
         var within: vec4<bool>;
         var pixels = vec4<f32>(bytes_of(p, image, b, i, &within)) / 255.0;
+        if BINARIZED == 1u {
+            pixels = drawn(p, step, b, i, pixels);
+        }
         if CORRUPTION == 1u {
             let draw = threefry(vec4(i, step, 0u, 0u), vec4(p.seed_low, p.seed_high, 0u, p.corruption));
             // Clamped to the range of pixels.

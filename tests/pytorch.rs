@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use vae_gpu::config::ModelConfig;
 use vae_gpu::{Column, Dataset, Images, Preset, Table};
 
 /// Writes the first `count` images of `table` and their labels as IDX files (LeCun's format, magic 0x803
@@ -86,9 +87,10 @@ fn pytorch_computes_the_loss_that_evaluate_prints() {
     write_idx(&data, "train", &digits.train, 2000);
     write_idx(&data, "t10k", &digits.test.unwrap(), 301);
 
-    // Those for grey images that nothing corrupts, whose noise PyTorch does not have.
+    // Those for grey images that nothing corrupts and nobody binarises, by draws that PyTorch does not have.
     let grey = Preset::ALL.into_iter().filter(|preset| preset.shape().channels == 1);
-    let clean = grey.filter(|preset| preset.config().model.corruption.is_none());
+    let is_clean = |config: ModelConfig| config.corruption.is_none() && config.binarize.is_none();
+    let clean = grey.filter(|preset| is_clean(preset.config().model));
     let presets = clean.map(|preset| (preset.name(), "--preset", preset.name().into()));
     let pairs = folder.path().join("pairs.toml");
     std::fs::write(&pairs, PAIRS).unwrap();

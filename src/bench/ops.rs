@@ -129,7 +129,17 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
             channels: 1,
             extent,
         };
-        ops::gather::batch(&mut recording, "bench", &[source], &x, false, None, noise, &epsilon);
+        ops::gather::batch(
+            &mut recording,
+            "bench",
+            &[source],
+            &x,
+            false,
+            None,
+            None,
+            noise,
+            &epsilon,
+        );
         let bytes_moved = 5.0 * x.len() as f64 + 4.0 * epsilon.len() as f64;
         let row = Row::new(operation, x.shape(), "", 0.0, bytes_moved);
         suite.measure(row, &recording.compile(&gpu), || {
@@ -148,7 +158,7 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
     let source =
         Source { images: &images, order: Order::of_all(&state, &on_order), channels, extent };
     let corruption = Some((Corruption::Gaussian(0.4), (SEED, Stream::Corrupt)));
-    ops::gather::batch(&mut recording, "bench", &[source], &x, true, corruption, None, &none);
+    ops::gather::batch(&mut recording, "bench", &[source], &x, true, corruption, None, None, &none);
     let work = [0.0, 5.0 * x.len() as f64];
     let plan = recording.compile(&gpu);
     time(suite, operation, (&[rows, 16, 16, channels], "noisy maps"), work, &[&x], &plan)

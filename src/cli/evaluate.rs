@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::config::{Bound, DataConfig, KlSchedule, ModelConfig};
-use vae_gpu::model::{KL, NegLogLikelihood, RECON, TensorFile};
+use vae_gpu::model::{Input, KL, NegLogLikelihood, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::words::counted;
 use vae_gpu::{Config, Dataset, Error, Evaluator, ImageShape, Noise, Table, Vae};
@@ -186,7 +186,8 @@ fn estimate(model: &Vae, table: &Table, samples: u32, seed: u64) -> Result<NegLo
     let template = "estimating {bar:30} {pos}/{len} images, {eta} left";
     let style = ProgressStyle::with_template(template).expect("the template is valid");
     let bar = ProgressBar::new(table.len() as u64).with_style(style);
-    let estimate = model.neg_log_likelihood(table, samples as usize, seed, |done, _| {
+    let images = Input::of(model.config(), table, seed);
+    let estimate = model.neg_log_likelihood(images, samples as usize, seed, |done, _| {
         bar.set_position(done as u64);
         ControlFlow::Continue(())
     })?;

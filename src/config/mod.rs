@@ -15,6 +15,7 @@ mod path;
 mod preset;
 mod text;
 
+pub use crate::data::Binarize;
 pub use crate::ops::gather::Corruption;
 pub use crate::ops::likelihood::{Likelihood, Scale};
 pub use crate::ops::optimizer::Rule;
@@ -70,6 +71,9 @@ pub struct ModelConfig {
     /// Corruption of the input, whose original a denoising autoencoder learns to restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corruption: Option<Corruption>,
+    /// How grey pixels become black or white.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binarize: Option<Binarize>,
     /// The column of classes that encoder and decoder are given as well.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "condition::condition")]
     pub condition: Option<Condition>,
@@ -160,6 +164,7 @@ impl Default for ModelConfig {
             free_bits: 0.0,
             variational: true,
             corruption: None,
+            binarize: None,
             condition: None,
             samples: 1,
             bound: Bound::Elbo,

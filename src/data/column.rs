@@ -157,7 +157,7 @@ impl Column {
         &self,
         rows: std::ops::Range<usize>,
         align: usize,
-        mut take: impl FnMut(usize, &[u8]) -> Result<()>,
+        mut take: impl FnMut(usize, &mut [u8]) -> Result<()>,
     ) -> Result<()> {
         let most = (BLOCK / self.row_bytes().max(1)).max(1).next_multiple_of(align);
         let mut bytes = Vec::new();
@@ -165,7 +165,7 @@ impl Column {
             bytes.clear();
             let block: Vec<usize> = (first..rows.end.min(first + most)).collect();
             self.append_rows(&block, &mut bytes)?;
-            take(first, &bytes)?;
+            take(first, &mut bytes)?;
         }
         Ok(())
     }

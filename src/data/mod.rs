@@ -2,6 +2,7 @@
 //! [`Dataset`].
 
 mod background;
+mod binarize;
 mod column;
 mod digits;
 mod folder;
@@ -16,6 +17,7 @@ mod survey;
 mod table;
 
 pub use background::Background;
+pub use binarize::Binarize;
 pub use column::Column;
 pub use images::{ImageShape, Images};
 pub use note::Note;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use super::Network;
-use crate::data::{Column, ImageShape, Images, Table};
+use crate::data::{Binarize, Column, ImageShape, Images, Table};
 use crate::error::{Error, Load, Result};
 use crate::gpu::{Gpu, Recording, Tensor, padded};
 use crate::nn::Shape;
@@ -28,12 +28,14 @@ pub struct Columns {
 /// One column.
 pub(super) struct Stored {
     pub name: String,
-    kind: Kind,
+    pub(super) kind: Kind,
     /// Its rows, and where they lie: images four bytes to an element, the others one value to an
     /// element, rows without padding.
     pub parts: Vec<(Range<usize>, Tensor)>,
     /// Whether a step takes it.
     pub is_taken: Cell<bool>,
+    /// What the host makes of its pixels before they are sent, by a seed.
+    pub binarized: Cell<Option<(Binarize, u64)>>,
 }
 
 /// The kind and shape of a column's rows.
@@ -104,7 +106,13 @@ impl Columns {
                 let name = if let Kind::Image(_) = kind { "images" } else { &name };
                 (part.clone(), Tensor::zeros(name, &kind.stored(part.len())))
             });
-            Stored { parts: parts.collect(), name: name.clone(), kind, is_taken: Cell::new(false) }
+            Stored {
+                parts: parts.collect(),
+                name: name.clone(),
+                kind,
+                is_taken: Cell::new(false),
+                binarized: Cell::new(None),
+            }
         };
         let columns = kinds.into_iter().map(place).collect();
         let positions = window.map_or(rows, usize::next_power_of_two);
@@ -117,7 +125,7 @@ impl Columns {
     }
 
     /// The parts of the first column of images, which is then taken, in the order of the epoch at the
-    /// row in `state`.
+    /// row in `state`; `binarized` is what the host makes of them first, by a seed.
     ///
     /// # Errors
     ///
@@ -125,6 +133,7 @@ impl Columns {
     pub(super) fn images<'a>(
         &'a self,
         shape: ImageShape,
+        binarized: Option<(Binarize, u64)>,
         state: &'a Tensor,
     ) -> Result<Vec<Source<'a>>> {
         let image = |column: &Stored| match column.kind {
@@ -134,7 +143,10 @@ impl Columns {
         let mut columns = self.columns.iter();
         let found = columns.find_map(|column| Some((column, image(column)?)));
         match found {
-            Some((column, given)) if given == shape => Ok(self.sources(column, shape, state)),
+            Some((column, given)) if given == shape => {
+                column.binarized.set(binarized);
+                Ok(self.sources(column, shape, state))
+            }
             Some((_, given)) => Err(Error::Shape { model: shape, given }),
             None => {
                 let message = "a split has no column of images, which the model takes";
@@ -196,7 +208,7 @@ impl Columns {
         let op = match column.kind {
             Kind::Image(shape) => {
                 let (parts, none) = (self.sources(column, shape, state), recording.vector(1));
-                gather::batch(recording, name, &parts, &x, maps, None, None, &none);
+                gather::batch(recording, name, &parts, &x, maps, None, None, None, &none);
                 None
             }
             Kind::Floats(_) => Some(columns::floats as fn(&mut _, &str, &Order, &Tensor, &Tensor)),
@@ -229,8 +241,8 @@ pub fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<I
         let mut recording = Recording::new(gpu.report());
         let x = recording.matrix(&[part.len(), shape.pixels()]);
         let (none, state) = (recording.vector(1), State::tensor("state"));
-        let parts = columns.images(shape, &state)?;
-        gather::batch(&mut recording, "shown", &parts, &x, false, corruption, None, &none);
+        let parts = columns.images(shape, None, &state)?;
+        gather::batch(&mut recording, "shown", &parts, &x, false, corruption, None, None, &none);
         columns.check_fits(gpu.report())?;
         recording.check_fits(Load::Image)?;
         columns.upload(gpu, &Table::new().with(Table::IMAGE, part)?)?;

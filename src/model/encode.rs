@@ -59,7 +59,8 @@ pub struct Scores {
 
 impl Vae {
     /// The posterior of each image. Draws from it are [`Posterior::at`] of standard normals, as
-    /// [`Vae::prior`] gives them out.
+    /// [`Vae::prior`] gives them out. Images are taken as they are, even by a model that is trained on black
+    /// and white: [`Input::of`] makes them so.
     ///
     /// # Errors
     ///

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{Classes, Vae};
-use crate::config::Condition;
-use crate::data::{ImageShape, Images, Table};
+use crate::config::{Condition, ModelConfig};
+use crate::data::{Binarize, ImageShape, Images, Table};
 use crate::error::{Error, Result};
 use crate::nn::Shape;
 
@@ -21,6 +21,19 @@ pub enum Input<'a> {
     Labelled(&'a Images, &'a [u32]),
     /// Those of the first column of images, and the classes that a conditional model asks for, which are read a block at a time where they lie in a file.
     Table(&'a Table),
+    /// The same, black and white.
+    Binarized(Binarized<'a>),
+}
+
+/// Images of a table as a model takes them that binarises its pixels.
+#[derive(Clone, Copy, Debug)]
+pub struct Binarized<'a> {
+    /// The table.
+    pub table: &'a Table,
+    /// How its pixels become black or white.
+    pub how: Binarize,
+    /// The seed of the draws.
+    pub seed: u64,
 }
 
 impl<'a> From<&'a Table> for Input<'a> {
@@ -59,19 +72,38 @@ impl<'a> From<&'a Vec<f32>> for Input<'a> {
     }
 }
 
+impl Binarized<'_> {
+    /// The images at `rows`.
+    pub(crate) fn images(&self, rows: &[usize]) -> Result<Images> {
+        let mut images = self.table.read_images(rows)?;
+        let size = images.shape.pixels();
+        self.how.apply(self.seed, rows.iter().copied(), size, &mut images.pixels);
+        Ok(images)
+    }
+}
+
 impl<'a> Input<'a> {
+    /// The images of `table` as the model of `config` is trained on them: black and white, by `seed`, where it
+    /// binarises them.
+    pub fn of(config: &ModelConfig, table: &'a Table, seed: u64) -> Self {
+        match config.binarize {
+            Some(how) => Self::Binarized(Binarized { table, how, seed }),
+            None => Self::Table(table),
+        }
+    }
+
     /// Number of images; fails unless the values are those of whole images of the model's shape.
     pub(super) fn rows(self, shape: ImageShape) -> Result<usize> {
         let given = match self {
             Self::Images(images) | Self::Labelled(images, _) => images.shape,
-            Self::Table(table) => table.shape()?,
+            Self::Table(table) | Self::Binarized(Binarized { table, .. }) => table.shape()?,
             Self::Bytes(_) | Self::Values(_) => shape,
         };
         if given != shape {
             return Err(Error::Shape { model: shape, given });
         }
         let length = match self {
-            Self::Table(table) => return Ok(table.len()),
+            Self::Table(table) | Self::Binarized(Binarized { table, .. }) => return Ok(table.len()),
             Self::Images(images) | Self::Labelled(images, _) => images.pixels.len(),
             Self::Bytes(bytes) => bytes.len(),
             Self::Values(values) => values.len(),
@@ -90,7 +122,9 @@ impl<'a> Input<'a> {
     pub(super) fn classes(self, condition: &Condition, rows: usize) -> Result<Cow<'a, [u32]>> {
         let classes = match self {
             Self::Labelled(_, classes) => Cow::Borrowed(classes),
-            Self::Table(table) => Cow::Owned(condition.indices(table)?),
+            Self::Table(table) | Self::Binarized(Binarized { table, .. }) => {
+                Cow::Owned(condition.indices(table)?)
+            }
             Self::Images(_) | Self::Bytes(_) | Self::Values(_) => {
                 return Err(Error::Input(format!(
                     "the model is conditioned on {}; give images with their classes, as \
@@ -113,6 +147,9 @@ impl<'a> Input<'a> {
             Self::Bytes(bytes) => pixels(&bytes[range]),
             Self::Values(values) => values[range].to_vec(),
             Self::Table(table) => pixels(&table.read_images(&rows.collect::<Vec<_>>())?.pixels),
+            Self::Binarized(binarized) => {
+                pixels(&binarized.images(&rows.collect::<Vec<_>>())?.pixels)
+            }
         };
         Ok(shape.channels_last(values))
     }

@@ -79,7 +79,7 @@ pub use encode::{Posterior, Scores};
 pub use estimate::NegLogLikelihood;
 pub use file::{Header, TensorFile};
 pub use generate::Samples;
-pub use input::Input;
+pub use input::{Binarized, Input};
 pub use network::Network;
 pub use pass::{Batch, Elbo, KL, RECON};
 pub use phase::{Phase, Term, TermSpec};

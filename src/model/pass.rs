@@ -2,7 +2,7 @@
 
 use super::network::{HEAD, LIKELIHOOD, LOG_SCALE};
 use super::{Distribution, Model, Network, Phase, Running, Step, Term};
-use crate::config::ModelConfig;
+use crate::config::{Binarize, ModelConfig};
 use crate::error::{Error, Load, Result};
 use crate::gpu::{Recording, Tensor};
 use crate::nn::{Draws, Graph, Layer, Output, Shape, ValueId, Weights};
@@ -98,7 +98,10 @@ impl Network {
     /// epsilon, which stays zero.
     fn gathered(&self, step: &mut Step) -> Result<Batch> {
         let (seed, stream, is_drawn) = step.noise();
-        let parts = step.columns().images(self.shape(), &step.running().state)?;
+        // Black and white that are drawn anew in each epoch are drawn on the adapter, others by the host.
+        let binarize = self.config().binarize;
+        let by_host = binarize.filter(|kind| *kind != Binarize::Dynamic).map(|kind| (kind, seed));
+        let parts = step.columns().images(self.shape(), by_host, &step.running().state)?;
         let mut batch = self.batch(step.graph.recording, step.rows());
         if !is_drawn {
             batch.epsilon = Tensor::zeros("epsilon", batch.epsilon.shape());
@@ -106,13 +109,15 @@ impl Network {
         let is_map = |shape: Shape| matches!(shape, Shape::Map { .. });
         let corrupting = if step.is_training() { Stream::Corrupt } else { Stream::CorruptEvaluate };
         let corruption = self.config().corruption.map(|what| (what, (seed, corrupting)));
+        let drawing = if step.is_training() { Stream::Binarize } else { Stream::BinarizeEvaluate };
+        let drawn = (binarize == Some(Binarize::Dynamic)).then_some((seed, drawing));
         let noise = (is_drawn && self.config().variational).then_some((seed, stream));
         let (Batch { x, target, epsilon, .. }, maps) = (&batch, is_map(self.input));
         let recording = &mut *step.graph.recording;
-        gather::batch(recording, "input", &parts, x, maps, corruption, noise, epsilon);
+        gather::batch(recording, "input", &parts, x, maps, corruption, drawn, noise, epsilon);
         if !batch.is_own_target() {
             let maps = is_map(self.decoder.output());
-            gather::batch(recording, "output", &parts, target, maps, None, None, epsilon);
+            gather::batch(recording, "output", &parts, target, maps, None, drawn, None, epsilon);
         }
         if let Some(condition) = self.condition() {
             let classes = step.column(&condition.column)?;

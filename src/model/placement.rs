@@ -144,6 +144,7 @@ impl Columns {
             for (held, part) in &stored.parts {
                 column.for_blocks(held.clone(), 4, |first, bytes| {
                     let at = (first - held.start) * column.row_bytes() / 4;
+                    stored.binarize(first.., bytes);
                     part.write_bytes(gpu, at, bytes);
                     // The copy that was made of them is free again once they have arrived.
                     if held.len() * column.row_bytes() > BLOCK { gpu.flush() } else { Ok(()) }
@@ -174,6 +175,7 @@ impl Columns {
         for stored in self.taken() {
             bytes.clear();
             of(table, stored).append_rows(&rows, &mut bytes)?;
+            stored.binarize(rows.iter().copied(), &mut bytes);
             stored.parts[0].1.write_bytes(gpu, 0, &bytes);
         }
         // Positions are taken modulo the ring's length.
@@ -199,6 +201,15 @@ impl Columns {
             hasher.combine(&of(table, stored).checksum(table.len())?);
         }
         Ok(hasher.finalize())
+    }
+}
+
+impl Stored {
+    /// Makes black or white of the pixels of rows of these numbers, if that is wanted.
+    fn binarize(&self, rows: impl IntoIterator<Item = usize>, bytes: &mut [u8]) {
+        if let Some((binarize, seed)) = self.binarized.get() {
+            binarize.apply(seed, rows, self.kind.row_bytes(), bytes);
+        }
     }
 }
 

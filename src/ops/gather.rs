@@ -31,6 +31,7 @@ struct Params {
     seed_high: u32,
     stream: u32,
     corruption: u32,
+    binarized: u32,
     spread: f64,
     masked: f64,
     mask: u32,
@@ -55,6 +56,9 @@ pub struct Source<'a> {
 /// channels). A dataset that lies in several `parts` takes a dispatch for each, of which the first draws
 /// the noise.
 ///
+/// With a seed and a stream in `binarized`, each value becomes 1 with the probability that it is, else 0, by
+/// draws for its place in the image, the image's row of the batch and the step.
+///
 /// With a seed and a stream in `noise`, epsilon = the standard normals of [`super::noise::normal`];
 /// `corruption` comes with the seed and the stream of its own draws.
 #[expect(clippy::too_many_arguments, reason = "a step's whole input")]
@@ -65,6 +69,7 @@ pub fn batch(
     x: &Tensor,
     maps: bool,
     corruption: Option<(Corruption, (u64, Stream))>,
+    binarized: Option<(u64, Stream)>,
     noise: Option<(u64, Stream)>,
     epsilon: &Tensor,
 ) {
@@ -82,6 +87,11 @@ pub fn batch(
             Corruption::Masking(share) => (kind, masked) = (2, share),
         }
     }
+    if let Some((given, _)) = binarized {
+        let same = corruption.is_none() && noise.is_none() || seed == given;
+        assert!(same, "{label}: one seed for all");
+        seed = given;
+    }
     let [seed_low, seed_high] = halves(seed);
     for (number, source) in parts.iter().enumerate() {
         // The noise is not of any part.
@@ -97,14 +107,19 @@ pub fn batch(
             seed_high,
             stream: stream as u32,
             corruption: corrupting,
+            binarized: binarized.map_or(0, |(_, stream)| stream as u32),
             spread,
             masked,
             mask: source.order.mask(),
             first: source.order.held.start,
             count: source.order.held.len(),
         };
-        let constants =
-            [("MAPS", maps.into()), ("CORRUPTION", kind), ("PARTS", (parts.len() > 1).into())];
+        let constants = [
+            ("MAPS", maps.into()),
+            ("CORRUPTION", kind),
+            ("BINARIZED", binarized.is_some().into()),
+            ("PARTS", (parts.len() > 1).into()),
+        ];
         let kernel = SHADER.kernel("batch", &constants);
         let Order { state, indices, .. } = source.order;
         let tensors = [

@@ -192,6 +192,10 @@ pub enum Stream {
     Pixels = 6,
     /// Dropout masks.
     Dropout = 7,
+    /// Draws of black and white from grey pixels in training.
+    Binarize = 8,
+    /// The same in evaluation.
+    BinarizeEvaluate = 9,
 }
 
 /// Cuts `items` into parts, each as long as possible: at most `most` items for which `fits` holds,

@@ -9,7 +9,7 @@ use crate::data::grid::{BACKGROUND, Grid, square};
 use crate::data::{ImageShape, Table};
 use crate::error::Result;
 use crate::files::Existing;
-use crate::model::{Classes, Input, Samples, Vae, corrupted};
+use crate::model::{Binarized, Classes, Input, Samples, Vae, corrupted};
 
 /// Name of the picture of new images.
 pub(super) const SAMPLES: &str = "samples.png";
@@ -128,7 +128,11 @@ pub fn save_reconstructions(
     let block = (BLOCK / shape.pixels().max(1) / columns.max(1)).max(1) * columns;
     grid.save(path.as_ref(), existing, |push| {
         for chosen in rows.chunks(block.max(1)) {
-            let mut shown = vec![table.read_images(chosen)?];
+            let images = match model.config().binarize {
+                Some(how) => Binarized { table, how, seed: 0 }.images(chosen)?,
+                None => table.read_images(chosen)?,
+            };
+            let mut shown = vec![images];
             if let Some(corruption) = corruption {
                 shown.push(corrupted(model.gpu(), &shown[0], corruption)?);
             }

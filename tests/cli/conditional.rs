@@ -90,6 +90,14 @@ fn the_log_likelihood_is_estimated() {
     let line = said.lines().find(|line| line.starts_with("nll ")).expect("its line");
     assert!(line.contains(" ± ") && line.ends_with("  by 300 samples an image"), "{line}");
 
+    // Black and white by draws, of which the picture shows those that it was made for.
+    place.write("bw.toml", TINY.replace("latent = 2", "latent = 2\nbinarize = \"dynamic\""));
+    place.ok(&["train", "--config", "bw.toml", "--out", "bw"]);
+    place.ok(&["evaluate", "bw", "--samples", "3"]);
+    let picture = image::open(place.path("bw/reconstructions.png")).unwrap().to_luma8();
+    let first = image::imageops::crop_imm(&picture, 2, 2, 8, 8).to_image();
+    assert!(first.pixels().all(|pixel| [0, 255].contains(&pixel.0[0])), "{first:?}");
+
     place.write("auto.toml", TINY.replace("latent = 2", "latent = 2\nvariational = false"));
     place.ok(&["train", "--config", "auto.toml", "--out", "auto"]);
     let message = "the model is a plain autoencoder, which has no prior";
@@ -109,6 +117,7 @@ fn bounds_and_gradients_that_do_not_go_together_name_both_keys() {
         ("samples = 0", "samples = 0: must be a whole number from 1 to 16777216"),
         ("samples = 2\nvariational = false", "has no posterior to draw from: leave out samples"),
         ("bound = \"iwa\"", "did you mean `iwae`?"),
+        ("binarize = \"fix\"", "did you mean `fixed`?"),
     ] {
         with(keys);
         place.fails(&["inspect", "bad.toml"], 2, &["bad.toml", message]);

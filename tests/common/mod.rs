@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use vae_gpu::{Error, Gpu};
 
 /// All that the ops' shaders want to be told, of any value: for who looks at their entry points only.
-pub const CONSTANTS: [(&str, u32); 19] = [
+pub const CONSTANTS: [(&str, u32); 20] = [
     ("ACTIVATION", 0),
+    ("BINARIZED", 0),
     ("CORRUPTION", 0),
     ("PARTS", 0),
     ("FACTOR", 1),

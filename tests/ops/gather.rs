@@ -81,7 +81,7 @@ pub fn batch() {
             let noise = Some((noise::SEED, Stream::Train));
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
             let source = source(&dataset, &images, Order::of_all(&state, &order));
-            gather::batch(recording, "test", &[source], x, false, None, noise, epsilon);
+            gather::batch(recording, "test", &[source], x, false, None, None, noise, epsilon);
         });
         let what = format!("rows {row}.. of {count} x {pixels}");
         // A division may be wrong by 2.5 units in the last place; zero stays zero.
@@ -129,7 +129,9 @@ fn parts_of_a_dataset_give_what_the_whole_gives() {
                     let corruption =
                         Some((Corruption::Masking(0.3), (noise::SEED, Stream::Corrupt)));
                     let (x, epsilon) = (&x.tensor, &epsilon.tensor);
-                    gather::batch(recording, "test", &sources, x, maps, corruption, noise, epsilon);
+                    gather::batch(
+                        recording, "test", &sources, x, maps, corruption, None, noise, epsilon,
+                    );
                 });
                 (x.words(gpu), epsilon.words(gpu))
             };
@@ -152,7 +154,17 @@ fn positions_are_taken_modulo_a_rings_length() {
     check::run(gpu, |recording| {
         let order = Order { is_ring: true, held: 0..63, ..Order::of_all(&state, &indices) };
         let source = source(&dataset, &images, order);
-        gather::batch(recording, "test", &[source], &x.tensor, false, None, None, &epsilon.tensor);
+        gather::batch(
+            recording,
+            "test",
+            &[source],
+            &x.tensor,
+            false,
+            None,
+            None,
+            None,
+            &epsilon.tensor,
+        );
     });
     let want: Vec<f64> = rows
         .iter()
@@ -172,7 +184,7 @@ fn without_a_seed_there_is_no_noise() {
     check::run(gpu, |recording| {
         let (x, epsilon) = (&x.tensor, &epsilon.tensor);
         let source = source(&dataset, &images, Order::of_all(&state, &order));
-        gather::batch(recording, "test", &[source], x, false, None, None, epsilon);
+        gather::batch(recording, "test", &[source], x, false, None, None, None, epsilon);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(1, 3), 3e-7, 0.0);
     assert_eq!(epsilon.words(gpu), [check::POISON; 70]);
@@ -203,7 +215,7 @@ fn maps_have_their_channels_last() {
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
             // The wrapper takes the batch from x, which goes on with poison here.
             let x = x.view_matrix(0, &[rows * places, channels]);
-            gather::batch(recording, "test", &[source], &x, true, None, None, epsilon);
+            gather::batch(recording, "test", &[source], &x, true, None, None, None, epsilon);
         });
         let want = channels_last(&dataset.batch(3, rows), channels, places);
         check::assert_each("maps", &x.floats(gpu), &want, 3e-7, 0.0);
@@ -266,7 +278,7 @@ impl Batch {
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
             let noise = Some((noise::SEED, Stream::Train));
             let corruption = Some((corruption, (noise::SEED, stream)));
-            gather::batch(recording, "test", &[source], x, maps, corruption, noise, epsilon);
+            gather::batch(recording, "test", &[source], x, maps, corruption, None, noise, epsilon);
         });
         // Whatever is done to the pixels.
         let want = noise::oracle(noise::SEED, Stream::Train, step, 63);
@@ -326,6 +338,38 @@ fn masking_sets_its_share_of_the_pixels_to_zero() {
     }
 }
 
+/// White are those whose draw, as a fraction, is below their value; a draw is for a value's place in the image,
+/// its row of the batch and the step.
+#[test]
+fn pixels_are_drawn_white_by_their_value() {
+    let Some(gpu) = check::gpu() else { return };
+    let key = [noise::SEED as u32, (noise::SEED >> 32) as u32, 0, Stream::Binarize as u32];
+    for batch @ Batch([images, channels, height, width], maps) in CORRUPTED {
+        let (places, size) = (height * width, channels * height * width);
+        let dataset = Dataset::new(images + 5, size);
+        let [state, bytes, order] = dataset.upload(gpu, 3);
+        let extent = Extent { height, width };
+        let source =
+            Source { images: &bytes, order: Order::of_all(&state, &order), channels, extent };
+        let (x, epsilon) = (Guarded::new(gpu, &batch.shape()), Guarded::new(gpu, &[1]));
+        check::run(gpu, |recording| {
+            let (x, epsilon) = (&x.tensor, &epsilon.tensor);
+            let drawn = Some((noise::SEED, Stream::Binarize));
+            gather::batch(recording, "test", &[source], x, maps, None, drawn, None, epsilon);
+        });
+        let grey = dataset.batch(3, images);
+        let fraction = |i: usize| {
+            let (row, at) = (i / size, i % size);
+            let words = threefry([at as u32 / 4, row as u32, 3, 0], key);
+            f64::from(words[at % 4] >> 8) / 2f64.powi(24)
+        };
+        let white = |(i, grey): (usize, &f64)| f64::from(u8::from(fraction(i) < *grey));
+        let want: Vec<f64> = grey.iter().enumerate().map(white).collect();
+        let want = if maps { channels_last(&want, channels, places) } else { want };
+        check::assert_each(&format!("{batch:?}"), &x.floats(gpu), &want, 0.0, 0.0);
+    }
+}
+
 /// The numbers of rows and of noise, not the bindings or the grid, end the work.
 #[test]
 fn surplus_invocations_do_nothing() {
@@ -347,11 +391,11 @@ fn surplus_invocations_do_nothing() {
         let params = json!({
             "rows": rows, "channels": 1, "places": pixels, "row_quads": x.tensor.stride() / 4,
             "words": images.len(), "noise": len, "seed_low": low, "seed_high": high,
-            "stream": Stream::Train as u32, "corruption": 0, "spread": 0.0, "masked": 0.0,
+            "stream": Stream::Train as u32, "corruption": 0, "binarized": 0, "spread": 0.0, "masked": 0.0,
             "mask": u32::MAX, "first": 0, "count": rows + 1,
         });
-        let kernel =
-            gather::SHADER.kernel("batch", &[("MAPS", 0), ("CORRUPTION", 0), ("PARTS", 0)]);
+        let constants = ["MAPS", "CORRUPTION", "BINARIZED", "PARTS"].map(|name| (name, 0));
+        let kernel = gather::SHADER.kernel("batch", &constants);
         recording.record_flat(kernel, "test", &params, &tensors, 4);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(1, rows), 3e-7, 0.0);
@@ -371,7 +415,7 @@ fn grids_wrap_into_y() {
         let noise = Some((noise::SEED, Stream::Train));
         let (x, epsilon) = (&x.tensor, &epsilon.tensor);
         let source = source(&dataset, &images, Order::of_all(&state, &order));
-        gather::batch(recording, "test", &[source], x, false, None, noise, epsilon);
+        gather::batch(recording, "test", &[source], x, false, None, None, noise, epsilon);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(0, rows), 3e-7, 0.0);
     check::assert_norm("epsilon", &epsilon.floats(gpu), &noise_oracle(63), 1e-5);

@@ -105,8 +105,11 @@ fn shader_constants(name: &str) -> Vec<Vec<(&'static str, u32)>> {
     match name {
         "activate" | "add" | "dropout" | "reshape" => activations(),
         "batch_norm" | "layer_norm" => norms(),
-        "gather" => [[0, 0, 0], [1, 0, 1], [0, 1, 0], [1, 2, 0]]
-            .map(|[maps, kind, parts]| vec![("MAPS", maps), ("CORRUPTION", kind), ("PARTS", parts)])
+        "gather" => [[0, 0, 0, 0], [1, 0, 1, 1], [0, 1, 0, 1], [1, 2, 0, 0]]
+            .map(|[maps, kind, parts, drawn]| {
+                let input = [("MAPS", maps), ("CORRUPTION", kind)];
+                [&input[..], &[("PARTS", parts), ("BINARIZED", drawn)]].concat()
+            })
             .to_vec(),
         "loss" => (0..Likelihood::NUMBERS).flat_map(|kind| each(&[("LIKELIHOOD", kind)])).collect(),
         "limits" => limits::QUADS.map(|quads| vec![("QUADS", quads as u32)]).to_vec(),

@@ -1,5 +1,6 @@
 //! The training loop: what it costs the host, and what it promises to the bit.
 
+mod binarize;
 #[path = "../common/mod.rs"]
 mod common;
 mod conditional;
