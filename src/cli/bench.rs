@@ -34,10 +34,14 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     }
     let (filter, all) = (args.filter.as_deref(), bench::operations());
     if !all.iter().any(|operation| bench::selects(filter, operation)) {
+        // The ops, without what is measured of each.
+        let stem = |name: &String| name.split('.').next().unwrap_or_default().to_string();
+        let mut stems: Vec<_> = all.iter().map(stem).collect();
+        stems.dedup();
         return Err(Failure::Usage(format!(
-            "no operation has `{}` in its name; there are: {}{}",
+            "no operation has `{}` in its name; there are those of {}{}",
             shortened(filter.unwrap_or_default()),
-            all.join(", "),
+            stems.join(", "),
             did_you_mean(filter.unwrap_or_default(), all.iter().map(|name| name.as_ref()))
         )));
     }
