@@ -79,8 +79,10 @@ fn presets(gpu: &Gpu, [mnist, colour]: [&Path; 2], out: &Path, only: &[&str]) ->
         let baseline = mean_image(gpu, &config, &data)?;
         let Trained { untrained, losses } = train(gpu, &config, &data, &out.join(preset.name()))?;
         let active = match config.model.variational {
-            true => format!("{} of {}", losses.active_units, config.model.latent),
-            false => "-".into(),
+            true if !config.model.is_deep() => {
+                format!("{} of {}", losses.active_units, config.model.latent)
+            }
+            _ => "-".into(),
         };
         println!(
             "| `{}` | {} | {} | {:.2} | {baseline:.2} | {:.2} | {:.2} | {:.2} | {active} |",
@@ -90,7 +92,7 @@ fn presets(gpu: &Gpu, [mnist, colour]: [&Path; 2], out: &Path, only: &[&str]) ->
             untrained.loss,
             losses.loss,
             losses.term("recon").unwrap_or(f64::NAN),
-            losses.term("kl").unwrap_or(f64::NAN),
+            losses.kl().unwrap_or(f64::NAN),
         );
     }
     Ok(())

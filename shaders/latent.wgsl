@@ -3,6 +3,7 @@
 //   z = mean + exp(logvar / 2) epsilon; KL = (mean² + exp(logvar) - logvar - 1) / 2 for each unit.
 #import shared/index
 #import shared/math
+#import shared/ramp
 #import shared/reduce
 #import shared/running
 #import shared/state
@@ -103,19 +104,13 @@ fn total(@builtin(local_invocation_index) lane: u32) {
     }
 }
 
-// The ramp's factor at a step, from 0 to 1 (Bowman 2016; Fu 2019 with a period).
-fn climbed(p: Params, step: u32) -> f32 {
-    let at = select(step, step % max(p.period, 1u), p.period > 0u);
-    return select(1.0, f32(at) / f32(p.ramp), at < p.ramp);
-}
-
 // dhead from dz, plus the gradient of the objective's term for the KL divergence, averaged over the
 // batch: weight · KL, or weight · |KL - capacity| (Burgess 2018). With free bits, units below them
 // cost nothing (Kingma 2016, section C.8).
 @compute @workgroup_size(LANES)
 fn backward(invocation: Invocation) {
     let p = params;
-    let ramp = climbed(p, state.step);
+    let ramp = climbed(p.ramp, p.period, state.step);
     let rows = f32(p.rows);
     let i = group_number(invocation) * LANES + invocation.lane;
     if i >= p.rows * p.latent {

@@ -114,3 +114,19 @@ pub(super) fn log_mean_exp(suite: &mut Suite, operation: &str) -> Result<()> {
     let work = [0.0, 4.0 * (2 * nats.len() + y.len()) as f64];
     time(suite, operation, (nats.shape(), ""), work, &[result], &recording.compile(&gpu))
 }
+
+pub(super) fn ramp(suite: &mut Suite, operation: &str) -> Result<()> {
+    let gpu = suite.gpu.clone();
+    let y = Tensor::matrix("bench", &[ROWS, 1]);
+    let mut recording = Recording::new(gpu.report());
+    let objective = ops::latent::KlObjective::weighted(1.0);
+    ops::ramp::forward(&mut recording, "bench", &state(&gpu), &objective, &y);
+    time(
+        suite,
+        operation,
+        (y.shape(), ""),
+        [0.0, 4.0 * ROWS as f64],
+        &[&y],
+        &recording.compile(&gpu),
+    )
+}

@@ -134,6 +134,7 @@ const KERNELS: &[(&str, Measure)] = &[
     ("columns.floats", batches::columns),
     ("columns.counts", batches::columns),
     ("columns.one_hot", batches::columns),
+    ("ramp.forward", batches::ramp),
     ("repeat.forward", batches::repeat),
     ("repeat.backward", batches::repeat),
     ("concat.forward", batches::concat),

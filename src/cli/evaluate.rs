@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use vae_gpu::config::{Bound, DataConfig, KlSchedule, ModelConfig};
-use vae_gpu::model::{Input, KL, NegLogLikelihood, RECON, TensorFile};
+use vae_gpu::model::{Input, NegLogLikelihood, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::words::counted;
 use vae_gpu::{Config, Dataset, Error, Evaluator, ImageShape, Noise, Table, Vae};
@@ -157,7 +157,10 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         if !model.config().variational {
             return Ok(ExitCode::SUCCESS);
         }
-        say!("kl      {:>10.4}", term(KL));
+        say!("kl      {:>10.4}", losses.kl().unwrap_or(f64::NAN));
+        for (name, value) in losses.terms.iter().filter(|(name, _)| name.starts_with("kl.")) {
+            say!("  {name:<6}{value:>10.4}");
+        }
         if let Some(estimate) = &estimate {
             let error = estimate.standard_error();
             let error = error.map_or(String::new(), |error| format!(" ± {error:.2}"));
@@ -168,6 +171,9 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
             );
         }
         let latent = losses.unit_kl.len();
+        if latent == 0 {
+            return Ok(ExitCode::SUCCESS);
+        }
         say!("active  {:>10}  of {}", losses.active_units, counted(latent, "latent variable"));
         if latent <= MOST_UNITS {
             let units: Vec<_> = losses.unit_kl.iter().map(|kl| format!("{kl:.2}")).collect();

@@ -1,7 +1,7 @@
 //! A model's layers as a table.
 
 use vae_gpu::model::Network;
-use vae_gpu::nn::{Chain, Layer, Link, ParameterSpec, Shape};
+use vae_gpu::nn::{Chain, Layer, Linear, Link, ParameterSpec, Shape};
 
 /// A layer as it stands in a table.
 pub struct LayerRow {
@@ -42,6 +42,17 @@ pub fn rows(network: &Network) -> Vec<LayerRow> {
     let mut rows = chain(&network.encoder);
     rows.push(LayerRow::new("latent", &words, head));
     rows.extend(chain(&network.decoder));
+    let linear = |label: &str, layer: &Linear| {
+        LayerRow::new(label, &format!("linear {}", layer.outputs), layer)
+    };
+    rows.extend(network.embedding.iter().map(|layer| linear("condition", layer)));
+    for level in &network.levels {
+        let of = |part: &str, layer| linear(&format!("{}.{part}", level.label), layer);
+        rows.extend(chain(&level.encoder));
+        rows.push(of("latent", &level.head));
+        rows.extend(chain(&level.decoder));
+        rows.push(of("prior", &level.prior));
+    }
     if config.likelihood.is_learnt() {
         let (label, words) = ("likelihood".into(), "learnt scale".into());
         let output = network.decoder.output();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use vae_gpu::gpu::AdapterReport;
-use vae_gpu::model::{KL, RECON};
+use vae_gpu::model::RECON;
 use vae_gpu::train::{EpochReport, Pictured, Progress, Residence, RunFolder, row_names};
 use vae_gpu::words::counted;
 use vae_gpu::{Column, Dataset, Table, Trainer, Vae};
@@ -76,8 +76,10 @@ pub fn print_row(report: &EpochReport, variational: bool) {
     let or_dash = |value: Option<String>| value.unwrap_or("-".into());
     let seen = report.test_or_train();
     let term = |name| seen.term(name).unwrap_or(f64::NAN);
-    let kl = or_dash(variational.then(|| format!("{:.2}", term(KL))));
-    let active = or_dash(variational.then(|| seen.active_units.to_string()));
+    let kl = or_dash(variational.then(|| format!("{:.2}", seen.kl().unwrap_or(f64::NAN))));
+    // Those of several levels, or of another prior, are not counted.
+    let is_counted = variational && !seen.unit_kl.is_empty();
+    let active = or_dash(is_counted.then(|| seen.active_units.to_string()));
     let test = or_dash(report.test.as_ref().map(|test| format!("{:.2}", test.loss)));
     say!(
         "{:>5} {:>8.2} {test:>8} {:>8.2} {kl:>8} {active:>6} {:>9.1} {:>10.0}",

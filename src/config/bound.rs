@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LARGEST_BATCH, ModelConfig, require};
+use super::{LARGEST_BATCH, ModelConfig, Prior, require};
 use crate::error::{Error, Result, shown};
 
 /// The lower bound of the log-likelihood that training maximizes.
@@ -32,18 +32,29 @@ impl ModelConfig {
     /// Whether a step takes its terms from the densities of samples, rather than from the plain bound's
     /// own kernels.
     pub fn is_sampled(&self) -> bool {
-        self.samples > 1 || self.bound == Bound::Iwae
+        self.samples > 1 || self.bound == Bound::Iwae || self.is_deep()
+    }
+
+    /// Whether the divergence has no kernel of its own: latent variables have others above them, or another
+    /// prior than the standard normal one.
+    pub fn is_deep(&self) -> bool {
+        !self.levels.is_empty() || self.prior != Prior::Normal
     }
 
     pub(super) fn check_bound(&self) -> Result<()> {
         let Self { samples, bound, gradient, .. } = *self;
         let message = format!("must be a whole number from 1 to {LARGEST_BATCH}");
         require((1..=LARGEST_BATCH).contains(&samples), "samples", samples, &message)?;
-        let is_plain = !self.is_sampled() && gradient == Gradient::default();
+        let is_plain = samples == 1 && bound == Bound::Elbo && gradient == Gradient::default();
         let message = "has no posterior to draw from: leave out samples, bound and gradient";
         require(self.variational || is_plain, "variational", false, message)?;
         if gradient == Gradient::Dreg && bound != Bound::Iwae {
             let message = "goes with bound = \"iwae\" alone: set it, or leave gradient out";
+            return Err(Error::config("gradient", "dreg", message));
+        }
+        if gradient == Gradient::Dreg && !self.levels.is_empty() {
+            let message =
+                "does not go with levels, whose posteriors depend on samples: leave one out";
             return Err(Error::config("gradient", "dreg", message));
         }
         if bound == Bound::Iwae {
@@ -52,7 +63,12 @@ impl ModelConfig {
             let weight = self.kl_weight;
             require(weight == 1.0, "kl_weight", shown(weight), message)?;
             require(self.free_bits == 0.0, "free_bits", shown(self.free_bits), message)?;
-            if self.kl_schedule.is_some() {
+            for level in &self.levels {
+                let weight = level.kl_weight;
+                require(weight == 1.0, "levels.kl_weight", shown(weight), message)?;
+            }
+            let mut levels = self.levels.iter();
+            if self.kl_schedule.is_some() || levels.any(|level| level.kl_schedule.is_some()) {
                 return Err(Error::config("kl_schedule", "a schedule", message));
             }
         }

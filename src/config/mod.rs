@@ -7,6 +7,7 @@ mod bound;
 mod condition;
 mod dataset;
 mod fit;
+mod level;
 mod named;
 mod objective;
 mod optimizer;
@@ -22,6 +23,7 @@ pub use crate::ops::optimizer::Rule;
 pub use bound::{Bound, Gradient};
 pub use condition::Condition;
 pub use dataset::DataConfig;
+pub use level::{LevelConfig, Prior};
 pub use objective::KlSchedule;
 pub use optimizer::{ScheduleConfig, check_optimizer};
 #[doc(hidden)]
@@ -90,6 +92,12 @@ pub struct ModelConfig {
     pub encoder: Vec<LayerSpec>,
     /// Layers from the latent variables to the pixels.
     pub decoder: Vec<LayerSpec>,
+    /// The prior of the latent variables that have none above them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub prior: Prior,
+    /// Latent variables above these, each level above the one before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<LevelConfig>,
 }
 
 fn is_zero(value: &f64) -> bool {
@@ -171,6 +179,8 @@ impl Default for ModelConfig {
             gradient: Gradient::Reparameterized,
             encoder: hidden(),
             decoder: [hidden(), vec![linear(Setting::Text("image".into()))]].concat(),
+            prior: Prior::Normal,
+            levels: Vec::new(),
         }
     }
 }
@@ -225,6 +235,7 @@ impl ModelConfig {
         self.likelihood.check()?;
         self.condition.as_ref().map_or(Ok(()), Condition::check)?;
         self.check_bound()?;
+        self.check_levels()?;
         Chain::check("encoder", &self.encoder)?;
         Chain::check("decoder", &self.decoder)?;
         // An activation before layers that only move values is still the last.

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ModelConfig;
 use super::optimizer::{FROM_ZERO, check};
 use super::require;
+use super::{LevelConfig, ModelConfig};
 use crate::error::{Result, shown};
 use crate::ops::latent::KlObjective;
 
@@ -60,22 +60,34 @@ impl ModelConfig {
         if !self.variational {
             return KlObjective::weighted(0.0);
         }
-        let of = |epochs: f64| (epochs * steps as f64).round().min(f64::from(u32::MAX)) as u32;
-        let plain =
-            KlObjective { free_bits: self.free_bits, ..KlObjective::weighted(self.kl_weight) };
-        match self.kl_schedule {
-            None => plain,
-            Some(KlSchedule::Warmup(epochs)) => KlObjective { ramp: of(epochs), ..plain },
-            Some(KlSchedule::Cyclical { cycles, ramp }) => {
-                let cycle = f64::from(epochs) / f64::from(cycles);
-                // Rounded up, so that no further cycle begins with the last steps.
-                let period = (u64::from(epochs) * steps as u64).div_ceil(cycles.into());
-                let period = period.clamp(1, u32::MAX.into()) as u32;
-                KlObjective { ramp: of(ramp * cycle), period, ..plain }
-            }
-            Some(KlSchedule::Capacity { nats, epochs }) => {
-                KlObjective { capacity: Some(nats), ramp: of(epochs), ..plain }
-            }
+        let objective = objective(self.kl_weight, self.kl_schedule.as_ref(), steps, epochs);
+        KlObjective { free_bits: self.free_bits, ..objective }
+    }
+}
+
+impl LevelConfig {
+    /// The same for the level's divergence.
+    pub fn kl_objective(&self, steps: usize, epochs: u32) -> KlObjective {
+        objective(self.kl_weight, self.kl_schedule.as_ref(), steps, epochs)
+    }
+}
+
+/// A weight with its schedule, in steps.
+fn objective(weight: f64, schedule: Option<&KlSchedule>, steps: usize, epochs: u32) -> KlObjective {
+    let of = |epochs: f64| (epochs * steps as f64).round().min(f64::from(u32::MAX)) as u32;
+    let plain = KlObjective::weighted(weight);
+    match schedule.cloned() {
+        None => plain,
+        Some(KlSchedule::Warmup(epochs)) => KlObjective { ramp: of(epochs), ..plain },
+        Some(KlSchedule::Cyclical { cycles, ramp }) => {
+            let cycle = f64::from(epochs) / f64::from(cycles);
+            // Rounded up, so that no further cycle begins with the last steps.
+            let period = (u64::from(epochs) * steps as u64).div_ceil(cycles.into());
+            let period = period.clamp(1, u32::MAX.into()) as u32;
+            KlObjective { ramp: of(ramp * cycle), period, ..plain }
+        }
+        Some(KlSchedule::Capacity { nats, epochs }) => {
+            KlObjective { capacity: Some(nats), ramp: of(epochs), ..plain }
         }
     }
 }

@@ -29,9 +29,9 @@ macro_rules! presets {
 
 impl Preset {
     /// All presets.
-    pub const ALL: [Self; 12] = presets! {
+    pub const ALL: [Self; 13] = presets! {
         "mlp", "mlp-deep", "mlp-2d", "mlp-mse", "autoencoder", "denoising", "beta", "conv" Plain,
-        "conv-rgb" Even, "residual" Residual, "conditional", "iwae"
+        "conv-rgb" Even, "residual" Residual, "conditional", "iwae", "hierarchical"
     };
 
     /// The classic VAE, 784-400-20.

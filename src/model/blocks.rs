@@ -20,6 +20,8 @@ pub(crate) enum Port {
     Values(Shape),
     /// One-hot classes, of so many.
     Classes(usize),
+    /// Standard normals for a level of latent variables, of so many.
+    Noise(usize, usize),
 }
 
 /// Bytes of a block's workspace above which it is of fewer rows: those of large images.

@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use super::blocks::{Port, Ports};
 use super::condition::{Classes, one_hot};
 use super::network::HEAD;
+use super::samples::sum as add;
 use super::{Distribution, Input, Network, Noise, Vae};
 use crate::data::Images;
 use crate::error::Result;
 use crate::gpu::{Recording, Tensor};
 use crate::nn::{Graph, Shape, ValueId};
-use crate::ops::Stream;
-use crate::ops::noise::{self, Draw};
 
 /// The posterior of each of several images: a Gaussian whose latent variables are independent.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,6 +155,7 @@ pub(super) fn values(
     match port {
         Port::Values(shape) => images.values(first, count, shape),
         Port::Classes(all) => Ok(one_hot(Classes::Each(classes), first, count, all)),
+        Port::Noise(..) => unreachable!("images come without noise"),
     }
 }
 
@@ -233,27 +233,33 @@ impl Network {
     ) -> Ports {
         let mut graph = self.graph(recording, None);
         let Encoded { x, mut inputs, condition, head } = self.encoded_input(&mut graph, rows);
-        let (mut outputs, posterior) = (Vec::new(), Distribution::Normal(head));
-        let z = match (self.config().variational, noise) {
-            (false, _) => head,
-            (true, Noise::Mean(_)) => posterior.mean(&mut graph, HEAD),
-            (true, Noise::Seeded(seed)) => {
-                let shape = Shape::Features(self.config().latent);
-                let epsilon = graph.allocate(shape, rows);
-                let draw = Draw { seed, stream: Stream::Evaluate, number: 0 };
-                noise::normal(graph.recording, HEAD, draw, state, &epsilon);
-                let epsilon = graph.input(shape, rows, epsilon);
-                posterior.rsample(&mut graph, HEAD, epsilon)
+        let posterior = Distribution::Normal(head);
+        // Means where nothing is drawn: those of the levels above as well.
+        let noise = match noise {
+            Noise::Seeded(seed) if self.config().variational => {
+                self.noise(&mut graph, rows, seed, state)
             }
+            _ => {
+                let zeros = |latent| {
+                    let zeros = Tensor::matrix("no noise", &[rows, latent]);
+                    graph.input(Shape::Features(latent), rows, zeros)
+                };
+                self.latents().into_iter().map(zeros).collect()
+            }
+        };
+        let z = match self.config().variational {
+            false => head,
+            true => posterior.rsample(&mut graph, HEAD, noise[0]),
         };
         let given = self.beside(&mut graph, "decoder", z, condition);
         let output = self.decoder.apply(&mut graph, given);
         let target = self.target(&mut graph, x, output, &mut inputs);
         let recon = self.likelihood(&mut graph, output).neg_log_prob(&mut graph, "decoder", target);
-        outputs.push(graph.tensor(recon));
+        let mut outputs = vec![graph.tensor(recon)];
         if self.config().variational {
-            let kl = posterior.kl(&mut graph, HEAD, &Distribution::StandardNormal);
-            outputs.push(graph.tensor(kl.expect("it has a closed form")));
+            let levels = self.divergences(&mut graph, (head, z), &noise[1..], true);
+            let all = levels.into_iter().reduce(|sum, kl| add(&mut graph, [1.0, 1.0], [sum, kl]));
+            outputs.push(graph.tensor(all.expect("there is a level")));
         }
         Ports { inputs, outputs }
     }

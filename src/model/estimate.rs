@@ -6,10 +6,11 @@ use std::ops::ControlFlow;
 use super::blocks::Port;
 use super::encode::{Encoded, values};
 use super::network::HEAD;
+use super::samples::sum as add;
 use super::{Distribution, Input, Network, Vae};
 use crate::error::{Error, Load, Result};
 use crate::gpu::{Plan, Recording, Tensor};
-use crate::nn::{Graph, Shape};
+use crate::nn::{Graph, Shape, ValueId};
 use crate::ops::likelihood::Likelihood;
 use crate::ops::noise::{self, Draw};
 use crate::ops::{State, Stream, log_mean_exp};
@@ -187,12 +188,8 @@ impl Network {
             |graph: &mut Graph, label, x| if k > 1 { graph.repeat(label, x, k) } else { x };
         let moments = repeated(&mut graph, HEAD, head);
         let condition = condition.map(|condition| repeated(&mut graph, "condition", condition));
-        let shape = Shape::Features(self.config().latent);
-        let epsilon = graph.allocate(shape, rows * k);
-        let draw = Draw { seed, stream: Stream::Evaluate, number: 0 };
-        noise::normal(graph.recording, HEAD, draw, state, &epsilon);
-        let epsilon = graph.input(shape, rows * k, epsilon);
-        let z = Distribution::Normal(moments).rsample(&mut graph, HEAD, epsilon);
+        let noise = self.noise(&mut graph, rows * k, seed, state);
+        let z = Distribution::Normal(moments).rsample(&mut graph, HEAD, noise[0]);
         let given = self.beside(&mut graph, "decoder", z, condition);
         let output = self.decoder.apply(&mut graph, given);
         let target = self.target(&mut graph, x, output, &mut inputs);
@@ -201,7 +198,27 @@ impl Network {
             Shape::Map { .. } => repeated(&mut graph, "target", target),
         };
         let recon = self.likelihood(&mut graph, output).neg_log_prob(&mut graph, "decoder", target);
-        let nats = self.weight(&mut graph, moments, z, recon);
+        let nats = self.divergences(&mut graph, (moments, z), &noise[1..], false);
+        let nats = nats.iter().fold(recon, |sum, kl| add(&mut graph, [1.0, 1.0], [sum, *kl]));
         (inputs, graph.tensor(nats))
+    }
+
+    /// Records standard normals (rows, latent) for each level, by a seed and the step in `state`.
+    pub(super) fn noise(
+        &self,
+        graph: &mut Graph,
+        rows: usize,
+        seed: u64,
+        state: &Tensor,
+    ) -> Vec<ValueId> {
+        let levels = self.latents().into_iter().zip(0..);
+        let draw = |(latent, number)| {
+            let shape = Shape::Features(latent);
+            let epsilon = graph.allocate(shape, rows);
+            let draw = Draw { seed, stream: Stream::Evaluate, number };
+            noise::normal(graph.recording, HEAD, draw, state, &epsilon);
+            graph.input(shape, rows, epsilon)
+        };
+        levels.map(draw).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! The layers of a model and its parameters, before anything is on an adapter.
 
 use super::condition::CONDITION;
+use super::levels::Level;
 use crate::config::{Condition, ModelConfig};
 use crate::data::ImageShape;
 use crate::error::{Error, Load, Result};
@@ -24,6 +25,8 @@ pub struct Network {
     pub head: Linear,
     /// Layers after them.
     pub decoder: Chain,
+    /// Latent variables above those that the image is decoded from.
+    pub levels: Vec<Level>,
     /// The layer that a class becomes values by, if it is not given one-hot.
     pub embedding: Option<Linear>,
     pub(super) weights: Weights,
@@ -88,6 +91,12 @@ impl Network {
         if let Some(layer) = &embedding {
             modules.layer(CONDITION, layer);
         }
+        let mut levels = Vec::new();
+        let mut below = config.latent;
+        for (i, level) in config.levels.iter().enumerate() {
+            levels.push(Level::new(i, level, below, &mut modules)?);
+            below = level.latent;
+        }
         if config.likelihood.is_learnt() {
             modules.parameter(ParameterSpec::constant(LOG_SCALE, &[1], 0.0).within(LIKELIHOOD));
         }
@@ -100,7 +109,7 @@ impl Network {
             return Err(Error::layers("decoder", message));
         }
         let (config, shape, weights) = (config.clone(), image, modules.place());
-        Ok(Self { config, shape, input, encoder, head, decoder, embedding, weights })
+        Ok(Self { config, shape, input, encoder, head, decoder, levels, embedding, weights })
     }
 
     /// The configuration that it was built from.
@@ -120,14 +129,16 @@ impl Network {
     }
 
     /// Its layers in order, each with its name.
-    pub fn layers(&self) -> impl Iterator<Item = (&str, &dyn Layer)> {
+    pub fn layers(&self) -> impl Iterator<Item = (String, &dyn Layer)> {
         let links = |chain| {
             let links: &Chain = chain;
-            links.links().iter().map(|link| (link.label.as_str(), link.layer.as_ref()))
+            links.links().iter().map(|link| (link.label.clone(), link.layer.as_ref()))
         };
-        let head: (&str, &dyn Layer) = (HEAD, &self.head);
-        let embedding = self.embedding.iter().map(|layer| (CONDITION, layer as &dyn Layer));
-        links(&self.encoder).chain([head]).chain(links(&self.decoder)).chain(embedding)
+        let head: (String, &dyn Layer) = (HEAD.into(), &self.head);
+        let embedding = self.embedding.iter().map(|layer| (CONDITION.into(), layer as &dyn Layer));
+        let levels = self.levels.iter().flat_map(Level::layers);
+        let decoder = links(&self.decoder);
+        links(&self.encoder).chain([head]).chain(decoder).chain(embedding).chain(levels)
     }
 
     /// Fails unless all parameters, and what layers keep beside them, fit `adapter`.
@@ -165,7 +176,7 @@ impl Network {
     }
 
     /// A layer whose products have sums longer than [`LONGEST_SUM`].
-    pub(super) fn too_deep(&self) -> Option<&str> {
+    pub(super) fn too_deep(&self) -> Option<String> {
         let deep = |problem: &Problem| problem.longest_sum() > LONGEST_SUM;
         let mut layers = self.layers();
         layers.find(|(_, layer)| layer.problems().iter().any(deep)).map(|(label, _)| label)

@@ -19,10 +19,13 @@ pub struct Batch {
     pub x: Tensor,
     /// The target of the decoder, laid out as its output; x itself where both are the same.
     pub target: Tensor,
-    /// Standard normals (rows · samples · latent).
+    /// Standard normals (rows · samples · latent); of one element where `noise` has them.
     pub epsilon: Tensor,
     /// The classes of a conditional model, one-hot (rows, classes).
     pub classes: Option<Tensor>,
+    /// Standard normals for each level (rows · samples, latent) of a model whose divergence has no kernel of
+    /// its own: [`ModelConfig::is_deep`].
+    pub noise: Vec<Tensor>,
 }
 
 impl Batch {
@@ -31,9 +34,10 @@ impl Batch {
         self.x.is_same(&self.target)
     }
 
-    /// All that is given: x, the target, epsilon and the classes.
+    /// All that is given: x, the target, epsilon, the classes, and the noise of levels.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        [&self.x, &self.target, &self.epsilon].into_iter().chain(&self.classes)
+        let first = [&self.x, &self.target, &self.epsilon].into_iter();
+        first.chain(&self.classes).chain(&self.noise)
     }
 }
 
@@ -77,7 +81,7 @@ impl Model for Network {
     }
 
     fn units(&self) -> usize {
-        latent::STATISTICS * self.config().latent
+        if self.config().is_deep() { 0 } else { latent::STATISTICS * self.config().latent }
     }
 }
 
@@ -89,9 +93,12 @@ impl Network {
         let same = input == output && self.config().corruption.is_none();
         let target = if same { x.clone() } else { output.tensor(recording, rows) };
         let ModelConfig { latent, samples, .. } = *self.config();
-        let epsilon = recording.vector(rows * samples * latent);
+        let is_deep = self.config().is_deep();
+        let epsilon = recording.vector(if is_deep { 1 } else { rows * samples * latent });
         let classes = self.class_shape().map(|shape| shape.tensor(recording, rows));
-        Batch { rows, x, target, epsilon, classes }
+        let levels = if is_deep { self.latents() } else { Vec::new() };
+        let noise = levels.into_iter().map(|latent| recording.matrix(&[rows * samples, latent]));
+        Batch { rows, x, target, epsilon, classes, noise: noise.collect() }
     }
 
     /// Records the step's batch and its noise in one kernel; where z is not to be drawn, without
@@ -111,13 +118,19 @@ impl Network {
         let corruption = self.config().corruption.map(|what| (what, (seed, corrupting)));
         let drawing = if step.is_training() { Stream::Binarize } else { Stream::BinarizeEvaluate };
         let drawn = (binarize == Some(Binarize::Dynamic)).then_some((seed, drawing));
-        let noise = (is_drawn && self.config().variational).then_some((seed, stream));
+        let noise = (is_drawn && self.config().variational && !self.config().is_deep())
+            .then_some((seed, stream));
         let (Batch { x, target, epsilon, .. }, maps) = (&batch, is_map(self.input));
         let recording = &mut *step.graph.recording;
         gather::batch(recording, "input", &parts, x, maps, corruption, drawn, noise, epsilon);
         if !batch.is_own_target() {
             let maps = is_map(self.decoder.output());
             gather::batch(recording, "output", &parts, target, maps, None, drawn, None, epsilon);
+        }
+        let noise_rows = step.rows() * self.config().samples;
+        for (noise, latent) in batch.noise.iter_mut().zip(self.latents()) {
+            let drawn = step.normal(noise_rows, latent);
+            *noise = step.graph.tensor(drawn);
         }
         if let Some(condition) = self.condition() {
             let classes = step.column(&condition.column)?;
@@ -142,7 +155,7 @@ impl Network {
         let running = step.running();
         let graph = &mut step.graph;
         let terms = match config.is_sampled() {
-            true => self.sampled(graph, &batch, running, &objective),
+            true => self.sampled(graph, &batch, running, &objective, (steps_per_epoch, epochs)),
             false => {
                 let Elbo { loss, recon } = self.elbo(graph, &batch, running, &objective);
                 vec![Term::summed(RECON, loss, recon), Term::kl(KL, objective)]

@@ -66,20 +66,22 @@ pub struct TermSpec {
     pub name: String,
     /// Its weight in the loss.
     pub weight: f64,
-    /// The objective's use of a KL divergence that is known for each latent variable, its weight
-    /// included; nothing for other terms.
+    /// The objective's use of a KL divergence, its weight and schedule included; nothing for other terms.
     pub objective: Option<KlObjective>,
+    /// Whether that divergence is known for each latent variable, from their statistics.
+    pub is_of_units: bool,
 }
 
 impl TermSpec {
     /// A term of weight 1.
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), weight: 1.0, objective: None }
+        Self { name: name.into(), weight: 1.0, objective: None, is_of_units: false }
     }
 
     /// The KL divergence of latent variables from their prior.
     pub fn kl(name: &str, objective: KlObjective) -> Self {
-        Self { name: name.into(), weight: objective.weight, objective: Some(objective) }
+        let (name, weight) = (name.into(), objective.weight);
+        Self { name, weight, objective: Some(objective), is_of_units: true }
     }
 }
 
@@ -96,6 +98,14 @@ impl Term {
         assert!(is_rows, "{}: its kernel knows the weight", self.spec.name);
         self.spec.weight = weight;
         self
+    }
+
+    /// The same with the weight and the schedule of `objective`, which has neither free bits nor a capacity,
+    /// for a KL divergence. Panics for a term of a model's own kernels.
+    pub fn scheduled(self, objective: KlObjective) -> Self {
+        let mut term = self.weighted(objective.weight);
+        term.spec.objective = Some(objective);
+        term
     }
 
     /// A term whose kernel has computed the gradient of its batch mean already, which the backward

@@ -24,6 +24,7 @@ impl Network {
         batch: &Batch,
         running: &Running,
         objective: &KlObjective,
+        (steps, epochs): (usize, u32),
     ) -> Vec<Term> {
         let (config, rows) = (self.config(), batch.rows);
         let (k, is_iwae) = (config.samples, config.bound == Bound::Iwae);
@@ -34,7 +35,14 @@ impl Network {
         let condition = condition.map(|c| self.of_samples(graph, "condition", c));
         // The divergence of a bound of weights is known, and has no part in the gradient.
         let objective = if is_iwae { KlObjective::weighted(0.0) } else { *objective };
-        let z = self.reparameterized(graph, moments, &batch.epsilon, running, &objective);
+        let levels = self.latents().into_iter().zip(&batch.noise);
+        let noise: Vec<_> = levels
+            .map(|(latent, noise)| graph.input(Shape::Features(latent), rows * k, noise.clone()))
+            .collect();
+        let z = match noise.first() {
+            Some(noise) => Distribution::Normal(moments).rsample(graph, HEAD, *noise),
+            None => self.reparameterized(graph, moments, &batch.epsilon, running, &objective),
+        };
         let weights = graph.allocate(Shape::Features(1), rows * k);
         // Samples of the posterior pass the weights' squares on (Tucker et al. 2018): once here, and once
         // by the bound itself.
@@ -54,27 +62,32 @@ impl Network {
         };
         let recon = self.likelihood(graph, output).neg_log_prob(graph, "decoder", target);
         let term = Term::new(RECON, recon);
-        if !is_iwae {
+        if !is_iwae && !config.is_deep() {
             return vec![term, Term::kl(KL, objective)];
         }
-        let nats = self.weight(graph, posterior, z, recon);
+        let above = noise.get(1..).unwrap_or_default();
+        let divergences = self.divergences(graph, (posterior, z), above, !is_iwae);
+        let named = |(i, kl): (usize, &ValueId)| Term::new(&self.kl_name(i), *kl);
+        let levels = divergences.iter().enumerate();
+        if !is_iwae {
+            let above = config.levels.iter().map(|level| level.kl_objective(steps, epochs));
+            let objectives = [objective].into_iter().chain(above);
+            let terms = levels.zip(objectives).map(|(level, kl)| named(level).scheduled(kl));
+            return [term].into_iter().chain(terms).collect();
+        }
+        let nats = divergences.iter().fold(recon, |nats, kl| sum(graph, [1.0, 1.0], [nats, *kl]));
         let bound = graph.log_mean_exp("bound", nats, k, &weights);
-        vec![Term::new(IWAE, bound), term.weighted(0.0), Term::kl(KL, objective)]
+        let mut terms = vec![Term::new(IWAE, bound), term.weighted(0.0)];
+        match config.is_deep() {
+            true => terms.extend(levels.map(|level| named(level).weighted(0.0))),
+            false => terms.push(Term::kl(KL, objective)),
+        }
+        terms
     }
 
-    /// Records log q(z | x) − log p(x, z) (rows, 1), minus the logarithm of each sample's weight, from the
-    /// posterior's moments (rows, 2 · latent), z (rows, latent) and −log p(x | z) (rows, 1).
-    pub(super) fn weight(
-        &self,
-        graph: &mut Graph,
-        moments: ValueId,
-        z: ValueId,
-        recon: ValueId,
-    ) -> ValueId {
-        let prior = Distribution::StandardNormal.neg_log_prob(graph, "prior", z);
-        let posterior = Distribution::Normal(moments).neg_log_prob(graph, HEAD, z);
-        let joint = sum(graph, [1.0, 1.0], [recon, prior]);
-        sum(graph, [1.0, -1.0], [joint, posterior])
+    /// The name of the divergence of level `i`.
+    fn kl_name(&self, i: usize) -> String {
+        if self.levels.is_empty() { KL.into() } else { format!("{KL}.{}", i + 1) }
     }
 
     /// Rows of x for each sample of an image.
@@ -87,6 +100,6 @@ impl Network {
 }
 
 /// The weighted sum of two values.
-fn sum(graph: &mut Graph, weights: [f64; 2], values: [ValueId; 2]) -> ValueId {
+pub(super) fn sum(graph: &mut Graph, weights: [f64; 2], values: [ValueId; 2]) -> ValueId {
     graph.map("bound", &WEIGHTED_SUM, &weights, &values.map(Argument::from))
 }

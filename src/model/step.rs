@@ -12,7 +12,7 @@ use crate::nn::{Draws, Graph, Shape, ValueId, Weights};
 use crate::ops::matmul::Problem;
 use crate::ops::noise::{self, Draw};
 use crate::ops::report::Report;
-use crate::ops::{Stream, report};
+use crate::ops::{Stream, ramp, report};
 
 /// Something that can be trained: parameters, and a step.
 pub trait Model {
@@ -241,6 +241,19 @@ impl<'a> Step<'a> {
         Ok(())
     }
 
+    /// The gradient of a term's batch mean by the nats of each of `rows` rows.
+    fn seed(&mut self, spec: &TermSpec, rows: usize) -> Tensor {
+        let Some(objective) = spec.objective.filter(|objective| objective.ramp > 0) else {
+            let gradient = [(spec.weight / rows as f64) as f32, 0.0, 0.0, 0.0];
+            let gradient = Tensor::constant("loss gradient", &vec![gradient; rows]);
+            return gradient.view_matrix(0, &[rows, 1]);
+        };
+        let gradient = self.graph.recording.matrix(&[rows, 1]);
+        let state = &self.purpose.running().state;
+        ramp::forward(self.graph.recording, &spec.name, state, &objective, &gradient);
+        gradient
+    }
+
     /// Takes the terms of `phase` down, and returns where its sweep begins, and with what gradients.
     fn seeds(&mut self, phase: &Phase) -> Result<Vec<(ValueId, Option<Tensor>)>> {
         let fails = |message: String| Error::Phase { phase: phase.name.clone(), message };
@@ -274,9 +287,7 @@ impl<'a> Step<'a> {
                         return Err(fails(format!("term {name}: {message}, and has {shape}")));
                     }
                     if spec.weight != 0.0 {
-                        let gradient = [(spec.weight / rows as f64) as f32, 0.0, 0.0, 0.0];
-                        let gradient = Tensor::constant("loss gradient", &vec![gradient; rows]);
-                        seeds.push((nats, Some(gradient.view_matrix(0, &[rows, 1]))));
+                        seeds.push((nats, Some(self.seed(spec, rows))));
                     }
                     sum = Some((self.graph.tensor(nats), self.rows as f64 / rows as f64));
                 }

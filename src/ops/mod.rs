@@ -36,6 +36,7 @@ pub mod noise;
 pub mod optimizer;
 pub mod pixel_shuffle;
 pub mod pool;
+pub mod ramp;
 pub mod repeat;
 pub mod report;
 pub mod reshape;
@@ -71,6 +72,7 @@ pub const SHADERS: &[&Shader] = &[
     &optimizer::SHADER,
     &pixel_shuffle::SHADER,
     &pool::SHADER,
+    &ramp::SHADER,
     &repeat::SHADER,
     &report::SHADER,
     &reshape::SHADER,

@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::TermSpec;
+use crate::model::{KL, TermSpec};
 
 /// Means over a split's images, in nats per image.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,8 +35,8 @@ impl Losses {
     /// posterior's mean.
     pub fn new(terms: &[TermSpec], sums: &[f64], unit_kl: &[f64], variances: &[f64]) -> Self {
         let mut losses = Self::default();
-        for (TermSpec { name, weight, objective }, sum) in terms.iter().zip(sums) {
-            let (value, cost) = match objective {
+        for (TermSpec { name, weight, objective, is_of_units }, sum) in terms.iter().zip(sums) {
+            let (value, cost) = match objective.filter(|_| *is_of_units) {
                 Some(objective) => {
                     losses.unit_kl = unit_kl.to_vec();
                     let is_active = |variance: &&f64| **variance > ACTIVE;
@@ -54,6 +54,13 @@ impl Losses {
     /// The term called `name`, if there is one.
     pub fn term(&self, name: &str) -> Option<f64> {
         self.terms.iter().find(|(term, _)| term == name).map(|(_, value)| *value)
+    }
+
+    /// The KL divergence of all levels of latent variables together, if there are any.
+    pub fn kl(&self) -> Option<f64> {
+        let is_level = |name: &str| name.strip_prefix(KL).is_some_and(|end| end.starts_with('.'));
+        let levels = self.terms.iter().filter(|(name, _)| is_level(name)).map(|(_, value)| *value);
+        self.term(KL).or_else(|| levels.reduce(|sum, value| sum + value))
     }
 }
 

@@ -71,6 +71,43 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     assert!(whole == part, "the models differ");
 }
 
+/// Each level's divergence is told of, in the metrics and by `evaluate`.
+#[test]
+fn levels_are_trained_resumed_and_told_of() {
+    let Some(place) = place_with_adapter() else { return };
+    let level = "\n[[model.levels]]\nlatent = 3\nkl_schedule = { warmup = 1 }\n\
+                 encoder = [{ linear = 9 }, \"tanh\"]\ndecoder = [{ linear = 9 }, \"tanh\"]\n\n[train]";
+    place.write("two.toml", TINY.replace("\n[train]", level));
+    let train = |out: &str, more: &[&str]| {
+        let words = ["train", "--config", "two.toml", "--batch-size", "37", "--out", out];
+        place.ok(&[&words, more].concat())
+    };
+    let said = train("whole", &[]);
+    let row = said.lines().find(|line| line.trim_start().starts_with("2 ")).expect("a row");
+    assert_eq!(row.split_whitespace().nth(5), Some("-"), "active units are not counted: {row}");
+    train("part", &["--max-steps", "3"]);
+    place.ok(&["train", "--resume", "part"]);
+    let [whole, part] =
+        ["whole", "part"].map(|run| place.read(&format!("{run}/model.safetensors")));
+    assert!(whole == part, "the models differ");
+    let metrics = place.text("whole/metrics.jsonl");
+    let last: serde_json::Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    let of = |key: &str| last[key].as_f64().unwrap_or_else(|| panic!("{key}: {last}"));
+    // The first step's weight of the level above is 0, and the last epoch's 1.
+    assert_eq!((of("kl.1_weight"), of("kl.2_weight")), (1.0, 1.0));
+    let evaluated = place.ok(&["evaluate", "whole", "--samples", "20"]);
+    for (name, key) in [("kl.1", "test_kl.1"), ("kl.2", "test_kl.2")] {
+        let line = evaluated.lines().find(|line| line.trim_start().starts_with(name));
+        let value: f64 = line.expect(name).split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!((value - of(key)).abs() < 1e-3, "{name}: {value}, and {}", of(key));
+    }
+    place.ok(&["sample", "whole"]);
+    place.ok(&["reconstruct", "whole"]);
+    let listed = place.ok(&["inspect", "whole"]);
+    assert!(listed.contains("levels.0.prior"), "{listed}");
+    assert!(listed.lines().all(|line| line.chars().count() <= 80), "{listed}");
+}
+
 #[test]
 fn the_log_likelihood_is_estimated() {
     let Some(place) = place_with_adapter() else { return };

@@ -59,7 +59,7 @@ const WRONG: &[(&str, &str)] = &[
     ("train --backend cuda", "no backend is named `cuda`; there are: vulkan, metal, dx12, gl"),
     ("train --backend vulcan", "gl; did you mean `vulkan`?"),
     ("train --preset mpl", "no preset is named `mpl`; there are: mlp, mlp-deep, mlp-2d, mlp-mse"),
-    ("train --preset covn", "iwae; did you mean `conv`?"),
+    ("train --preset covn", "hierarchical; did you mean `conv`?"),
     ("presets mpl", "no preset is named `mpl`; there are: mlp, mlp-deep"),
     ("presets mpl", "; did you mean `mlp`?"),
     ("bench matmull", "; did you mean `matmul"),

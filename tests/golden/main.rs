@@ -13,7 +13,7 @@ use serde::Deserialize;
 use vae_gpu::config::{ModelConfig, TrainConfig};
 use vae_gpu::gpu::{Choices, Recording};
 use vae_gpu::model::{
-    self, Batch, Columns, KL, Phase, Purpose, RECON, Running, Step, TermSpec, Totals, Training,
+    self, Batch, Columns, Phase, Purpose, RECON, Running, Step, TermSpec, Totals, Training,
 };
 use vae_gpu::nn::{Parameters, Shape, Weights};
 use vae_gpu::ops::State;
@@ -70,12 +70,12 @@ impl Trace {
     }
 }
 
-/// ‖a − b‖ / ‖b‖
+/// ‖a − b‖ / ‖b‖; ‖a‖ where b is zero, as gradients are while a weight rises from 0.
 fn relative_norm(a: &[f32], b: &[f32]) -> f64 {
     let square = |v: f64| v * v;
     let difference: f64 = a.iter().zip(b).map(|(a, b)| square(f64::from(a - b))).sum();
     let norm: f64 = b.iter().map(|b| square(f64::from(*b))).sum();
-    (difference / norm).sqrt()
+    if norm == 0.0 { difference.sqrt() } else { (difference / norm).sqrt() }
 }
 
 /// How a trace is followed.
@@ -160,7 +160,13 @@ fn follow(gpu: &Gpu, file: &str, way: &Way) {
         {
             tensor.write(gpu, &laid_out(&floats, shape));
         }
-        given.epsilon.write(gpu, &noise[i * given.epsilon.len()..][..given.epsilon.len()]);
+        let above = (1..given.noise.len()).map(|i| trace.file.singles(&format!("above.{}", i - 1)));
+        // The levels of a model of several have their own.
+        let tensors = [&given.epsilon].into_iter().filter(|_| given.noise.is_empty());
+        let noises = [noise.clone()].into_iter().chain(above);
+        for (tensor, noise) in tensors.chain(&given.noise).zip(noises) {
+            tensor.write(gpu, &noise[i * tensor.len()..][..tensor.len()]);
+        }
         if let Some(tensor) = &given.classes {
             let classes = &trace.file.raw("classes")[i * batch..][..batch];
             let count = tensor.columns();
@@ -209,8 +215,7 @@ fn read(gpu: &Gpu, terms: &[TermSpec], running: &Running) -> (State, [f64; 3]) {
     let totals = running.read(gpu).unwrap();
     let [unit_kl, variances] = totals.latent();
     let losses = Losses::new(terms, &totals.terms(), &unit_kl, &variances);
-    let term = |name| losses.term(name).unwrap();
-    (totals.state, [losses.loss, term(RECON), term(KL)])
+    (totals.state, [losses.loss, losses.term(RECON).unwrap(), losses.kl().unwrap()])
 }
 
 /// A model whose batches are given.
@@ -292,6 +297,13 @@ fn gaussian_tanh_deep_trace_is_pytorchs() {
 fn conditional_traces_are_pytorchs() {
     check("conditional.safetensors");
     check("conditional_iwae.safetensors");
+}
+
+#[test]
+fn traces_of_several_levels_and_other_priors_are_pytorchs() {
+    check("levels.safetensors");
+    check("levels_iwae.safetensors");
+    check("laplace.safetensors");
 }
 
 #[test]

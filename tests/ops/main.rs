@@ -31,6 +31,7 @@ mod norms;
 mod optimizer;
 mod pixel_shuffle;
 mod pool;
+mod ramp;
 mod repeat;
 mod report;
 mod reshape;
@@ -104,6 +105,7 @@ const CASES: &[(&str, fn())] = &[
     ("pool.avg_forward", pool::avg_forward),
     ("pool.max_backward", pool::max_backward),
     ("pool.max_forward", pool::max_forward),
+    ("ramp.forward", ramp::forward),
     ("repeat.backward", repeat::backward),
     ("repeat.forward", repeat::forward),
     ("report.accumulate", report::accumulate),

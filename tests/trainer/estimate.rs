@@ -69,6 +69,34 @@ fn estimates_are_the_likelihood_of_a_linear_model() {
     }
 }
 
+/// A variable whose prior is given by another above it has the same marginal as a standard normal one, where
+/// its mean is a part of that one and its variance the rest.
+#[test]
+fn estimates_go_up_the_levels() {
+    let Some(gpu) = common::gpu() else { return };
+    let images = images(70);
+    let mut config = linear("{ gaussian = 0.4 }");
+    config.levels = vec![
+        toml::from_str("latent = 1\nencoder = [{ linear = 3 }, 'tanh']\ndecoder = []").unwrap(),
+    ];
+    let vae = Vae::new(&gpu, &config, images.shape, 3).unwrap();
+    let parameters = vae.parameters();
+    let place =
+        |name: &str| parameters.layout().specs().position(|spec| spec.name == name).unwrap();
+    let mut values = parameters.read(&gpu).unwrap();
+    values[place("latent.weight")].iter_mut().for_each(|weight| *weight *= 0.2);
+    values[place("latent.bias")] = vec![0.2, 0.4];
+    values[place("levels.0.latent.bias")] = vec![0.0, 0.2];
+    values[place("levels.0.prior.weight")] = vec![0.6, 0.0];
+    values[place("levels.0.prior.bias")] = vec![0.0, 0.64f32.ln()];
+    parameters.write(&gpu, &values);
+    let found = vae.neg_log_likelihood(&images, 3001, 2, |_, _| ControlFlow::Continue(()));
+    let (w, b) = (&values[place("decoder.0.weight")], &values[place("decoder.0.bias")]);
+    let exact = images.pixels.chunks(PIXELS).map(|x| exact(x, w, b, 0.16));
+    let (found, want) = (found.unwrap().unwrap().mean(), exact.sum::<f64>() / 70.0);
+    assert!((found - want).abs() < 0.02, "{found}, not {want}");
+}
+
 /// One sample is the plain bound; more come closer to the likelihood, from above.
 #[test]
 fn more_samples_are_tighter_and_a_seed_fixes_them() {

@@ -8,6 +8,7 @@ mod damage;
 mod divergence;
 mod estimate;
 mod learning;
+mod levels;
 mod models;
 mod numbers;
 mod objective;
