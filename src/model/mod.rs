@@ -52,6 +52,7 @@
 //! # }
 //! ```
 
+mod batch;
 mod blocks;
 mod columns;
 mod condition;
@@ -66,6 +67,7 @@ mod network;
 mod pass;
 mod phase;
 mod placement;
+mod prior;
 mod running;
 mod samples;
 mod save;
@@ -73,6 +75,7 @@ mod step;
 mod training;
 mod vae;
 
+pub use batch::Batch;
 pub use columns::{Columns, corrupted};
 pub use condition::Classes;
 pub use distribution::Distribution;
@@ -83,7 +86,7 @@ pub use generate::Samples;
 pub use input::{Binarized, Input};
 pub use levels::Level;
 pub use network::Network;
-pub use pass::{Batch, Elbo, KL, RECON};
+pub use pass::{Elbo, KL, RECON};
 pub use phase::{Phase, Term, TermSpec};
 pub use placement::{Placement, Residence};
 pub use running::{Running, Totals};
