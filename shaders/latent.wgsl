@@ -72,14 +72,15 @@ fn forward(
     }
     let squares = workgroup_sum(lane, square);
     if lane == 0u {
-        let images = f32(state.images * p.samples);
+        let samples = f32(p.samples);
+        let images = f32(state.images) * samples; // together they may be more than 32 bits
         kl[unit] = divergence;
         let before = Parts(units[unit], units[p.latent + unit]);
         let parts = with_step(before, state.step, divergence / images);
         units[unit] = parts.older;
         units[p.latent + unit] = parts.recent;
         // The union of the rows so far and these (Chan, Golub and LeVeque 1983).
-        let rows = f32(state.row * p.samples);
+        let rows = f32(state.row) * samples;
         let share = f32(p.rows) / (rows + f32(p.rows));
         let former = vec2(units[3u * p.latent + unit], units[4u * p.latent + unit]);
         let known = select(former, vec2(0.0), is_first);

@@ -216,20 +216,19 @@ fn the_variance_of_means_is_right_wherever_they_lie() {
 
 /// The statistics after an epoch that begins at `step` with these heads.
 fn run_epoch(gpu: &Gpu, latent: usize, heads: &[Vec<f32>], step: u32) -> Vec<f32> {
-    run_samples(gpu, latent, heads, step, 1)
+    run_samples(gpu, latent, heads, State { images: IMAGES, step, ..State::default() }, 1)
 }
 
-/// The same with each row as many times as an image has `samples`.
+/// The same from `state` on, with each row as many times as an image has `samples`.
 fn run_samples(
     gpu: &Gpu,
     latent: usize,
     heads: &[Vec<f32>],
-    step: u32,
+    mut state: State,
     samples: usize,
 ) -> Vec<f32> {
     let units = Guarded::roomy(gpu, &[STATISTICS * latent]);
     let units = units.fill(gpu, &vec![0.0f32; STATISTICS * latent]);
-    let mut state = State { images: IMAGES, step, ..State::default() };
     for head in heads {
         let images = head.len() / (2 * latent);
         let rows = images * samples;
@@ -260,9 +259,20 @@ fn samples_of_an_image_count_as_one() {
         .collect();
     let want = check::wide(&run_epoch(gpu, latent, &heads, 0));
     for samples in [2, 63] {
-        let got = run_samples(gpu, latent, &heads, 0, samples);
+        let state = State { images: IMAGES, ..State::default() };
+        let got = run_samples(gpu, latent, &heads, state, samples);
         check::assert_each(&format!("{samples} samples"), &got, &want, 1e-5, 1e-6);
     }
+}
+
+/// Samples of all images of an epoch may be more than 32 bits count.
+#[test]
+fn samples_of_many_images_are_counted() {
+    let Some(gpu) = check::gpu() else { return };
+    let head = check::random(40, 2 * 3, -1.0..2.0);
+    let state = State { images: 3_000_000, row: 2_500_000, step: 7, ..State::default() };
+    let [want, got] = [1, 2000].map(|samples| run_samples(gpu, 3, &[head.clone()], state, samples));
+    check::assert_each("2000 samples", &got, &check::wide(&want), 1e-5, 0.0);
 }
 
 /// The divergence's sum is moved to its older part from time to time, and goes on.
