@@ -72,7 +72,8 @@ def load(path):
         weights = {name: file.get_tensor(name) for name in file.keys()}
     model = config["model"]
     image = [config["image"][name] for name in ("channels", "height", "width")]
-    flat = not model["encoder"] or "linear" in model["encoder"][0]
+    first = model["encoder"][0] if model["encoder"] else "flatten"
+    flat = first == "flatten" or "linear" in first
     condition = model.get("condition")
     classes = len(condition["classes"]) if condition else 0
     size = condition.get("embedding", classes) if condition else 0
@@ -138,7 +139,7 @@ def evaluate(vae, config, log_scale, images, labels=None):
     """Mean recon and KL divergence of an image, in nats, with z at the mean of the posterior."""
     model = config["model"]
     recon, kl = 0.0, 0.0
-    flat = isinstance(vae["encoder"][0], nn.Linear) if len(vae["encoder"]) else True
+    flat = isinstance(vae["encoder"][0], (nn.Linear, nn.Flatten)) if len(vae["encoder"]) else True
     for first in range(0, len(images), 1000):
         x, condition = images[first : first + 1000].float() / 255, None
         if "condition" in model:

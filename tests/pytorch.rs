@@ -67,6 +67,15 @@ decoder = [
 ]
 "#;
 
+/// A model whose classes come beside the pixels as they are, before any layer.
+const FLAT: &str = r#"
+[model]
+latent = 4
+condition = "label"
+encoder = ["flatten", { linear = 16 }, "relu"]
+decoder = [{ linear = "image" }]
+"#;
+
 #[test]
 fn pytorch_computes_the_loss_that_evaluate_prints() {
     let python = std::env::var("VAE_GPU_PYTHON").unwrap_or("python3".into());
@@ -92,12 +101,12 @@ fn pytorch_computes_the_loss_that_evaluate_prints() {
     let is_clean = |config: ModelConfig| config.corruption.is_none() && config.binarize.is_none();
     let clean = grey.filter(|preset| is_clean(preset.config().model));
     let presets = clean.map(|preset| (preset.name(), "--preset", preset.name().into()));
-    let pairs = folder.path().join("pairs.toml");
-    std::fs::write(&pairs, PAIRS).unwrap();
-    let embedded = folder.path().join("embedded.toml");
-    std::fs::write(&embedded, EMBEDDED).unwrap();
-    let files = [("pairs", pairs), ("embedded", embedded)];
-    let files = files.map(|(name, file)| (name, "--config", file.into_os_string()));
+    let files = [("pairs", PAIRS), ("embedded", EMBEDDED), ("flat", FLAT)];
+    let files = files.map(|(name, text)| {
+        let file = folder.path().join(name).with_extension("toml");
+        std::fs::write(&file, text).unwrap();
+        (name, "--config", file.into_os_string())
+    });
     for (name, flag, source) in presets.chain(files) {
         let program = || Command::new(env!("CARGO_BIN_EXE_vae-gpu"));
         run(program()
