@@ -47,6 +47,16 @@ pub fn shortened_to(text: &str, most: usize) -> String {
     cut(&in_one_line(&text.replace('\n', " ")), most)
 }
 
+/// The first of `names` as messages repeat them, and how many more there are.
+pub fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let first: Vec<_> = names.iter().take(SHOWN).map(|name| shortened(name)).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 /// `message` on one line that can be read: long values, and the middle of a long message, left out.
 pub fn readable(message: &str) -> String {
     let words = in_one_line(message);

@@ -8,7 +8,7 @@ use vae_gpu::Vae;
 use vae_gpu::config::Condition;
 use vae_gpu::model::{Classes, Samples};
 use vae_gpu::train::save_samples;
-use vae_gpu::words::{did_you_mean, shortened};
+use vae_gpu::words::{did_you_mean, listed, shortened};
 
 use super::failure::{Failure, Result};
 use super::picture::PictureArgs;
@@ -61,7 +61,8 @@ pub fn run(args: &SampleArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
             .written(NAME, |path, existing| save_samples(&model, samples, path, existing))?,
     );
     if let Some(condition) = by_turns {
-        say!("  columns: {}", listed(&condition.classes));
+        let shown = count.min(condition.classes.len());
+        say!("  columns: {}", listed(&condition.classes[..shown]));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -84,14 +85,4 @@ fn class(condition: Option<&Condition>, label: &str, run: &Path) -> Result<u32> 
             listed(classes)
         ))
     })
-}
-
-/// The first of `classes`, and how many more there are.
-fn listed(classes: &[String]) -> String {
-    const SHOWN: usize = 20;
-    let first: Vec<_> = classes.iter().take(SHOWN).map(|class| shortened(class)).collect();
-    match classes.len().saturating_sub(SHOWN) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
-    }
 }

@@ -1,10 +1,13 @@
 //! What a conditional model is given beside its images.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{ModelConfig, require};
 use crate::data::{Column, Table};
 use crate::error::{Error, Result};
+use crate::words::{listed, shortened};
 
 /// A column of classes that encoder and decoder are given beside the image and z (Sohn et al. 2015). In
 /// TOML the column's name, or a table.
@@ -57,7 +60,7 @@ impl Condition {
         let place = |name: &String| {
             let found = self.classes.iter().position(|own| own == name);
             let unknown = || {
-                let own = self.classes.join(", ");
+                let (name, own) = (shortened(name), listed(&self.classes));
                 let message = format!("has the class {name}, and the model was trained with {own}");
                 Error::Column { column: self.column.clone(), message }
             };
@@ -67,14 +70,17 @@ impl Condition {
         Ok(indices.iter().map(|index| places[*index as usize]).collect())
     }
 
-    /// `table` with the column's classes in the order of the model's own.
+    /// `table` with the column's classes in the order of the model's own; itself where they are in it.
     ///
     /// # Errors
     ///
     /// As [`Condition::indices`].
-    pub fn ordered(&self, table: &Table) -> Result<Table> {
+    pub fn ordered<'a>(&self, table: &'a Table) -> Result<Cow<'a, Table>> {
+        if classes(table, &self.column)?.0 == self.classes {
+            return Ok(Cow::Borrowed(table));
+        }
         let column = Column::classes(self.classes.clone(), self.indices(table)?);
-        table.clone().replaced(&self.column, column)
+        table.clone().replaced(&self.column, column).map(Cow::Owned)
     }
 }
 
@@ -87,7 +93,7 @@ fn classes<'a>(table: &'a Table, column: &str) -> Result<(&'a [String], &'a [u32
         None => {
             let names: Vec<_> = table.columns().map(|(name, _)| name).collect();
             Err(fails(format!(
-                "is not there, which the model is conditioned on, only {}; classes are the names of folders \
+                "is not there, only {}, and the model is conditioned on it; classes are the names of folders \
                  of images, or the labels beside IDX files",
                 names.join(", ")
             )))
@@ -108,7 +114,7 @@ impl ModelConfig {
             if condition.classes.is_empty() {
                 condition.classes = names.to_vec();
             } else if condition.classes != names {
-                let (own, given) = (condition.classes.join(", "), names.join(", "));
+                let (own, given) = (listed(&condition.classes), listed(names));
                 let message = format!("has the classes {given}, and the model is for {own}");
                 return Err(Error::Column { column: condition.column.clone(), message });
             }

@@ -23,12 +23,13 @@ impl Evaluator {
     /// # Errors
     ///
     /// [`Error::Input`] when there are no images or `batch_size` is 0, [`Error::Shape`] when they are not
-    /// of the model's shape, [`Error::TooLarge`] when they do not fit the adapter.
+    /// of the model's shape, [`Error::Column`] when a conditional model does not know their classes,
+    /// [`Error::TooLarge`] when they do not fit the adapter.
     pub fn new(vae: &Vae, table: &Table, batch_size: usize, noise: Noise) -> Result<Self> {
         let noise = (noise, Placement::Auto);
         let ordered = vae.network().condition().map(|condition| condition.ordered(table));
         let ordered = ordered.transpose()?;
-        let table = ordered.as_ref().unwrap_or(table);
+        let table = ordered.as_deref().unwrap_or(table);
         Self::for_model(vae.gpu(), vae, table, batch_size, noise, vae.choices())
     }
 

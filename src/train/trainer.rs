@@ -64,6 +64,7 @@ impl Trainer {
     ///
     /// [`Error::Config`] or [`Error::Layer`] when the configuration cannot be, [`Error::Batch`] when
     /// the batch is larger than the data, [`Error::Input`] when no column of it holds images,
+    /// [`Error::Column`] when the classes are not there that a conditional model asks for, or others are,
     /// [`Error::TooLarge`] when something does not fit the adapter.
     pub fn new(gpu: &Gpu, config: &Config, data: &Dataset, options: TrainOptions) -> Result<Self> {
         Self::of_config(gpu, config, data, options, None)
@@ -98,8 +99,8 @@ impl<M: Model> Trainer<M> {
     /// # Errors
     ///
     /// [`Error::Config`] when the configuration cannot be, [`Error::Batch`] when the batch is larger
-    /// than the data, [`Error::TooLarge`] when something does not fit the adapter, and what
-    /// [`Model::record`] fails with.
+    /// than the data, [`Error::Column`] when a conditional model was made for other classes than the data's,
+    /// [`Error::TooLarge`] when something does not fit the adapter, and what [`Model::record`] fails with.
     pub fn with_model(
         gpu: &Gpu,
         model: M,
@@ -120,7 +121,7 @@ impl<M: Model> Trainer<M> {
     ) -> Result<Self> {
         let mut config = Config { train: config.clone(), ..Config::default() };
         if let Some((described, _)) = model.described() {
-            config.model = described.clone();
+            config.model = described.with_classes(&data.train)?;
         }
         config.check()?;
         check_batch(config.train.batch_size, data)?;

@@ -45,7 +45,7 @@ fn data_without_the_class_are_refused() {
     place.write("cond.toml", TINY.replace("latent = 2", "latent = 2\ncondition = \"label\""));
     let train = ["train", "--config", "cond.toml", "--out", "run"];
     let message =
-        "column label: is not there, which the model is conditioned on, only image; classes are";
+        "column label: is not there, only image, and the model is conditioned on it; classes are";
     place.fails(&train, 2, &[message]);
     assert!(!place.path("run").exists());
     place.edit("cond.toml", "\"label\"", "3");

@@ -8,7 +8,7 @@ use super::*;
 
 /// How the error begins where there are no classes.
 const MISSING: &str =
-    "column label: is not there, which the model is conditioned on, only image; classes are";
+    "column label: is not there, only image, and the model is conditioned on it; classes are";
 
 /// Blobs in the class of their left or their right half.
 fn labelled(count: usize) -> Table {
@@ -137,6 +137,16 @@ fn what_does_not_go_together_is_told() {
     let error = Trainer::new(&gpu, &named, &data(), TrainOptions::default());
     let message = "column label: has the classes left, right, and the model is for cat, dog";
     assert_eq!(error.err().unwrap().to_string(), message);
+    // A model that is there already is trained on the classes that it knows, by its numbers.
+    let known = conditional(None).model.with_classes(&labelled(5)).unwrap();
+    let vae = Vae::new(&gpu, &known, images(1).shape, 1).unwrap();
+    let swapped = Column::classes(["right", "left"], &[0; 20]);
+    let swapped = table(images(20)).with(Table::LABEL, swapped).unwrap();
+    let swapped = Dataset::new("swapped", swapped, None).unwrap();
+    let train = TrainConfig { batch_size: 5, ..config(1).train };
+    let error = Trainer::with_model(&gpu, vae, &train, &swapped, TrainOptions::default());
+    let message = "column label: has the classes right, left, and the model is for left, right";
+    assert_eq!(error.err().unwrap().to_string(), message);
     let plain = Vae::new(&gpu, &config(1).model, images(1).shape, 1).unwrap();
     let class = Samples { classes: Classes::One(0), ..Samples::new(1, 0) };
     assert!(matches!(plain.sample_as(class), Err(Error::Input(_))));
@@ -154,6 +164,10 @@ fn a_condition_is_a_name_or_a_table() {
     assert_eq!(model("condition = 'label'"), named("label"));
     let table = model("condition = { column = 'kind', embedding = 8 }");
     assert_eq!(table, Condition { embedding: Some(8), ..named("kind") });
+    // Of very many classes a message has the first.
+    let classes = (0..1000).map(|class| class.to_string()).collect();
+    let error = Condition { classes, ..named("label") }.indices(&labelled(3)).unwrap_err();
+    assert!(error.to_string().ends_with(", 18, 19 and 980 more"), "{error}");
     let config = conditional(Some(2));
     assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
 }
