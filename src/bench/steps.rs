@@ -128,13 +128,8 @@ fn work(config: &Config, model: &Vae) -> (f64, f64) {
     let layers = crate::cli::layers::rows(network);
     // The forward pass, the gradients of the weights, and, except in the first layer, of the input.
     let passes = |i: usize| if i == 0 { 2 } else { 3 };
-    // The decoder sees every sample of an image.
-    let first = network.encoder.links().len() + 1;
-    let decoder = first..first + network.decoder.links().len();
-    let samples = |i: usize| if decoder.contains(&i) { config.model.samples as u64 } else { 1 };
-    let of_layers = layers.iter().enumerate();
-    let flop: u64 = of_layers.clone().map(|(i, row)| samples(i) * passes(i) * row.flop).sum();
-    let values: u64 = of_layers.map(|(i, row)| samples(i) * 2 * row.output.bytes()).sum();
+    let flop: u64 = layers.iter().enumerate().map(|(i, row)| passes(i) * row.flop).sum();
+    let values: u64 = layers.iter().map(|row| row.samples as u64 * 2 * row.output.bytes()).sum();
     // Each layer's output and its gradient are written once and read twice. The forward and the
     // backward pass read each parameter; the update reads and writes it and its two moments.
     let bytes = 3 * batch * values + (2 + 6) * model.parameters().layout().bytes();

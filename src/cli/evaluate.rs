@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use vae_gpu::config::{Bound, DataConfig, KlSchedule, ModelConfig};
+use vae_gpu::config::{Bound, DataConfig, KlSchedule, Likelihood, ModelConfig};
 use vae_gpu::model::{Input, NegLogLikelihood, RECON, TensorFile};
 use vae_gpu::train::RunFolder;
 use vae_gpu::words::counted;
@@ -14,6 +14,7 @@ use vae_gpu::{Config, Dataset, Error, Evaluator, ImageShape, Noise, Table, Vae};
 
 use super::failure::{Failure, Result};
 use super::reading::ReadingArgs;
+use super::source::named;
 use super::values::{channels, path, size, whole};
 use super::{AdapterArgs, note, note_untrained};
 
@@ -102,23 +103,28 @@ impl SplitArgs {
     /// The dataset, with what was held out of it if it has no test split of its own.
     fn dataset(&self, config: &Config) -> Result<Dataset> {
         let survey = config.data.survey(self.reading.memory())?;
-        self.check_shape(survey.shape)?;
+        let model = self.model_of(survey.shape)?;
         let data = survey.read()?;
-        Ok(match (&data.test, config.data.hold_out) {
+        let data = match (&data.test, config.data.hold_out) {
             (None, Some(fraction)) => data.hold_out(fraction, config.train.seed)?,
             _ => data,
-        })
+        };
+        if let Some(condition) = &model.condition {
+            let table = data.test.as_ref().unwrap_or(&data.train);
+            condition.indices(table).map_err(named(&config.data.path))?;
+        }
+        Ok(data)
     }
 
-    /// Fails before images are decoded which the model does not take.
-    fn check_shape(&self, given: ImageShape) -> Result<()> {
+    /// The model's configuration; fails before images are decoded which it does not take.
+    fn model_of(&self, given: ImageShape) -> Result<ModelConfig> {
         let file = match self.run.is_dir() {
             true => self.run.join("model.safetensors"),
             false => self.run.clone(),
         };
-        let (_, model) = TensorFile::read(file)?.vae()?;
+        let (config, model) = TensorFile::read(file)?.vae()?;
         match model == given {
-            true => Ok(()),
+            true => Ok(config),
             false => Err(Error::Shape { model, given }.into()),
         }
     }
@@ -148,7 +154,11 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         say!("{json}");
     } else {
         say!("images  {count:>10}  {}", split.name);
-        say!("loss    {:>10.4}  nats per image{}", losses.loss, objective(model.config()));
+        say!(
+            "loss    {:>10.4}  nats per image{}",
+            losses.loss,
+            objective(model.config(), args.mean)
+        );
         let term = |name| losses.term(name).unwrap_or(f64::NAN);
         say!("recon   {:>10.4}", term(RECON));
         if let Some(scale) = scale {
@@ -164,8 +174,14 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         if let Some(estimate) = &estimate {
             let error = estimate.standard_error();
             let error = error.map_or(String::new(), |error| format!(" ± {error:.2}"));
+            let more = match model.config().likelihood {
+                Likelihood::SquaredError => {
+                    ", with the Gaussian's constant, which recon leaves out"
+                }
+                _ => "",
+            };
             say!(
-                "nll     {:>10.4}{error}  by {} an image",
+                "nll     {:>10.4}{error}  by {} an image{more}",
                 estimate.mean(),
                 counted(estimate.samples, "sample")
             );
@@ -205,9 +221,12 @@ fn estimate(model: &Vae, table: &Table, samples: u32, seed: u64) -> Result<NegLo
 const MOST_UNITS: usize = 64;
 
 /// The loss as a formula of its terms.
-fn objective(model: &ModelConfig) -> String {
+fn objective(model: &ModelConfig, at_mean: bool) -> String {
     let weight = model.kl_weight;
     match model.kl_schedule {
+        _ if model.bound == Bound::Iwae && at_mean => {
+            ", the bound's formula at the mean, where it is no bound".into()
+        }
         _ if model.bound == Bound::Iwae => {
             format!(" = the bound of {}", counted(model.samples, "sample"))
         }

@@ -52,6 +52,9 @@ pub fn run(args: &InspectArgs) -> Result<ExitCode> {
     let (adapter, choices) = (AdapterReport::webgpu(), Arc::default());
     let step = recorded(&config, shape, StepKind::Train, &adapter, &choices)?;
     print_layers(&layers::rows(&network), shape);
+    if let Some(condition) = config.model.condition.filter(|known| known.classes.is_empty()) {
+        say!("{}: taken as 10 classes, until training takes those of the data", condition.column);
+    }
     print_memory(&step, config.train.batch_size, shape, count);
     Ok(ExitCode::SUCCESS)
 }
@@ -163,7 +166,11 @@ fn print_layers(rows: &[LayerRow], image: ImageShape) {
     let parameters: usize = rows.iter().map(|row| row.parameters).sum();
     let flop = rows.iter().map(|row| row.flop as f64).sum::<f64>() / 1e6;
     line("together", "", "", &parameters.to_string(), &format!("{flop:.3}"));
-    say!("\nMFLOP: multiplications and additions of products, in millions, forward, an image");
+    let samples = rows.iter().map(|row| row.samples).max().filter(|samples| *samples > 1);
+    let samples = samples.map_or(String::new(), |samples| format!(" of {samples} samples"));
+    say!(
+        "\nMFLOP: multiplications and additions of products, in millions, forward, an image{samples}"
+    );
 }
 
 /// Prints the memory that training takes, from the recording of its step.

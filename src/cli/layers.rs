@@ -13,8 +13,10 @@ pub struct LayerRow {
     pub output: Shape,
     /// Trained values.
     pub parameters: usize,
-    /// Multiplications and additions of matrix products in a forward pass for an image.
+    /// Multiplications and additions of matrix products in a forward pass for an image and all its samples.
     pub flop: u64,
+    /// Samples of an image that go through it.
+    pub samples: usize,
 }
 
 impl LayerRow {
@@ -25,6 +27,7 @@ impl LayerRow {
             output: layer.output(),
             parameters: layer.parameters().iter().map(ParameterSpec::len).sum(),
             flop: layer.flop(),
+            samples: 1,
         }
     }
 }
@@ -41,11 +44,12 @@ pub fn rows(network: &Network) -> Vec<LayerRow> {
     let words = format!("linear {}{halves}", head.outputs);
     let mut rows = chain(&network.encoder);
     rows.push(LayerRow::new("latent", &words, head));
-    rows.extend(chain(&network.decoder));
     let linear = |label: &str, layer: &Linear| {
         LayerRow::new(label, &format!("linear {}", layer.outputs), layer)
     };
     rows.extend(network.embedding.iter().map(|layer| linear("condition", layer)));
+    let of_image = rows.len();
+    rows.extend(chain(&network.decoder));
     for level in &network.levels {
         let of = |part: &str, layer| linear(&format!("{}.{part}", level.label), layer);
         rows.extend(chain(&level.encoder));
@@ -56,7 +60,12 @@ pub fn rows(network: &Network) -> Vec<LayerRow> {
     if config.likelihood.is_learnt() {
         let (label, words) = ("likelihood".into(), "learnt scale".into());
         let output = network.decoder.output();
-        rows.push(LayerRow { label, words, output, parameters: 1, flop: 0 });
+        rows.push(LayerRow { label, words, output, parameters: 1, flop: 0, samples: 1 });
+    }
+    // What lies behind z is computed for each sample of an image.
+    for row in &mut rows[of_image..] {
+        row.samples = config.samples;
+        row.flop *= config.samples as u64;
     }
     rows
 }
@@ -68,8 +77,8 @@ pub fn lone_images(network: &Network, images: usize, batch: usize) -> Option<Str
         Shape::Map { extent, .. } => extent.height * extent.width == 1,
     };
     let rows = rows(network);
-    let norm =
-        rows.iter().find(|row| row.words.starts_with("batch_norm") && is_lone(&row.output))?;
+    let is_norm = |row: &&LayerRow| row.words.starts_with("batch_norm") && row.samples == 1;
+    let norm = rows.iter().filter(is_norm).find(|row| is_lone(&row.output))?;
     let label = &norm.label;
     match (batch, images % batch) {
         (1, _) => Some(format!(

@@ -29,8 +29,22 @@ fn a_class_is_asked_for_by_its_name() {
     assert!(place.read("one.png") != place.read("two.png"));
     let message = "--label 4: is no label of the model, which has 0, 1, 2";
     place.fails(&["sample", "run", "--label", "4"], 2, &[message]);
+    let said = place.ok(&["sample", "run", "--count", "2", "--out", "few.png"]);
+    assert_eq!(said, "wrote few.png\n  columns: 0, 1\n");
     place.ok(&["reconstruct", "run"]);
     place.ok(&["evaluate", "run"]);
+    // Other data, with a class more.
+    std::fs::create_dir(place.path("other")).unwrap();
+    let images = place.read("idx/train-images-idx3-ubyte");
+    place.write("other/train-images-idx3-ubyte", images);
+    let labels = [&[0, 0, 8, 1, 0, 0, 0, 64], &[3; 64][..]].concat();
+    place.write("other/train-labels-idx1-ubyte", labels);
+    let message = "other: column label: has the class 3, and the model was trained with 0, 1, 2";
+    place.fails(&["evaluate", "run", "--data", "other"], 2, &[message]);
+    place.fails(&["reconstruct", "run", "--data", "other", "--out", "x.png"], 2, &[message]);
+    let listed = place.ok(&["inspect", "cond.toml"]);
+    assert!(listed.contains("label: taken as 10 classes"), "{listed}");
+    assert!(!place.ok(&["inspect", "run"]).contains("taken as"));
     // What the run was trained on is written down.
     assert!(place.text("run/config.toml").contains("classes = [\"0\", \"1\", \"2\"]"));
 
@@ -69,6 +83,14 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     let [whole, part] =
         ["whole", "part"].map(|run| place.read(&format!("{run}/model.safetensors")));
     assert!(whole == part, "the models differ");
+    let bound = place.ok(&["evaluate", "whole"]);
+    assert!(bound.contains(" = the bound of 3 samples"), "{bound}");
+    let at_mean = place.ok(&["evaluate", "whole", "--mean"]);
+    assert!(at_mean.contains("at the mean, where it is no bound"), "{at_mean}");
+    // 2 · 16 · 64 multiplications and additions for each of three samples.
+    let listed = place.ok(&["inspect", "whole"]);
+    let decoder = listed.lines().find(|line| line.starts_with("decoder.2")).unwrap();
+    assert!(decoder.ends_with(" 0.006") && listed.contains("an image of 3 samples"), "{listed}");
 }
 
 /// Each level's divergence is told of, in the metrics and by `evaluate`.
@@ -134,6 +156,11 @@ fn the_log_likelihood_is_estimated() {
     let picture = image::open(place.path("bw/reconstructions.png")).unwrap().to_luma8();
     let first = image::imageops::crop_imm(&picture, 2, 2, 8, 8).to_image();
     assert!(first.pixels().all(|pixel| [0, 255].contains(&pixel.0[0])), "{first:?}");
+
+    place.write("mse.toml", TINY.replace("latent = 2", "latent = 2\nlikelihood = \"gaussian\""));
+    place.ok(&["train", "--config", "mse.toml", "--out", "mse"]);
+    let said = place.ok(&["evaluate", "mse", "--samples", "3"]);
+    assert!(said.contains("an image, with the Gaussian's constant, which recon leaves"), "{said}");
 
     place.write("auto.toml", TINY.replace("latent = 2", "latent = 2\nvariational = false"));
     place.ok(&["train", "--config", "auto.toml", "--out", "auto"]);

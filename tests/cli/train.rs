@@ -336,6 +336,11 @@ fn batch_norm_of_single_images_is_warned_of() {
     let message = "warning: encoder.1 (batch_norm) learns nothing from the last image of an epoch";
     assert!(last.starts_with(message) && last.lines().count() == 1, "{last}");
     assert_eq!(train("16"), "");
+    // Several samples of an image are several rows of the decoder's.
+    let sampled = TINY.replace("latent = 2", "latent = 2\nsamples = 3");
+    let norm = "decoder = [{ linear = 16 }, \"batch_norm\"";
+    place.write("tiny.toml", sampled.replace("decoder = [{ linear = 16 }", norm));
+    assert_eq!(train("1"), "");
 }
 
 #[test]
