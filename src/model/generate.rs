@@ -66,23 +66,18 @@ impl Vae {
     ///
     /// # Errors
     ///
-    /// [`Error::Input`] when the length of z is no multiple of the number of latent variables,
-    /// [`Error::Gpu`] if the adapter fails.
+    /// [`Error::Input`] when the length of z is no multiple of the number of latent variables, or the model is
+    /// conditioned on a class, [`Error::Gpu`] if the adapter fails.
     pub fn decode(&self, z: &[f32]) -> Result<Images> {
-        let mut pixels = Vec::new();
-        let block = |values: Vec<f32>| {
-            pixels.extend(Images::quantised(&values));
-            Ok(())
-        };
-        self.decode_by(z, self.no_classes()?, None, 0, block)?;
-        Ok(Images { shape: self.shape(), pixels })
+        self.decode_of(z, self.no_classes()?)
     }
 
     /// The images of [`Vae::decode`] by a conditional model, each of the class that `classes` says.
     ///
     /// # Errors
     ///
-    /// As [`Vae::decode`]; [`Error::Input`] when the model has no such class, or none at all.
+    /// [`Error::Input`] when the length of z is no multiple of the number of latent variables, or the model has
+    /// no such class, or none at all, [`Error::Gpu`] if the adapter fails.
     pub fn decode_of(&self, z: &[f32], classes: Classes) -> Result<Images> {
         let mut pixels = Vec::new();
         let block = |values: Vec<f32>| {

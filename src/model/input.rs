@@ -19,7 +19,8 @@ pub enum Input<'a> {
     Images(&'a Images),
     /// The same for a conditional model, with the index of each one's class.
     Labelled(&'a Images, &'a [u32]),
-    /// Those of the first column of images, and the classes that a conditional model asks for, which are read a block at a time where they lie in a file.
+    /// Those of the first column of images, which are read a block at a time where they lie in a file, and
+    /// the classes that a conditional model asks for.
     Table(&'a Table),
     /// The same, black and white.
     Binarized(Binarized<'a>),

@@ -131,8 +131,7 @@ impl Network {
     }
 
     /// Records z and the KL divergence in one kernel, and their backward pass in another: the plain bound's
-    /// fast path.
-    /// Several rows of moments may be of one image.
+    /// fast path. Several rows of moments may be of one image.
     pub(super) fn reparameterized(
         &self,
         graph: &mut Graph,
