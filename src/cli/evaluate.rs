@@ -134,6 +134,9 @@ pub fn run(args: &EvaluateArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
     let split = args.split.read()?;
     let model = Vae::load(&adapter.open()?, &args.split.run)?;
     note_untrained(&args.split.run);
+    if args.samples.is_some() && !model.config().variational {
+        return Err(Error::NoPrior.into());
+    }
     let train = &split.config.train;
     let noise = if args.mean { Noise::Mean } else { Noise::Seeded }(train.seed);
     let losses = Evaluator::new(&model, &split.table, train.batch_size, noise)?.run()?;
