@@ -1,7 +1,7 @@
 //! Trains families of models for as many epochs each and prints their log-likelihoods, for docs/models.md:
 //!
 //! ```sh
-//! cargo bench --bench models -- MNIST EPOCHS SEEDS    # folder of the data, and whole numbers
+//! cargo bench --bench models -- MNIST EPOCHS SEEDS [NAME]    # folder of the data, and whole numbers
 //! ```
 
 use std::ops::ControlFlow;
@@ -17,7 +17,7 @@ const IMAGES: usize = 1000;
 fn main() -> Result<()> {
     // Cargo adds a flag of its own.
     let arguments: Vec<_> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let [data, epochs, seeds] = &arguments[..] else {
+    let [data, epochs, seeds, only @ ..] = &arguments[..] else {
         println!("benches/models.rs says what it takes; nothing is trained without");
         return Ok(());
     };
@@ -32,7 +32,9 @@ fn main() -> Result<()> {
     println!("{}, {}\n", gpu.report().name, gpu.report().driver);
     println!("| model | test loss | negative log-likelihood | seeds | seconds |");
     println!("|---|--:|--:|--:|--:|");
-    for (name, mut config) in models() {
+    // Those of which a part of the name was given.
+    let is_wanted = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part));
+    for (name, mut config) in models().into_iter().filter(|(name, _)| is_wanted(name)) {
         (config.train.epochs, config.train.batch_size) = (epochs, 100);
         let (mut losses, mut estimates, begun) =
             (Vec::new(), Vec::new(), std::time::Instant::now());
