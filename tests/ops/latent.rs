@@ -271,7 +271,8 @@ fn samples_of_many_images_are_counted() {
     let Some(gpu) = check::gpu() else { return };
     let head = check::random(40, 2 * 3, -1.0..2.0);
     let state = State { images: 3_000_000, row: 2_500_000, step: 7, ..State::default() };
-    let [want, got] = [1, 2000].map(|samples| run_samples(gpu, 3, &[head.clone()], state, samples));
+    let heads = std::slice::from_ref(&head);
+    let [want, got] = [1, 2000].map(|samples| run_samples(gpu, 3, heads, state, samples));
     check::assert_each("2000 samples", &got, &check::wide(&want), 1e-5, 0.0);
 }
 
