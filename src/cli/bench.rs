@@ -18,6 +18,9 @@ pub struct BenchArgs {
     /// Only operations with this in their name, as `matmul` or `step.mlp`;
     /// `limits` measures the adapter's limits only
     filter: Option<String>,
+    /// List the operations
+    #[arg(long)]
+    list: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -33,13 +36,17 @@ pub fn run(args: &BenchArgs, adapter: &AdapterArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let (filter, all) = (args.filter.as_deref(), bench::operations());
+    if args.list {
+        all.iter().filter(|name| bench::selects(filter, name)).for_each(|name| say!("{name}"));
+        return Ok(ExitCode::SUCCESS);
+    }
     if !all.iter().any(|operation| bench::selects(filter, operation)) {
         // The ops, without what is measured of each.
         let stem = |name: &String| name.split('.').next().unwrap_or_default().to_string();
         let mut stems: Vec<_> = all.iter().map(stem).collect();
         stems.dedup();
         return Err(Failure::Usage(format!(
-            "no operation has `{}` in its name; there are those of {}{}",
+            "no operation has `{}` in its name; there are those of {} (--list shows each){}",
             shortened(filter.unwrap_or_default()),
             stems.join(", "),
             did_you_mean(filter.unwrap_or_default(), all.iter().map(|name| name.as_ref()))

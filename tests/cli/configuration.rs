@@ -13,7 +13,7 @@ fn a_configuration_that_cannot_be_names_file_and_key() {
         ),
         ("[model]\nlatent = \"two\"", "bad.toml:2: model.latent: invalid type"),
         ("[model]\nlatent =", "bad.toml:2: "),
-        ("[model]\nlatant = 2", "`, `decoder`; did you mean `latent`?"),
+        ("[model]\nlatant = 2", "`, `levels`; did you mean `latent`?"),
         ("\n\n[mode]", "bad.toml:3: unknown field `mode`, expected one of `model`"),
         ("[train]\nepoch = 3", "; did you mean `epochs`?"),
         ("[model]\nencoder = [{ linaer = 3 }]", "; did you mean `linear`?"),
