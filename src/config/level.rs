@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::optimizer::{FROM_ZERO, check};
 use super::{KlSchedule, ModelConfig, require};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::nn::{Chain, LayerSpec};
 
 /// Latent variables above others, whose prior they give (Burda et al. 2016, section 5.1: their second
@@ -47,23 +47,21 @@ pub enum Prior {
 
 impl ModelConfig {
     pub(super) fn check_levels(&self) -> Result<()> {
-        let is_plain = self.levels.is_empty() && self.prior == Prior::Normal;
-        let message = "has no latent distribution: leave out levels and prior";
-        require(self.variational || is_plain, "variational", false, message)?;
-        if is_plain {
+        if !self.is_deep() {
             return Ok(());
         }
+        let message = "has no latent distribution: leave out levels and prior";
+        require(self.variational, "variational", false, message)?;
         let key = if self.levels.is_empty() { "prior" } else { "levels" };
-        let message = |what: &str| {
-            format!("does not go with {key}, whose divergence is {what}: leave one out")
-        };
-        let sampled = message("known for each sample alone");
-        require(self.free_bits == 0.0, "free_bits", self.free_bits, &sampled)?;
+        let message = format!(
+            "does not go with {key}, whose divergence is known for each sample alone: leave one out"
+        );
+        require(self.free_bits == 0.0, "free_bits", shown(self.free_bits), &message)?;
         let is_capacity =
             |schedule: &Option<KlSchedule>| matches!(schedule, Some(KlSchedule::Capacity { .. }));
-        let schedules = self.levels.iter().map(|level| &level.kl_schedule);
-        if is_capacity(&self.kl_schedule) || schedules.clone().any(is_capacity) {
-            return Err(Error::config("kl_schedule", "capacity", &sampled));
+        let mut schedules = self.levels.iter().map(|level| &level.kl_schedule);
+        if is_capacity(&self.kl_schedule) || schedules.any(is_capacity) {
+            return Err(Error::config("kl_schedule", "capacity", &message));
         }
         for (i, level) in self.levels.iter().enumerate() {
             let key = |name: &str| format!("levels.{i}.{name}");

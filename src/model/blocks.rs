@@ -2,8 +2,8 @@
 
 use super::Vae;
 use crate::error::{Error, Load, Result};
-use crate::gpu::{Recording, Tensor};
-use crate::nn::Shape;
+use crate::gpu::{Gpu, Recording, Tensor};
+use crate::nn::{Graph, Shape, ValueId};
 use crate::ops::State;
 use crate::ops::noise::BLOCK;
 
@@ -24,8 +24,26 @@ pub(crate) enum Port {
     Noise(usize, usize),
 }
 
-/// Bytes of a block's workspace above which it is of fewer rows: those of large images.
-const WORKSPACE: u64 = 256 << 20;
+/// Bytes of a plan's workspace above which it is of fewer rows: those of large images, or of many samples.
+pub(super) const WORKSPACE: u64 = 256 << 20;
+
+/// A value of `rows` of `shape` that is to be written by `port`, which joins `inputs`.
+pub(super) fn input(
+    graph: &mut Graph,
+    inputs: &mut Vec<(Port, Tensor)>,
+    port: Port,
+    (shape, rows): (Shape, usize),
+) -> ValueId {
+    let tensor = graph.allocate(shape, rows);
+    inputs.push((port, tensor.clone()));
+    graph.input(shape, rows, tensor)
+}
+
+/// Writes `values`, of which there may be fewer than `tensor` has; the rest is zero.
+pub(super) fn write(gpu: &Gpu, tensor: &Tensor, mut values: Vec<f32>) {
+    values.resize(tensor.len(), 0.0);
+    tensor.write(gpu, &values);
+}
 
 impl Vae {
     /// Runs what `record` records on `count` rows, at most [`BLOCK`] at a time, fewer where those take
@@ -71,9 +89,7 @@ impl Vae {
         for (block, first) in (0..count).step_by(rows).enumerate() {
             let wanted = rows.min(count - first);
             for (port, tensor) in &inputs {
-                let mut values = fill(first, wanted, *port)?;
-                values.resize(tensor.len(), 0.0);
-                tensor.write(gpu, &values);
+                write(gpu, tensor, fill(first, wanted, *port)?);
             }
             State { step: step(block, first) as u32, ..State::default() }.write(gpu, &state);
             plan.run();

@@ -1,8 +1,10 @@
 //! The condition of a conditional model: how it comes beside images and latent variables.
 
+use super::blocks::{Port, input};
 use super::{Batch, Network};
 use crate::config::Condition;
 use crate::error::{Error, Result};
+use crate::gpu::Tensor;
 use crate::nn::{Graph, Layer, Shape, ValueId};
 
 /// Name of the layer that classes become values by.
@@ -79,8 +81,20 @@ impl Network {
         Some(self.embedded(graph, classes))
     }
 
+    /// The condition of `rows` rows whose classes are to be written, which join `inputs`.
+    pub(super) fn given_condition(
+        &self,
+        graph: &mut Graph,
+        inputs: &mut Vec<(Port, Tensor)>,
+        rows: usize,
+    ) -> Option<ValueId> {
+        let shape = self.class_shape()?;
+        let classes = input(graph, inputs, Port::Classes(shape.values()), (shape, rows));
+        Some(self.embedded(graph, classes))
+    }
+
     /// The values of one-hot classes (rows, classes).
-    pub(super) fn embedded(&self, graph: &mut Graph, classes: ValueId) -> ValueId {
+    fn embedded(&self, graph: &mut Graph, classes: ValueId) -> ValueId {
         match &self.embedding {
             Some(layer) => layer.apply(graph, CONDITION, &[classes]),
             None => classes,

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::blocks::{Port, Ports};
+use super::blocks::{Port, Ports, input};
 use super::condition::{Classes, one_hot};
 use super::network::HEAD;
-use super::samples::sum as add;
+use super::samples::total;
 use super::{Distribution, Input, Network, Noise, Vae};
 use crate::data::Images;
 use crate::error::Result;
@@ -161,8 +161,8 @@ pub(super) fn values(
 
 /// The encoder of images that are to be written.
 pub(super) struct Encoded {
-    pub x: Tensor,
-    /// x, and the classes of a conditional model.
+    pub x: ValueId,
+    /// The tensors of x, and of the classes of a conditional model.
     pub inputs: Vec<(Port, Tensor)>,
     pub condition: Option<ValueId>,
     /// The posterior's means and log-variances side by side (rows, 2 · latent).
@@ -180,34 +180,25 @@ impl Network {
 
     /// Records the encoder of images that are to be written.
     pub(super) fn encoded_input(&self, graph: &mut Graph, rows: usize) -> Encoded {
-        let x = graph.allocate(self.input, rows);
-        let input = graph.input(self.input, rows, x.clone());
-        let mut inputs = vec![(Port::Values(self.input), x.clone())];
-        let condition = self.class_shape().map(|shape| {
-            let classes = graph.allocate(shape, rows);
-            inputs.push((Port::Classes(shape.values()), classes.clone()));
-            let classes = graph.input(shape, rows, classes);
-            self.embedded(graph, classes)
-        });
-        let head = self.encoded(graph, input, condition);
+        let mut inputs = Vec::new();
+        let x = input(graph, &mut inputs, Port::Values(self.input), (self.input, rows));
+        let condition = self.given_condition(graph, &mut inputs, rows);
+        let head = self.encoded(graph, x, condition);
         Encoded { x, inputs, condition, head }
     }
 
-    /// The images as the decoder's `output` is laid out: x itself, or one more tensor of `inputs`.
+    /// The images as the decoder's output is laid out: x itself, or one more tensor of `inputs`.
     pub(super) fn target(
         &self,
         graph: &mut Graph,
-        x: Tensor,
-        output: ValueId,
+        x: ValueId,
         inputs: &mut Vec<(Port, Tensor)>,
     ) -> ValueId {
-        let (shape, rows) = (graph.shape(output), x.rows() / self.input.rows());
-        if shape == self.input {
-            return graph.input(shape, rows, x);
+        let (shape, rows) = (self.decoder.output(), graph.rows(x));
+        match shape == self.input {
+            true => x,
+            false => input(graph, inputs, Port::Values(shape), (shape, rows)),
         }
-        let target = graph.allocate(shape, rows);
-        inputs.push((Port::Values(shape), target.clone()));
-        graph.input(shape, rows, target)
     }
 
     /// Records encoder and decoder for `rows` images; what comes out is the mean of the likelihood at the
@@ -251,15 +242,13 @@ impl Network {
             false => head,
             true => posterior.rsample(&mut graph, HEAD, noise[0]),
         };
-        let given = self.beside(&mut graph, "decoder", z, condition);
-        let output = self.decoder.apply(&mut graph, given);
-        let target = self.target(&mut graph, x, output, &mut inputs);
-        let recon = self.likelihood(&mut graph, output).neg_log_prob(&mut graph, "decoder", target);
+        let target = self.target(&mut graph, x, &mut inputs);
+        let recon = self.recon(&mut graph, (z, condition), target, 1);
         let mut outputs = vec![graph.tensor(recon)];
         if self.config().variational {
             let levels = self.divergences(&mut graph, (head, z), &noise[1..], true);
-            let all = levels.into_iter().reduce(|sum, kl| add(&mut graph, [1.0, 1.0], [sum, kl]));
-            outputs.push(graph.tensor(all.expect("there is a level")));
+            let all = total(&mut graph, levels[0], &levels[1..]);
+            outputs.push(graph.tensor(all));
         }
         Ports { inputs, outputs }
     }

@@ -3,10 +3,11 @@
 use std::f64::consts::PI;
 use std::ops::ControlFlow;
 
-use super::blocks::Port;
+use super::blocks::{Port, WORKSPACE, write};
+use super::condition::CONDITION;
 use super::encode::{Encoded, values};
 use super::network::HEAD;
-use super::samples::sum as add;
+use super::samples::{repeated, total};
 use super::{Distribution, Input, Network, Vae};
 use crate::error::{Error, Load, Result};
 use crate::gpu::{Plan, Recording, Tensor};
@@ -19,8 +20,6 @@ use crate::ops::{State, Stream, log_mean_exp};
 const IMAGES: usize = 64;
 /// Samples of all images at a time, of which there are fewer where they take much memory.
 const ROWS: usize = 4096;
-/// Bytes of a plan's workspace above which there are fewer.
-const WORKSPACE: u64 = 256 << 20;
 
 /// An estimate of the negative log-likelihood of some images, in nats.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,12 +118,10 @@ impl Vae {
             let wanted = rows.min(count - first);
             let none = log_mean_exp::NONE.repeat(rows);
             total.write(gpu, &none);
-            for Chunk { inputs, .. } in &chunks {
-                for (port, tensor) in inputs {
-                    let mut given = values(images, &classes, (first, wanted), *port)?;
-                    given.resize(tensor.len(), 0.0);
-                    tensor.write(gpu, &given);
-                }
+            // Both kinds of chunk are given the same.
+            for (i, (port, _)) in chunks[0].inputs.iter().enumerate() {
+                let given = values(images, &classes, (first, wanted), *port)?;
+                chunks.iter().for_each(|chunk| write(gpu, &chunk.inputs[i].1, given.clone()));
             }
             let mut left = samples;
             while left > 0 {
@@ -184,22 +181,14 @@ impl Network {
     ) -> (Vec<(Port, Tensor)>, Tensor) {
         let mut graph = self.graph(recording, None);
         let Encoded { x, mut inputs, condition, head } = self.encoded_input(&mut graph, rows);
-        let repeated =
-            |graph: &mut Graph, label, x| if k > 1 { graph.repeat(label, x, k) } else { x };
-        let moments = repeated(&mut graph, HEAD, head);
-        let condition = condition.map(|condition| repeated(&mut graph, "condition", condition));
+        let moments = repeated(&mut graph, HEAD, head, k);
+        let condition = condition.map(|condition| repeated(&mut graph, CONDITION, condition, k));
         let noise = self.noise(&mut graph, rows * k, seed, state);
         let z = Distribution::Normal(moments).rsample(&mut graph, HEAD, noise[0]);
-        let given = self.beside(&mut graph, "decoder", z, condition);
-        let output = self.decoder.apply(&mut graph, given);
-        let target = self.target(&mut graph, x, output, &mut inputs);
-        let target = match graph.shape(target) {
-            Shape::Features(_) => target,
-            Shape::Map { .. } => repeated(&mut graph, "target", target),
-        };
-        let recon = self.likelihood(&mut graph, output).neg_log_prob(&mut graph, "decoder", target);
-        let nats = self.divergences(&mut graph, (moments, z), &noise[1..], false);
-        let nats = nats.iter().fold(recon, |sum, kl| add(&mut graph, [1.0, 1.0], [sum, *kl]));
+        let target = self.target(&mut graph, x, &mut inputs);
+        let recon = self.recon(&mut graph, (z, condition), target, k);
+        let levels = self.divergences(&mut graph, (moments, z), &noise[1..], false);
+        let nats = total(&mut graph, recon, &levels);
         (inputs, graph.tensor(nats))
     }
 

@@ -1,12 +1,12 @@
 //! New images: draws from the prior, decoded.
 
-use super::blocks::{Port, Ports};
+use super::blocks::{Port, Ports, input};
 use super::condition::{Classes, one_hot};
 use super::{Network, Vae};
 use crate::data::Images;
 use crate::error::{Error, Result};
 use crate::gpu::{Recording, Tensor};
-use crate::nn::{Graph, Shape};
+use crate::nn::Shape;
 use crate::ops::noise;
 
 /// Values of latent variables that are drawn from the prior at once.
@@ -212,17 +212,9 @@ impl Network {
     ) -> Ports {
         let mut graph = self.graph(recording, None);
         let mut inputs = Vec::new();
-        let mut input = |graph: &mut Graph, port, shape| {
-            let tensor = graph.allocate(shape, rows);
-            inputs.push((port, tensor.clone()));
-            graph.input(shape, rows, tensor)
-        };
         let shape = Shape::Features(self.config().latent);
-        let z = input(&mut graph, Port::Values(shape), shape);
-        let condition = self.class_shape().map(|shape| {
-            let classes = input(&mut graph, Port::Classes(shape.values()), shape);
-            self.embedded(&mut graph, classes)
-        });
+        let z = input(&mut graph, &mut inputs, Port::Values(shape), (shape, rows));
+        let condition = self.given_condition(&mut graph, &mut inputs, rows);
         let made = self.decoded(&mut graph, z, condition, draw.map(|seed| (seed, place)));
         Ports { inputs, outputs: vec![made] }
     }

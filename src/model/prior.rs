@@ -1,11 +1,11 @@
 //! Draws from the prior.
 
-use super::blocks::{Port, Ports};
+use super::blocks::{Port, Ports, input};
 use super::{Network, Vae};
 use crate::config::Prior;
 use crate::error::{Error, Result};
 use crate::gpu::{Recording, Tensor};
-use crate::nn::{Graph, Shape};
+use crate::nn::Shape;
 use crate::ops::noise;
 
 impl Vae {
@@ -29,11 +29,11 @@ impl Vae {
         let (below, factors) = (latents.iter().sum::<usize>() - highest, normals_of(top));
         let columns = below + factors * highest;
         let normals = noise::standard_normals_from(self.gpu(), first, [count, columns], seed)?;
-        let row = |row: usize, column: usize| &normals[row * columns + column..];
-        let highest = |i: usize| drawn(top, &row(i, below)[..factors * highest]);
         if latents.len() == 1 {
-            return Ok((0..count).flat_map(highest).collect());
+            return Ok(drawn(top, normals));
         }
+        let row = |row: usize, column: usize| &normals[row * columns + column..];
+        let highest = |i: usize| drawn(top, row(i, below)[..factors * highest].to_vec());
         let mut z = Vec::with_capacity(count * latents[0]);
         let record = |recording: &mut Recording, rows, _: &Tensor| {
             self.network().descending(recording, rows)
@@ -71,9 +71,9 @@ fn normals_of(prior: Prior) -> usize {
 }
 
 /// Draws from `prior` made of so many standard normals each.
-fn drawn(prior: Prior, normals: &[f32]) -> Vec<f32> {
+fn drawn(prior: Prior, normals: Vec<f32>) -> Vec<f32> {
     match prior {
-        Prior::Normal => normals.to_vec(),
+        Prior::Normal => normals,
         // A sum of two products of standard normals has the Laplace distribution of scale 1: both have the
         // characteristic function 1 / (1 + t²).
         Prior::Laplace => normals.chunks(4).map(|n| n[0] * n[1] + n[2] * n[3]).collect(),
@@ -86,18 +86,15 @@ impl Network {
     fn descending(&self, recording: &mut Recording, rows: usize) -> Ports {
         let mut graph = self.graph(recording, None);
         let mut inputs = Vec::new();
-        let mut input = |graph: &mut Graph, latent, port| {
-            let shape = Shape::Features(latent);
-            let tensor = graph.allocate(shape, rows);
-            inputs.push((port, tensor.clone()));
-            graph.input(shape, rows, tensor)
-        };
         let latents = self.latents();
         let (highest, below) = latents.split_last().expect("there is a level");
-        let top = input(&mut graph, *highest, Port::Values(Shape::Features(*highest)));
+        let mut given = |port, latent: usize| {
+            input(&mut graph, &mut inputs, port, (Shape::Features(latent), rows))
+        };
+        let top = given(Port::Values(Shape::Features(*highest)), *highest);
         let noise = below.iter().enumerate();
         let noise: Vec<_> =
-            noise.map(|(i, latent)| input(&mut graph, *latent, Port::Noise(i, *latent))).collect();
+            noise.map(|(i, latent)| given(Port::Noise(i, *latent), *latent)).collect();
         let z = self.descended(&mut graph, top, &noise);
         Ports { inputs, outputs: vec![graph.tensor(z)] }
     }

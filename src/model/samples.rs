@@ -1,5 +1,6 @@
 //! Bounds of several samples of each image.
 
+use super::condition::CONDITION;
 use super::network::HEAD;
 use super::pass::{KL, RECON};
 use super::{Batch, Distribution, Network, Running, Term};
@@ -31,8 +32,8 @@ impl Network {
         let x = graph.input(self.input, rows, batch.x.clone());
         let condition = self.batch_condition(graph, batch);
         let head = self.encoded(graph, x, condition);
-        let moments = self.of_samples(graph, HEAD, head);
-        let condition = condition.map(|c| self.of_samples(graph, "condition", c));
+        let moments = repeated(graph, HEAD, head, k);
+        let condition = condition.map(|c| repeated(graph, CONDITION, c, k));
         // The divergence of a bound of weights is known, and has no part in the gradient.
         let objective = if is_iwae { KlObjective::weighted(0.0) } else { *objective };
         let levels = self.latents().into_iter().zip(&batch.noise);
@@ -52,15 +53,8 @@ impl Network {
                 (graph.scale_gradient(HEAD, z, weights.clone()), graph.detach(moments))
             }
         };
-        let given = self.beside(graph, "decoder", z, condition);
-        let output = self.decoder.apply(graph, given);
-        let target = graph.input(graph.shape(output), rows, batch.target.clone());
-        // Maps have several rows an image, which formulas cannot take for its samples by turns.
-        let target = match graph.shape(output) {
-            Shape::Features(_) => target,
-            Shape::Map { .. } => self.of_samples(graph, "target", target),
-        };
-        let recon = self.likelihood(graph, output).neg_log_prob(graph, "decoder", target);
+        let target = graph.input(self.decoder.output(), rows, batch.target.clone());
+        let recon = self.recon(graph, (z, condition), target, k);
         let term = Term::new(RECON, recon);
         if !is_iwae && !config.is_deep() {
             return vec![term, Term::kl(KL, objective)];
@@ -75,7 +69,7 @@ impl Network {
             let terms = levels.zip(objectives).map(|(level, kl)| named(level).scheduled(kl));
             return [term].into_iter().chain(terms).collect();
         }
-        let nats = divergences.iter().fold(recon, |nats, kl| sum(graph, [1.0, 1.0], [nats, *kl]));
+        let nats = total(graph, recon, &divergences);
         let bound = graph.log_mean_exp("bound", nats, k, &weights);
         let mut terms = vec![Term::new(IWAE, bound), term.weighted(0.0)];
         match config.is_deep() {
@@ -90,13 +84,34 @@ impl Network {
         if self.levels.is_empty() { KL.into() } else { format!("{KL}.{}", i + 1) }
     }
 
-    /// Rows of x for each sample of an image.
-    fn of_samples(&self, graph: &mut Graph, label: &str, x: ValueId) -> ValueId {
-        match self.config().samples {
-            1 => x,
-            k => graph.repeat(label, x, k),
-        }
+    /// Records −log p(x | z) (rows · k, 1) of the images `target`, which have `rows` rows, for z and a
+    /// condition of k samples of each.
+    pub(super) fn recon(
+        &self,
+        graph: &mut Graph,
+        (z, condition): (ValueId, Option<ValueId>),
+        target: ValueId,
+        k: usize,
+    ) -> ValueId {
+        let given = self.beside(graph, "decoder", z, condition);
+        let output = self.decoder.apply(graph, given);
+        // Maps have several rows an image, which formulas cannot take for its samples by turns.
+        let target = match graph.shape(target) {
+            Shape::Features(_) => target,
+            Shape::Map { .. } => repeated(graph, "target", target, k),
+        };
+        self.likelihood(graph, output).neg_log_prob(graph, "decoder", target)
     }
+}
+
+/// Rows of x for each of k samples of an image.
+pub(super) fn repeated(graph: &mut Graph, label: &str, x: ValueId, k: usize) -> ValueId {
+    if k > 1 { graph.repeat(label, x, k) } else { x }
+}
+
+/// `first` and all of `others`, added.
+pub(super) fn total(graph: &mut Graph, first: ValueId, others: &[ValueId]) -> ValueId {
+    others.iter().fold(first, |total, other| sum(graph, [1.0, 1.0], [total, *other]))
 }
 
 /// The weighted sum of two values.
