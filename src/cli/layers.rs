@@ -62,7 +62,7 @@ pub fn rows(network: &Network) -> Vec<LayerRow> {
         let output = network.decoder.output();
         rows.push(LayerRow { label, words, output, parameters: 1, flop: 0, samples: 1 });
     }
-    // What lies behind z is computed for each sample of an image.
+    // The layers behind z compute every sample of an image.
     for row in &mut rows[of_image..] {
         row.samples = config.samples;
         row.flop *= config.samples as u64;

@@ -50,12 +50,12 @@ impl PictureArgs {
         }
     }
 
-    /// Has `write` write the file that [`PictureArgs::place`] gives, and returns it. What another program
+    /// Has `write` write the file that [`PictureArgs::place`] gives, and returns it. A file that another program
     /// puts there meanwhile is not replaced unasked.
     ///
     /// # Errors
     ///
-    /// As [`PictureArgs::place`] and `write`.
+    /// The errors of [`PictureArgs::place`] and of `write`.
     pub fn written(
         &self,
         name: &str,

@@ -62,7 +62,7 @@ pub fn train(
             run.push(&report);
             (seconds, images) = (0.0, 0.0);
         }
-        // What is not complete was broken off for a save.
+        // An epoch that is not complete was broken off for a save.
         let is_due = !report.complete || stop::requested().is_some() || trainer.is_finished();
         let is_saved = is_due || saved.elapsed() >= interval(saving);
         if is_saved {

@@ -1,4 +1,4 @@
-//! What a conditional model is given beside its images.
+//! The condition of a conditional model: a column of classes beside its images.
 
 use std::borrow::Cow;
 
@@ -74,7 +74,7 @@ impl Condition {
     ///
     /// # Errors
     ///
-    /// As [`Condition::indices`].
+    /// The same as [`Condition::indices`].
     pub fn ordered<'a>(&self, table: &'a Table) -> Result<Cow<'a, Table>> {
         if classes(table, &self.column)?.0 == self.classes {
             return Ok(Cow::Borrowed(table));

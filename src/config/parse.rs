@@ -106,7 +106,7 @@ impl Config {
         let path = path.as_ref();
         let text = text::read(path)?;
         let mut config = Self::parse(&text, &path.display().to_string())?;
-        // What a shell hands over lies in no folder, so that its paths are the shell's.
+        // A pipe that a shell hands over lies in no folder, so that its paths are relative to the shell's.
         let folder = path.parent().filter(|_| !is_inherited(path));
         config.data.locate(folder.unwrap_or(std::path::Path::new("")));
         let table = toml::from_str::<toml::Table>(&text).unwrap_or_default();

@@ -200,7 +200,7 @@ impl Headers {
                 Ok(kept.len() - before)
             })?;
         }
-        // What is not to be used is not to be kept.
+        // Pixels that will not be used are not kept in the cache.
         let is_used = bad.is_empty() || self.options.skip_bad;
         let images =
             if is_used { sink.finish(is_transparent)? } else { Column::images(shape, Vec::new()) };

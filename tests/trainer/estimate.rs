@@ -34,6 +34,20 @@ fn exact(x: &[u8], w: &[f32], b: &[f32], variance: f64) -> f64 {
     0.5 * (distance + determinant + PIXELS as f64 * (2.0 * PI).ln())
 }
 
+/// Gives the model a posterior that is wider than the true one, so that the weights have a variance, and
+/// parameters these values; returns the weight and the bias of the decoder.
+fn changed(gpu: &Gpu, vae: &Vae, more: &[(&str, Vec<f32>)]) -> [Vec<f32>; 2] {
+    let parameters = vae.parameters();
+    let place =
+        |name: &str| parameters.layout().specs().position(|spec| spec.name == name).unwrap();
+    let mut values = parameters.read(gpu).unwrap();
+    values[place("latent.weight")].iter_mut().for_each(|weight| *weight *= 0.2);
+    values[place("latent.bias")] = vec![0.2, 0.4];
+    more.iter().for_each(|(name, new)| values[place(name)] = new.clone());
+    parameters.write(gpu, &values);
+    ["decoder.0.weight", "decoder.0.bias"].map(|name| values[place(name)].clone())
+}
+
 #[test]
 fn estimates_are_the_likelihood_of_a_linear_model() {
     let Some(gpu) = common::gpu() else { return };
@@ -41,20 +55,12 @@ fn estimates_are_the_likelihood_of_a_linear_model() {
     let (images, samples) = (images(70), 3001);
     for (likelihood, variance) in [("{ gaussian = 0.4 }", 0.16), ("'gaussian'", 0.5)] {
         let vae = Vae::new(&gpu, &linear(likelihood), images.shape, 3).unwrap();
-        let parameters = vae.parameters();
-        let place =
-            |name: &str| parameters.layout().specs().position(|spec| spec.name == name).unwrap();
-        let mut values = parameters.read(&gpu).unwrap();
-        // A posterior that is wider than the true one, so that the weights have a variance.
-        values[place("latent.weight")].iter_mut().for_each(|weight| *weight *= 0.2);
-        values[place("latent.bias")] = vec![0.2, 0.4];
-        parameters.write(&gpu, &values);
+        let [w, b] = changed(&gpu, &vae, &[]);
         let found = vae.neg_log_likelihood(&images, samples, 2, |_, _| ControlFlow::Continue(()));
         let found = found.unwrap().unwrap();
         assert_eq!((found.samples, found.images.len()), (samples, 70));
-        let (w, b) = (&values[place("decoder.0.weight")], &values[place("decoder.0.bias")]);
         let want: Vec<f64> =
-            images.pixels.chunks(PIXELS).map(|x| exact(x, w, b, variance)).collect();
+            images.pixels.chunks(PIXELS).map(|x| exact(x, &w, &b, variance)).collect();
         for (i, (found, want)) in found.images.iter().zip(&want).enumerate() {
             // The estimates spread by 0.03 nats about it.
             assert!((found - want).abs() < 0.15, "{likelihood}, {i}: {found}, not {want}");
@@ -80,19 +86,14 @@ fn estimates_go_up_the_levels() {
         toml::from_str("latent = 1\nencoder = [{ linear = 3 }, 'tanh']\ndecoder = []").unwrap(),
     ];
     let vae = Vae::new(&gpu, &config, images.shape, 3).unwrap();
-    let parameters = vae.parameters();
-    let place =
-        |name: &str| parameters.layout().specs().position(|spec| spec.name == name).unwrap();
-    let mut values = parameters.read(&gpu).unwrap();
-    values[place("latent.weight")].iter_mut().for_each(|weight| *weight *= 0.2);
-    values[place("latent.bias")] = vec![0.2, 0.4];
-    values[place("levels.0.latent.bias")] = vec![0.0, 0.2];
-    values[place("levels.0.prior.weight")] = vec![0.6, 0.0];
-    values[place("levels.0.prior.bias")] = vec![0.0, 0.64f32.ln()];
-    parameters.write(&gpu, &values);
+    let more = [
+        ("levels.0.latent.bias", vec![0.0, 0.2]),
+        ("levels.0.prior.weight", vec![0.6, 0.0]),
+        ("levels.0.prior.bias", vec![0.0, 0.64f32.ln()]),
+    ];
+    let [w, b] = changed(&gpu, &vae, &more);
     let found = vae.neg_log_likelihood(&images, 3001, 2, |_, _| ControlFlow::Continue(()));
-    let (w, b) = (&values[place("decoder.0.weight")], &values[place("decoder.0.bias")]);
-    let exact = images.pixels.chunks(PIXELS).map(|x| exact(x, w, b, 0.16));
+    let exact = images.pixels.chunks(PIXELS).map(|x| exact(x, &w, &b, 0.16));
     let (found, want) = (found.unwrap().unwrap().mean(), exact.sum::<f64>() / 70.0);
     assert!((found - want).abs() < 0.02, "{found}, not {want}");
 }

@@ -13,7 +13,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub struct Bad {
     pub path: PathBuf,
-    /// What is wrong, to follow its name.
+    /// The fault in words, which follow the file's name in a message.
     pub reason: String,
 }
 
