@@ -4,7 +4,7 @@ use super::{Row, Suite, random};
 use vae_gpu::Result;
 use vae_gpu::gpu::{Gpu, Plan, Recording, Tensor};
 use vae_gpu::ops::columns::Order;
-use vae_gpu::ops::gather::{Corruption, Source};
+use vae_gpu::ops::gather::{Corruption, Drawn, Source};
 use vae_gpu::ops::latent::KlObjective;
 use vae_gpu::ops::optimizer::{Optimizer, Rule, Update};
 use vae_gpu::ops::{self, Extent, State, Stream};
@@ -121,7 +121,7 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
     for rows in ROWS {
         let mut recording = Recording::new(gpu.report());
         let (x, epsilon) = (recording.matrix(&[rows, PIXELS]), recording.vector(rows * LATENT));
-        let noise = Some((SEED, Stream::Train));
+        let noise = Drawn { seed: SEED, noise: Some(Stream::Train), ..Drawn::default() };
         let extent = Extent { height: 28, width: 28 };
         let source = Source {
             images: &images,
@@ -129,17 +129,7 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
             channels: 1,
             extent,
         };
-        ops::gather::batch(
-            &mut recording,
-            "bench",
-            &[source],
-            &x,
-            false,
-            None,
-            None,
-            noise,
-            &epsilon,
-        );
+        ops::gather::batch(&mut recording, "bench", &[source], &x, false, &noise, &epsilon);
         let bytes_moved = 5.0 * x.len() as f64 + 4.0 * epsilon.len() as f64;
         let row = Row::new(operation, x.shape(), "", 0.0, bytes_moved);
         suite.measure(row, &recording.compile(&gpu), || {
@@ -157,8 +147,9 @@ pub(super) fn gather(suite: &mut Suite, operation: &str) -> Result<()> {
         (recording.matrix(&[rows * extent.height * extent.width, channels]), recording.vector(1));
     let source =
         Source { images: &images, order: Order::of_all(&state, &on_order), channels, extent };
-    let corruption = Some((Corruption::Gaussian(0.4), (SEED, Stream::Corrupt)));
-    ops::gather::batch(&mut recording, "bench", &[source], &x, true, corruption, None, None, &none);
+    let corruption = Some((Corruption::Gaussian(0.4), Stream::Corrupt));
+    let drawn = Drawn { seed: SEED, corruption, ..Drawn::default() };
+    ops::gather::batch(&mut recording, "bench", &[source], &x, true, &drawn, &none);
     let work = [0.0, 5.0 * x.len() as f64];
     let plan = recording.compile(&gpu);
     time(suite, operation, (&[rows, 16, 16, channels], "noisy maps"), work, &[&x], &plan)

@@ -5,7 +5,8 @@ use crate::config::{Binarize, ModelConfig};
 use crate::error::{Error, Result};
 use crate::gpu::{Recording, Tensor};
 use crate::nn::Shape;
-use crate::ops::{Stream, gather};
+use crate::ops::Stream;
+use crate::ops::gather::{self, Drawn};
 
 /// The tensors of a batch, in the recording's workspace.
 #[derive(Clone)]
@@ -68,17 +69,19 @@ impl Network {
         }
         let is_map = |shape: Shape| matches!(shape, Shape::Map { .. });
         let corrupting = if step.is_training() { Stream::Corrupt } else { Stream::CorruptEvaluate };
-        let corruption = self.config().corruption.map(|what| (what, (seed, corrupting)));
+        let corruption = self.config().corruption.map(|what| (what, corrupting));
         let drawing = if step.is_training() { Stream::Binarize } else { Stream::BinarizeEvaluate };
-        let drawn = (binarize == Some(Binarize::Dynamic)).then_some((seed, drawing));
-        let noise = (is_drawn && self.config().variational && !self.config().is_deep())
-            .then_some((seed, stream));
+        let binarized = (binarize == Some(Binarize::Dynamic)).then_some(drawing);
+        let noise =
+            (is_drawn && self.config().variational && !self.config().is_deep()).then_some(stream);
+        let drawn = Drawn { seed, noise, corruption, binarized };
         let (Batch { x, target, epsilon, .. }, maps) = (&batch, is_map(self.input));
         let recording = &mut *step.graph.recording;
-        gather::batch(recording, "input", &parts, x, maps, corruption, drawn, noise, epsilon);
+        gather::batch(recording, "input", &parts, x, maps, &drawn, epsilon);
         if !batch.is_own_target() {
             let maps = is_map(self.decoder.output());
-            gather::batch(recording, "output", &parts, target, maps, None, drawn, None, epsilon);
+            let clean = Drawn { noise: None, corruption: None, ..drawn };
+            gather::batch(recording, "output", &parts, target, maps, &clean, epsilon);
         }
         let noise_rows = step.rows() * self.config().samples;
         for (noise, latent) in batch.noise.iter_mut().zip(self.latents()) {

@@ -9,7 +9,7 @@ use crate::error::{Error, Load, Result};
 use crate::gpu::{Gpu, Recording, Tensor, padded};
 use crate::nn::Shape;
 use crate::ops::columns::{self, Order};
-use crate::ops::gather::{self, Corruption, Source};
+use crate::ops::gather::{self, Corruption, Drawn, Source};
 use crate::ops::{Extent, State, Stream};
 
 /// The columns of a table on the adapter and the order to take their rows in: all rows, in one or
@@ -208,7 +208,7 @@ impl Columns {
         let op = match column.kind {
             Kind::Image(shape) => {
                 let (parts, none) = (self.sources(column, shape, state), recording.vector(1));
-                gather::batch(recording, name, &parts, &x, maps, None, None, None, &none);
+                gather::batch(recording, name, &parts, &x, maps, &Drawn::default(), &none);
                 None
             }
             Kind::Floats(_) => Some(columns::floats as fn(&mut _, &str, &Order, &Tensor, &Tensor)),
@@ -233,7 +233,8 @@ pub fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<I
     let shape = images.shape;
     let row_bytes = 4 * padded(shape.pixels());
     let most = (gpu.report().max_binding_bytes as usize / row_bytes).max(1);
-    let corruption = Some((corruption, (0, Stream::CorruptEvaluate)));
+    let corruption = Some((corruption, Stream::CorruptEvaluate));
+    let drawn = Drawn { corruption, ..Drawn::default() };
     let mut pixels = Vec::with_capacity(images.pixels.len());
     for (block, part) in images.pixels.chunks(most * shape.pixels()).enumerate() {
         let part = Images { shape, pixels: part.to_vec() };
@@ -242,7 +243,7 @@ pub fn corrupted(gpu: &Gpu, images: &Images, corruption: Corruption) -> Result<I
         let x = recording.matrix(&[part.len(), shape.pixels()]);
         let (none, state) = (recording.vector(1), State::tensor("state"));
         let parts = columns.images(shape, None, &state)?;
-        gather::batch(&mut recording, "shown", &parts, &x, false, corruption, None, None, &none);
+        gather::batch(&mut recording, "shown", &parts, &x, false, &drawn, &none);
         columns.check_fits(gpu.report())?;
         recording.check_fits(Load::Image)?;
         columns.upload(gpu, &Table::new().with(Table::IMAGE, part)?)?;

@@ -51,47 +51,43 @@ pub struct Source<'a> {
     pub extent: Extent,
 }
 
+/// The parts of a batch that are drawn, all by one seed; none by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Drawn {
+    /// The seed.
+    pub seed: u64,
+    /// The stream of epsilon, the standard normals of [`super::noise::normal`].
+    pub noise: Option<Stream>,
+    /// The corruption of the values, and the stream of its draws.
+    pub corruption: Option<(Corruption, Stream)>,
+    /// The stream by which each value becomes 1 with the probability that it is, else 0, before any
+    /// corruption; for its place in the image, the image's row of the batch and the step.
+    pub binarized: Option<Stream>,
+}
+
 /// x = the images at `order[row..row + batch]`, as floats in [0, 1], with `row` from the order's state:
 /// features (batch, channels · height · width) or, if `maps` is set, maps (batch · height · width,
 /// channels). A dataset that lies in several `parts` takes a dispatch for each, of which the first draws
-/// the noise.
-///
-/// With a seed and a stream in `binarized`, each value becomes 1 with the probability that it is, else 0, by
-/// draws for its place in the image, the image's row of the batch and the step.
-///
-/// With a seed and a stream in `noise`, epsilon = the standard normals of [`super::noise::normal`];
-/// `corruption` comes with the seed and the stream of its own draws.
-#[expect(clippy::too_many_arguments, reason = "a step's whole input")]
+/// the noise, epsilon.
 pub fn batch(
     recording: &mut Recording,
     label: &str,
     parts: &[Source],
     x: &Tensor,
     maps: bool,
-    corruption: Option<(Corruption, (u64, Stream))>,
-    binarized: Option<(u64, Stream)>,
-    noise: Option<(u64, Stream)>,
+    drawn: &Drawn,
     epsilon: &Tensor,
 ) {
     let Source { channels, extent, .. } = parts[0];
     assert!(!maps || channels <= 4, "{label}: a quad holds a place of a map");
     let places = extent.height * extent.width;
-    let (noise_seed, stream) = noise.unwrap_or((0, Stream::Train));
-    let (mut seed, mut corrupting, mut kind) = (noise_seed, 0, 0);
-    let (mut spread, mut masked) = (0.0, 0.0);
-    if let Some((corruption, (given, stream))) = corruption {
-        assert!(noise.is_none_or(|noise| noise.0 == given), "{label}: one seed for all");
-        (seed, corrupting) = (given, stream as u32);
-        match corruption {
-            Corruption::Gaussian(by) => (kind, spread) = (1, by),
-            Corruption::Masking(share) => (kind, masked) = (2, share),
-        }
-    }
-    if let Some((given, _)) = binarized {
-        let same = corruption.is_none() && noise.is_none() || seed == given;
-        assert!(same, "{label}: one seed for all");
-        seed = given;
-    }
+    let Drawn { seed, noise, corruption, binarized } = *drawn;
+    let (kind, spread, masked) = match corruption {
+        None => (0, 0.0, 0.0),
+        Some((Corruption::Gaussian(by), _)) => (1, by, 0.0),
+        Some((Corruption::Masking(share), _)) => (2, 0.0, share),
+    };
+    let number_of = |stream: Option<Stream>| stream.map_or(0, |stream| stream as u32);
     let [seed_low, seed_high] = halves(seed);
     for (number, source) in parts.iter().enumerate() {
         // The noise is not of any part.
@@ -105,9 +101,9 @@ pub fn batch(
             noise: count,
             seed_low,
             seed_high,
-            stream: stream as u32,
-            corruption: corrupting,
-            binarized: binarized.map_or(0, |(_, stream)| stream as u32),
+            stream: number_of(noise),
+            corruption: number_of(corruption.map(|(_, stream)| stream)),
+            binarized: number_of(binarized),
             spread,
             masked,
             mask: source.order.mask(),

@@ -4,12 +4,15 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde_json::json;
 use vae_gpu::gpu::{Gpu, Tensor};
 use vae_gpu::ops::columns::Order;
-use vae_gpu::ops::gather::{self, Corruption, Source};
+use vae_gpu::ops::gather::{self, Corruption, Drawn, Source};
 use vae_gpu::ops::{Extent, State, Stream};
 
 use crate::check::{self, Guarded};
 use crate::noise;
 use crate::threefry::threefry;
+
+/// Draws by the seed of the noise's oracle.
+const SEEDED: Drawn = Drawn { seed: noise::SEED, noise: None, corruption: None, binarized: None };
 
 struct Dataset {
     pixels: usize,
@@ -78,10 +81,18 @@ pub fn batch() {
         let len = [1, 2, 3, 63, 257, 1757, 4, 40][i];
         let epsilon = Guarded::new(gpu, &[len]);
         check::run(gpu, |recording| {
-            let noise = Some((noise::SEED, Stream::Train));
+            let noise = Some(Stream::Train);
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
             let source = source(&dataset, &images, Order::of_all(&state, &order));
-            gather::batch(recording, "test", &[source], x, false, None, None, noise, epsilon);
+            gather::batch(
+                recording,
+                "test",
+                &[source],
+                x,
+                false,
+                &Drawn { noise, ..SEEDED },
+                epsilon,
+            );
         });
         let what = format!("rows {row}.. of {count} x {pixels}");
         // A division may be wrong by 2.5 units in the last place; zero stays zero.
@@ -125,13 +136,11 @@ fn parts_of_a_dataset_give_what_the_whole_gives() {
                             .collect(),
                         false => vec![source(&dataset, &images, all.clone())],
                     };
-                    let noise = Some((noise::SEED, Stream::Train));
-                    let corruption =
-                        Some((Corruption::Masking(0.3), (noise::SEED, Stream::Corrupt)));
+                    let noise = Some(Stream::Train);
+                    let corruption = Some((Corruption::Masking(0.3), Stream::Corrupt));
+                    let drawn = Drawn { noise, corruption, ..SEEDED };
                     let (x, epsilon) = (&x.tensor, &epsilon.tensor);
-                    gather::batch(
-                        recording, "test", &sources, x, maps, corruption, None, noise, epsilon,
-                    );
+                    gather::batch(recording, "test", &sources, x, maps, &drawn, epsilon);
                 });
                 (x.words(gpu), epsilon.words(gpu))
             };
@@ -160,9 +169,7 @@ fn positions_are_taken_modulo_a_rings_length() {
             &[source],
             &x.tensor,
             false,
-            None,
-            None,
-            None,
+            &Drawn::default(),
             &epsilon.tensor,
         );
     });
@@ -184,7 +191,7 @@ fn without_a_seed_there_is_no_noise() {
     check::run(gpu, |recording| {
         let (x, epsilon) = (&x.tensor, &epsilon.tensor);
         let source = source(&dataset, &images, Order::of_all(&state, &order));
-        gather::batch(recording, "test", &[source], x, false, None, None, None, epsilon);
+        gather::batch(recording, "test", &[source], x, false, &Drawn::default(), epsilon);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(1, 3), 3e-7, 0.0);
     assert_eq!(epsilon.words(gpu), [check::POISON; 70]);
@@ -215,7 +222,7 @@ fn maps_have_their_channels_last() {
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
             // The wrapper takes the batch from x, which goes on with poison here.
             let x = x.view_matrix(0, &[rows * places, channels]);
-            gather::batch(recording, "test", &[source], &x, true, None, None, None, epsilon);
+            gather::batch(recording, "test", &[source], &x, true, &Drawn::default(), epsilon);
         });
         let want = channels_last(&dataset.batch(3, rows), channels, places);
         check::assert_each("maps", &x.floats(gpu), &want, 3e-7, 0.0);
@@ -276,9 +283,9 @@ impl Batch {
         let epsilon = Guarded::new(gpu, &[63]);
         check::run(gpu, |recording| {
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
-            let noise = Some((noise::SEED, Stream::Train));
-            let corruption = Some((corruption, (noise::SEED, stream)));
-            gather::batch(recording, "test", &[source], x, maps, corruption, None, noise, epsilon);
+            let noise = Some(Stream::Train);
+            let drawn = Drawn { noise, corruption: Some((corruption, stream)), ..SEEDED };
+            gather::batch(recording, "test", &[source], x, maps, &drawn, epsilon);
         });
         // Whatever is done to the pixels.
         let want = noise::oracle(noise::SEED, Stream::Train, step, 63);
@@ -354,8 +361,8 @@ fn pixels_are_drawn_white_by_their_value() {
         let (x, epsilon) = (Guarded::new(gpu, &batch.shape()), Guarded::new(gpu, &[1]));
         check::run(gpu, |recording| {
             let (x, epsilon) = (&x.tensor, &epsilon.tensor);
-            let drawn = Some((noise::SEED, Stream::Binarize));
-            gather::batch(recording, "test", &[source], x, maps, None, drawn, None, epsilon);
+            let drawn = Drawn { binarized: Some(Stream::Binarize), ..SEEDED };
+            gather::batch(recording, "test", &[source], x, maps, &drawn, epsilon);
         });
         let grey = dataset.batch(3, images);
         let fraction = |i: usize| {
@@ -412,10 +419,10 @@ fn grids_wrap_into_y() {
     let x = Guarded::new(gpu, &[rows, 1]);
     let epsilon = Guarded::new(gpu, &[63]);
     check::run(gpu, |recording| {
-        let noise = Some((noise::SEED, Stream::Train));
+        let noise = Some(Stream::Train);
         let (x, epsilon) = (&x.tensor, &epsilon.tensor);
         let source = source(&dataset, &images, Order::of_all(&state, &order));
-        gather::batch(recording, "test", &[source], x, false, None, None, noise, epsilon);
+        gather::batch(recording, "test", &[source], x, false, &Drawn { noise, ..SEEDED }, epsilon);
     });
     check::assert_each("x", &x.floats(gpu), &dataset.batch(0, rows), 3e-7, 0.0);
     check::assert_norm("epsilon", &epsilon.floats(gpu), &noise_oracle(63), 1e-5);
